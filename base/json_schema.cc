@@ -1,0 +1,143 @@
+#include "base/json_schema.h"
+
+#include <regex>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+#include <vector>
+
+#include "base/files.h"
+
+namespace ecoflow {
+using nlohmann::json;
+
+Result<json> ParseJson(const std::string& text, const std::string& name) {
+  // Duplicate keys are an error: which of two values counts is nobody's guess.
+  std::vector<std::vector<std::string>> keys;
+  std::string duplicate;
+  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key) {
+      for (const auto& key : keys.back()) {
+        if (key == parsed.get<std::string>()) duplicate = key;
+      }
+      keys.back().push_back(parsed.get<std::string>());
+    }
+    return true;
+  };
+  try {
+    json document = json::parse(text, watch);
+    if (!duplicate.empty()) return BadInput("{}: key \"{}\" stands twice", name, duplicate);
+    return document;
+  } catch (const json::parse_error& error) {
+    std::size_t line = 1;
+    for (std::size_t k = 0; k < std::min<std::size_t>(error.byte, text.size()); ++k) {
+      line += text[k] == '\n';
+    }
+    return BadInput("{}: not valid JSON, line {}", name, line);
+  }
+}
+
+namespace {
+
+std::string Range(const json& rule) {
+  if (rule.contains("enum")) {
+    std::string all;
+    for (const auto& value : rule["enum"]) all += (all.empty() ? "" : " or ") + value.dump();
+    return all;
+  }
+  const std::string type = rule.value("type", "value");
+  if (type == "integer" && rule.contains("minimum")) {
+    return rule.contains("maximum")
+               ? fmt::format("{}..{}", rule["minimum"].dump(), rule["maximum"].dump())
+               : fmt::format("an integer >= {}", rule["minimum"].dump());
+  }
+  if (type == "array") {
+    return fmt::format("{} values, each {}", rule.value("minItems", 0),
+                       Range(rule.value("items", json::object())));
+  }
+  return rule.contains("pattern") ? "text that matches " + rule["pattern"].get<std::string>()
+                                  : (type == "object" ? "an object" : "a " + type);
+}
+
+// The message for the deepest place where `value` breaks `rule`; empty when there is none.
+std::string Explain(const json& value, const json& rule, const std::string& path) {
+  const std::string prefix = path.empty() ? "" : path + ".";
+  if (value.is_object() && rule.contains("properties")) {
+    const json& properties = rule["properties"];
+    for (const auto& [key, unused] : value.items()) {
+      if (!properties.contains(key)) {
+        std::string known;
+        for (const auto& [name, r] : properties.items()) known += (known.empty() ? "" : ", ") + name;
+        return fmt::format("unknown key {}{}, expected one of {}", prefix, key, known);
+      }
+    }
+    for (const auto& key : rule.value("required", json::array())) {
+      if (!value.contains(key.get<std::string>())) {
+        return fmt::format("missing key {}{}", prefix, key.get<std::string>());
+      }
+    }
+    for (const auto& [key, child] : value.items()) {
+      if (auto text = Explain(child, properties[key], prefix + key); !text.empty()) return text;
+    }
+    return "";
+  }
+  const std::string type = rule.value("type", "");
+  const bool is_type = type.empty() || (type == "integer" && value.is_number_integer()) ||
+                       (type == "string" && value.is_string()) ||
+                       (type == "array" && value.is_array()) ||
+                       (type == "object" && value.is_object());
+  bool good = is_type;
+  if (good && type == "integer") {
+    good = !(rule.contains("minimum") && value < rule["minimum"]) &&
+           !(rule.contains("maximum") && value > rule["maximum"]);
+  }
+  if (good && type == "array") {
+    good = value.size() >= rule.value("minItems", std::size_t{0}) &&
+           value.size() <= rule.value("maxItems", value.size());
+    for (std::size_t k = 0; good && k < value.size() && rule.contains("items"); ++k) {
+      good = Explain(value[k], rule["items"], path).empty();
+    }
+  }
+  if (good && type == "string" && rule.contains("pattern")) {
+    good = std::regex_search(value.get<std::string>(), std::regex(rule["pattern"].get<std::string>()));
+  }
+  if (good && rule.contains("enum")) {
+    good = std::find(rule["enum"].begin(), rule["enum"].end(), value) != rule["enum"].end();
+  }
+  if (good) return "";
+  std::string shown = value.dump();
+  if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
+  return fmt::format("{}{}, expected {}", path.empty() ? "" : path + " = ", shown, Range(rule));
+}
+
+}  // namespace
+
+Status CheckSchema(const json& document, const std::string& name,
+                   const std::filesystem::path& schema) {
+  const auto text = ReadFile(SourceRoot() / schema);
+  if (!text.ok()) return Machinery("{}", text.error().message);
+  const json rules = json::parse(text.value());
+
+  valijson::Schema compiled;
+  valijson::SchemaParser parser;
+  valijson::adapters::NlohmannJsonAdapter rules_adapter(rules);
+  parser.populateSchema(rules_adapter, compiled);
+  valijson::Validator validator;
+  valijson::adapters::NlohmannJsonAdapter target(document);
+  valijson::ValidationResults results;
+  if (validator.validate(compiled, target, &results)) return {};
+
+  // The validator decides; the message is made to be read.
+  std::string why = Explain(document, rules, "");
+  if (why.empty()) {
+    valijson::ValidationResults::Error error;
+    results.popError(error);
+    why = error.description;
+  }
+  return BadInput("{}: {}", name, why);
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,52 @@
+// The subcommands of build/bin/ecoflow: plain options in, exit status out.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace ecoflow {
+
+// What compile, run and predict share: which layer, which pass, on what.
+struct LayerOptions {
+  std::string layer_file;
+  std::string layer_name;                // --layer: picks one of a workload
+  std::string pass;                      // --pass
+  std::string dataflow = "auto";         // --dataflow
+  std::string config = "ecoflow_13x15";  // --config: file or shipped name
+  int batch = 0;                         // --batch: overrides input[0]
+};
+
+struct GenOptions {
+  std::string config = "ecoflow_13x15";
+  std::string out;
+};
+Result<ExitCode> GenCommand(const GenOptions& options);
+
+struct CompileOptions {
+  LayerOptions layer;
+  std::string out;
+  bool show = false;  // print who multiplies what, when (small layers)
+};
+Result<ExitCode> CompileCommand(const CompileOptions& options);
+
+struct RunCommandOptions {
+  LayerOptions layer;
+  std::string image;                     // --image: a folder that compile wrote
+  std::optional<uint32_t> seed;          // --seed
+  std::string ifmap, filter, error;      // --ifmap, --filter, --error: .npy
+  double stall = 0;                      // --stall
+  std::string output, json, trace;       // files to write
+  bool assertions = false;               // --assert: model with RTL assertions
+};
+Result<ExitCode> RunCommand(const RunCommandOptions& options);
+
+struct AreaOptions {
+  std::string config = "ecoflow_13x15";
+  std::string liberty;
+  std::string json;
+};
+Result<ExitCode> AreaCommand(const AreaOptions& options);
+
+}  // namespace ecoflow

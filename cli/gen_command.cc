@@ -1,0 +1,17 @@
+#include "base/files.h"
+#include "cli/commands.h"
+#include "gen/emit/emit.h"
+
+namespace ecoflow {
+
+Result<ExitCode> GenCommand(const GenOptions& options) {
+  ECO_ASSIGN(const HwConfig config, LoadHwConfig(options.config));
+  ECO_ASSIGN(const Bundle bundle, GenerateRtl(config));
+  ECO_RETURN_IF_ERROR(MakeOutputFolder(options.out, "--out"));
+  ECO_RETURN_IF_ERROR(WriteBundle(bundle, options.out));
+  fmt::print("{}: {} x {} PEs, {} files in {}\n", config.name, config.rows, config.columns,
+             bundle.size(), options.out);
+  return ExitCode::kOk;
+}
+
+}  // namespace ecoflow

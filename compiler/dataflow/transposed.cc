@@ -1,0 +1,95 @@
+#include "compiler/dataflow/transposed.h"
+
+#include <vector>
+
+#include "base/result.h"
+
+namespace ecoflow {
+namespace {
+
+// Taps, errors and results of one axis that meet: pairs (o, i) with 0 <= o*s + i*d - p < size.
+struct Axis {
+  int64_t products = 0, errors = 0, taps = 0, results = 0;
+};
+
+Axis CountAxis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation,
+               int64_t pad) {
+  Axis axis;
+  std::vector<char> tap(static_cast<std::size_t>(kernel)), result(static_cast<std::size_t>(out));
+  for (int64_t o = 0; o < in; ++o) {
+    bool used = false;
+    for (int64_t i = 0; i < kernel; ++i) {
+      const int64_t at = o * stride + i * dilation - pad;
+      if (at < 0 || at >= out) continue;
+      ++axis.products;
+      used = true;
+      tap[static_cast<std::size_t>(i)] = 1;
+      result[static_cast<std::size_t>(at)] = 1;
+    }
+    axis.errors += used;
+  }
+  for (char t : tap) axis.taps += t;
+  for (char r : result) axis.results += r;
+  return axis;
+}
+
+Axis CountAxis(const TransposedProblem& p, int axis) {
+  return CountAxis(p.in[axis], p.out[axis], p.kernel[axis], p.stride[axis], p.dilation[axis],
+                   p.pad[axis]);
+}
+
+}  // namespace
+
+bool IsTransposed(Op op, Pass pass) {
+  return (op == Op::kConv && pass == Pass::kInputGrad) ||
+         (op == Op::kConvTranspose && pass == Pass::kForward);
+}
+
+TransposedProblem MakeTransposedProblem(const Layer& layer) {
+  TransposedProblem p;
+  const auto small = layer.op == Op::kConv ? layer.OutputShape() : layer.InputShape();
+  const auto large = layer.op == Op::kConv ? layer.InputShape() : layer.OutputShape();
+  p.batch = layer.batch();
+  p.groups = layer.group;
+  p.red = small[1] / layer.group;
+  p.outc = large[1] / layer.group;
+  for (int axis = 0; axis < 2; ++axis) {
+    p.in[axis] = small[2 + axis];
+    p.out[axis] = large[2 + axis];
+    p.full_kernel[axis] = layer.kernel[axis];
+    p.stride[axis] = layer.strides[axis];
+    p.dilation[axis] = layer.dilations[axis];
+    // Taps that only ever meet padding are left out: first and last one that meets a result.
+    int64_t first = -1, last = -1;
+    for (int64_t i = 0; i < layer.kernel[axis]; ++i) {
+      if (CountAxis(p.in[axis], p.out[axis], 1, p.stride[axis], 1,
+                    layer.pads[axis] - i * p.dilation[axis]).products == 0) {
+        continue;
+      }
+      if (first < 0) first = i;
+      last = i;
+    }
+    if (first < 0) {
+      p.empty = true;
+      first = last = 0;
+    }
+    p.first_tap[axis] = first;
+    p.kernel[axis] = last - first + 1;
+    p.pad[axis] = layer.pads[axis] - first * p.dilation[axis];
+  }
+  return p;
+}
+
+int64_t UsefulMacs(const TransposedProblem& p) {
+  return p.batch * p.groups * p.red * p.outc * CountAxis(p, 0).products * CountAxis(p, 1).products;
+}
+
+UsefulElements CountUseful(const TransposedProblem& p) {
+  const Axis y = CountAxis(p, 0), x = CountAxis(p, 1);
+  if (y.products == 0 || x.products == 0) return {};
+  return {p.batch * p.groups * p.red * y.errors * x.errors,
+          p.groups * p.red * p.outc * y.taps * x.taps,
+          p.batch * p.groups * p.outc * y.results * x.results};
+}
+
+}  // namespace ecoflow

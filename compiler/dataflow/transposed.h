@@ -1,0 +1,43 @@
+// The transposed convolution behind a layer's pass (Sec. 2.1.2): every element of a small map is
+// multiplied by a kernel and scattered into a larger one.
+//
+// out[n][g*outc + c][y][x] = sum over f, i, j, (oy, ox) with y = oy*sh + i*dh - pad_top and
+// x = ox*sw + j*dw - pad_left of  error[n][g*red + f][oy][ox] * filter[g*red + f][c][i][j].
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "compiler/layer/layer.h"
+
+namespace ecoflow {
+
+// Index 0 of a pair is vertical, 1 horizontal.
+struct TransposedProblem {
+  int64_t batch = 1, groups = 1;
+  int64_t red = 1;                         // channels of a group that are summed over
+  int64_t outc = 1;                        // result channels of a group
+  std::array<int64_t, 2> in = {1, 1};      // map of errors
+  std::array<int64_t, 2> out = {1, 1};     // map of results
+  std::array<int64_t, 2> kernel = {1, 1};  // taps that can meet a result
+  std::array<int64_t, 2> first_tap = {0, 0};    // of these, the first in the stored kernel
+  std::array<int64_t, 2> full_kernel = {1, 1};  // stored kernel
+  std::array<int64_t, 2> stride = {1, 1};
+  std::array<int64_t, 2> dilation = {1, 1};
+  std::array<int64_t, 2> pad = {0, 0};     // top, left, of the first tap: may be negative
+  bool empty = false;                      // no product has two real elements
+};
+
+// Input gradient of Conv, forward of ConvTranspose.
+bool IsTransposed(Op op, Pass pass);
+TransposedProblem MakeTransposedProblem(const Layer& layer);
+
+// Products of two real elements.
+int64_t UsefulMacs(const TransposedProblem& problem);
+// Elements of each operand, and of the result, that take part in one.
+struct UsefulElements {
+  int64_t errors = 0, filters = 0, results = 0;
+};
+UsefulElements CountUseful(const TransposedProblem& problem);
+
+}  // namespace ecoflow

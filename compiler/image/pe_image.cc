@@ -1,0 +1,163 @@
+#include "compiler/image/pe_image.h"
+
+namespace ecoflow {
+namespace {
+
+Status Put(uint64_t& word, const char* name, int lsb, int bits, bool is_signed, int64_t value) {
+  const int64_t low = is_signed ? -(int64_t{1} << (bits - 1)) : 0;
+  const int64_t high = is_signed ? (int64_t{1} << (bits - 1)) - 1 : (int64_t{1} << bits) - 1;
+  if (value < low || value > high) {
+    return BadInput("the layer cannot run on this array: image field {} = {}, expected {}..{}",
+                    name, value, low, high);
+  }
+  word |= (static_cast<uint64_t>(value) & ((uint64_t{1} << bits) - 1)) << lsb;
+  return {};
+}
+
+int64_t Get(uint64_t word, int lsb, int bits, bool is_signed) {
+  const uint64_t raw = (word >> lsb) & ((uint64_t{1} << bits) - 1);
+  if (is_signed && (raw >> (bits - 1)) != 0) {
+    return static_cast<int64_t>(raw) - (int64_t{1} << bits);
+  }
+  return static_cast<int64_t>(raw);
+}
+
+// Put/Get every field of one group: `Visit<Group>(word struct, f(name, lsb, bits, signed, member))`.
+template <typename Word, typename Visitor>
+Status VisitGroup(Word& word, Visitor visit);
+
+#define IMAGE_VISITOR(Group)                                  \
+  template <typename Word, typename Visitor>                  \
+  Status Visit##Group([[maybe_unused]] Word& word, [[maybe_unused]] Visitor visit)
+
+#define VISIT(name, lsb, bits, is_signed) \
+  ECO_RETURN_IF_ERROR(visit(#name, lsb, bits, is_signed != 0, word.name));
+#define SKIP(name, lsb, bits, is_signed)
+
+#define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) \
+  IMAGE_FIELD_##group(name, lsb, bits, is_signed)
+
+#define IMAGE_FIELD_Limit SKIP
+#define IMAGE_FIELD_LevelA SKIP
+#define IMAGE_FIELD_LevelB SKIP
+#define IMAGE_FIELD_Param SKIP
+#define IMAGE_FIELD_Mode VISIT
+IMAGE_VISITOR(Mode) {
+#include "compiler/image/image_fields.def"
+  return {};
+}
+#undef IMAGE_FIELD_Mode
+#define IMAGE_FIELD_Mode SKIP
+#undef IMAGE_FIELD_Limit
+#define IMAGE_FIELD_Limit VISIT
+IMAGE_VISITOR(Limit) {
+#include "compiler/image/image_fields.def"
+  return {};
+}
+#undef IMAGE_FIELD_Limit
+#define IMAGE_FIELD_Limit SKIP
+#undef IMAGE_FIELD_LevelA
+#define IMAGE_FIELD_LevelA VISIT
+IMAGE_VISITOR(LevelA) {
+#include "compiler/image/image_fields.def"
+  return {};
+}
+#undef IMAGE_FIELD_LevelA
+#define IMAGE_FIELD_LevelA SKIP
+#undef IMAGE_FIELD_LevelB
+#define IMAGE_FIELD_LevelB VISIT
+IMAGE_VISITOR(LevelB) {
+#include "compiler/image/image_fields.def"
+  return {};
+}
+#undef IMAGE_FIELD_LevelB
+#define IMAGE_FIELD_LevelB SKIP
+#undef IMAGE_FIELD_Param
+#define IMAGE_FIELD_Param VISIT
+IMAGE_VISITOR(Param) {
+#include "compiler/image/image_fields.def"
+  return {};
+}
+#undef IMAGE_FIELD
+#undef IMAGE_FIELD_Param
+#undef IMAGE_FIELD_Mode
+#undef IMAGE_FIELD_Limit
+#undef IMAGE_FIELD_LevelA
+#undef IMAGE_FIELD_LevelB
+#undef VISIT
+#undef SKIP
+#undef IMAGE_VISITOR
+
+struct Putter {
+  uint64_t& word;
+  Status operator()(const char* name, int lsb, int bits, bool is_signed, int64_t value) const {
+    return Put(word, name, lsb, bits, is_signed, value);
+  }
+};
+struct Getter {
+  uint64_t word;
+  Status operator()(const char*, int lsb, int bits, bool is_signed, int64_t& value) const {
+    value = Get(word, lsb, bits, is_signed);
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<std::vector<uint64_t>> Encode(const PeImage& image) {
+  std::vector<uint64_t> words(2 + 2 * image.levels.size(), 0);
+  ECO_RETURN_IF_ERROR(VisitMode(image.mode, Putter{words[0]}));
+  ECO_RETURN_IF_ERROR(VisitLimit(image.limit, Putter{words[1]}));
+  for (std::size_t l = 0; l < image.levels.size(); ++l) {
+    ECO_RETURN_IF_ERROR(VisitLevelA(image.levels[l].a, Putter{words[2 + 2 * l]}));
+    ECO_RETURN_IF_ERROR(VisitLevelB(image.levels[l].b, Putter{words[3 + 2 * l]}));
+  }
+  return words;
+}
+
+Result<uint64_t> Encode(const ParamWord& param) {
+  uint64_t word = 0;
+  ECO_RETURN_IF_ERROR(VisitParam(param, Putter{word}));
+  return word;
+}
+
+PeImage DecodeImage(const std::vector<uint64_t>& words) {
+  CHECK(words.size() >= 2 && words.size() % 2 == 0);
+  PeImage image;
+  CHECK(VisitMode(image.mode, Getter{words[0]}).ok());
+  CHECK(VisitLimit(image.limit, Getter{words[1]}).ok());
+  image.levels.resize(words.size() / 2 - 1);
+  for (std::size_t l = 0; l < image.levels.size(); ++l) {
+    CHECK(VisitLevelA(image.levels[l].a, Getter{words[2 + 2 * l]}).ok());
+    CHECK(VisitLevelB(image.levels[l].b, Getter{words[3 + 2 * l]}).ok());
+  }
+  return image;
+}
+
+ParamWord DecodeParam(uint64_t word) {
+  ParamWord param;
+  CHECK(VisitParam(param, Getter{word}).ok());
+  return param;
+}
+
+const std::vector<ImageField>& ImageFields() {
+  static const std::vector<ImageField> fields = {
+#define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) \
+  {#group, #name, lsb, bits, is_signed != 0, meaning},
+#include "compiler/image/image_fields.def"
+#undef IMAGE_FIELD
+  };
+  return fields;
+}
+
+uint64_t ConfigHeader(int row_lo, int row_hi, int col_lo, int col_hi, int address, bool scatter,
+                      int count) {
+  CHECK(row_lo >= 0 && row_lo <= row_hi && row_hi < 256 && col_lo >= 0 && col_lo <= col_hi &&
+        col_hi < 256 && address >= 0 && address < 64 && count > 0 && count < 65536);
+  return static_cast<uint64_t>(row_lo) | static_cast<uint64_t>(row_hi) << 8 |
+         static_cast<uint64_t>(col_lo) << 16 | static_cast<uint64_t>(col_hi) << 24 |
+         static_cast<uint64_t>(address) << 32 | static_cast<uint64_t>(scatter) << 38 |
+         static_cast<uint64_t>(count) << 39;
+}
+
+}  // namespace ecoflow

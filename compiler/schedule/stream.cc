@@ -1,0 +1,169 @@
+#include "compiler/schedule/stream.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+
+namespace ecoflow {
+using nlohmann::json;
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Loop, name, bound)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Term, var, factor)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Register, name, base, terms, divisor, modulus, cap)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Range, var, low, high)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoopNest, loops, registers, keep)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GinDescriptor, nest, operand, destination, row_tag, col_tag,
+                                   address, real, interleave)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ParamField, name, var)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, fields, active, from_below,
+                                   to_above, repeat, variant)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Schedule, setup, programs, passes, wide, narrow, gon,
+                                   num_passes)
+
+json ToJson(const Schedule& schedule) { return schedule; }
+Schedule ScheduleFromJson(const json& document) { return document.get<Schedule>(); }
+
+int64_t ImageBytes(const Schedule& schedule) {
+  return static_cast<int64_t>(ToJson(schedule).dump().size());
+}
+
+int LoopNest::AddLoop(std::string name, int64_t bound) {
+  CHECK(registers.empty() && bound >= 1);
+  loops.push_back({std::move(name), bound});
+  return static_cast<int>(loops.size()) - 1;
+}
+
+int LoopNest::AddRegister(Register reg) {
+  const int var = static_cast<int>(loops.size() + registers.size());
+  for (const Term& term : reg.terms) CHECK(term.var < var);
+  CHECK(reg.divisor >= 1 && reg.modulus >= 0);
+  registers.push_back(std::move(reg));
+  return var;
+}
+
+int LoopNest::Affine(std::string name, int64_t base, std::vector<Term> terms) {
+  Register reg;
+  reg.name = std::move(name);
+  reg.base = base;
+  reg.terms = std::move(terms);
+  return AddRegister(std::move(reg));
+}
+
+namespace {
+
+int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+}  // namespace
+
+NestCursor::NestCursor(const LoopNest& nest, int fixed_loop, int64_t fixed_index)
+    : nest_(&nest), num_loops_(static_cast<int>(nest.loops.size())), fixed_loop_(fixed_loop) {
+  values_.resize(nest.loops.size() + nest.registers.size(), 0);
+  for (const Register& reg : nest.registers) {
+    int level = -1;
+    for (const Term& term : reg.terms) level = std::max(level, LevelOf(term.var));
+    register_level_.push_back(level);
+  }
+  for (const AnyOf& any : nest.keep) {
+    int level = -1;
+    for (const Range& range : any) level = std::max(level, LevelOf(range.var));
+    clauses_.push_back({any, level});
+  }
+  std::stable_sort(clauses_.begin(), clauses_.end(),
+                   [](const Clause& a, const Clause& b) { return a.level < b.level; });
+  if (fixed_loop_ >= 0) values_[static_cast<std::size_t>(fixed_loop_)] = fixed_index;
+  Recompute(-1);
+  Settle(-1);
+}
+
+int NestCursor::LevelOf(int var) const {
+  return var < num_loops_ ? var : register_level_[static_cast<std::size_t>(var - num_loops_)];
+}
+
+void NestCursor::Recompute(int level) {
+  for (std::size_t k = 0; k < nest_->registers.size(); ++k) {
+    if (register_level_[k] < level) continue;
+    const Register& reg = nest_->registers[k];
+    int64_t value = reg.base;
+    for (const Term& term : reg.terms) value += term.factor * values_[static_cast<std::size_t>(term.var)];
+    if (reg.divisor != 1) value = FloorDiv(value, reg.divisor);
+    if (reg.modulus != 0) value -= reg.modulus * FloorDiv(value, reg.modulus);
+    values_[static_cast<std::size_t>(num_loops_) + k] = std::min(value, reg.cap);
+  }
+}
+
+int NestCursor::StepFrom(int level) {
+  while (level >= frozen_) {
+    if (level != fixed_loop_) {
+      auto& index = values_[static_cast<std::size_t>(level)];
+      if (level < fixed_loop_) ++outer_count_;
+      if (++index < nest_->loops[static_cast<std::size_t>(level)].bound) return level;
+      index = 0;
+    }
+    --level;
+  }
+  return -1;
+}
+
+void NestCursor::Settle(int level) {
+  while (true) {
+    bool kept = true;
+    for (const Clause& clause : clauses_) {
+      if (clause.level < level) continue;
+      const bool holds = std::any_of(clause.any.begin(), clause.any.end(), [&](const Range& r) {
+        const int64_t value = values_[static_cast<std::size_t>(r.var)];
+        return r.low <= value && value < r.high;
+      });
+      if (holds) continue;
+      // No deeper index can mend it: step the loop that the clause depends on.
+      kept = false;
+      for (int l = clause.level + 1; l < num_loops_; ++l) {
+        if (l != fixed_loop_ && l >= frozen_) values_[static_cast<std::size_t>(l)] = 0;
+      }
+      level = StepFrom(clause.level);
+      break;
+    }
+    if (kept) return;
+    if (level < 0) {
+      done_ = true;
+      return;
+    }
+    Recompute(level);
+  }
+}
+
+void NestCursor::Next() {
+  const int level = StepFrom(num_loops_ - 1);
+  if (level < 0) {
+    done_ = true;
+    return;
+  }
+  Recompute(level);
+  Settle(level);
+}
+
+void NestCursor::Seek(const std::vector<int64_t>& outer_indices) {
+  for (int l = 0; l < num_loops_; ++l) {
+    if (l == fixed_loop_) continue;
+    const auto position = static_cast<std::size_t>(l);
+    values_[position] = position < outer_indices.size() ? outer_indices[position] : 0;
+  }
+  frozen_ = static_cast<int>(outer_indices.size());
+  done_ = false;
+  Recompute(-1);
+  Settle(-1);
+}
+
+bool NestCursor::Holds(const Condition& condition) const {
+  for (const AnyOf& any : condition) {
+    const bool holds = std::any_of(any.begin(), any.end(), [&](const Range& r) {
+      const int64_t value = values_[static_cast<std::size_t>(r.var)];
+      return r.low <= value && value < r.high;
+    });
+    if (!holds) return false;
+  }
+  return true;
+}
+
+}  // namespace ecoflow

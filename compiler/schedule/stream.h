@@ -1,0 +1,153 @@
+// Stream descriptors: nested loops that say which word goes where, instead of word lists.
+//
+// A descriptor is executed by a sequencer (tb/drivers today, hardware later): loop indices from
+// the outermost to the innermost, registers that are affine in indices and earlier registers
+// (then divided, reduced modulo, capped), and conditions on registers. Everything a sequencer
+// needs is an adder tree, small constant divisions and comparators.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace ecoflow {
+
+struct Loop {
+  std::string name;
+  int64_t bound = 1;  // iterations, >= 1
+};
+
+struct Term {
+  int var = 0;  // a loop (0..loops-1) or a register (loops + its position)
+  int64_t factor = 1;
+};
+
+// value = min(cap, ((base + sum of factor * var) div divisor) mod modulus), divisions rounding
+// towards minus infinity; modulus 0: none.
+struct Register {
+  std::string name;
+  int64_t base = 0;
+  std::vector<Term> terms;
+  int64_t divisor = 1;
+  int64_t modulus = 0;
+  int64_t cap = std::numeric_limits<int64_t>::max();
+};
+
+// low <= register < high
+struct Range {
+  int var = 0;
+  int64_t low = 0;
+  int64_t high = 0;
+};
+using AnyOf = std::vector<Range>;      // holds when one of the ranges does
+using Condition = std::vector<AnyOf>;  // holds when every AnyOf does; empty: always
+
+// The loops shared by all kinds of streams. Items for which `keep` fails do not exist.
+struct LoopNest {
+  std::vector<Loop> loops;
+  std::vector<Register> registers;
+  Condition keep;
+
+  // Builders; each returns the variable's number.
+  int AddLoop(std::string name, int64_t bound);
+  int AddRegister(Register reg);
+  // base + sum of terms
+  int Affine(std::string name, int64_t base, std::vector<Term> terms);
+  void Keep(int var, int64_t low, int64_t high) { keep.push_back({{var, low, high}}); }
+};
+
+// Words of one operand on one global input network.
+struct GinDescriptor {
+  LoopNest nest;
+  int operand = 0;      // 0 or 1: which of the pass's two tensors (PassOperands)
+  int destination = 0;  // Destination
+  int row_tag = 0;      // variables
+  int col_tag = 0;
+  int address = 0;      // element of the tensor
+  Condition real;       // where it fails the word is a filler: zero, of no element
+  int interleave = -1;  // loop whose iterations run side by side, beat by beat in turn; -1 none
+};
+
+// Words that leave through the GON, in order.
+struct GonDescriptor {
+  LoopNest nest;
+  int row = 0;  // variables
+  int col = 0;
+  int slot = 0;
+  int address = 0;  // element of the result
+  Condition first;  // the word starts its sum in the accumulator
+  Condition last;   // the word completes it
+};
+
+// One field of the pass word.
+struct ParamField {
+  std::string name;  // field of group Param in image_fields.def
+  int var = 0;
+};
+
+// Pass words: one item per PE of the rectangle that the bounds of the two innermost loops (row,
+// column) span from PE (0, 0), in row-major order. PEs outside take no part in the run. Of a PE
+// that is not active only the field ParamLast counts.
+struct PassDescriptor {
+  LoopNest nest;         // pass loops, then row, then column
+  int pass_loops = 0;    // the outermost loops that count passes
+  std::vector<ParamField> fields;
+  Condition active, from_below, to_above;
+  int64_t repeat = 0;    // each pass runs this many more times
+  int variant = -1;      // variable: which program the pass runs; -1: program 0
+};
+
+struct Schedule {
+  std::vector<uint64_t> setup;                  // configuration words before the first pass
+  std::vector<std::vector<uint64_t>> programs;  // image words, one program per variant
+  std::vector<PassDescriptor> passes;
+  std::vector<GinDescriptor> wide, narrow;      // executed one after the other
+  std::vector<GonDescriptor> gon;
+  int64_t num_passes = 0;
+};
+
+nlohmann::json ToJson(const Schedule& schedule);
+Schedule ScheduleFromJson(const nlohmann::json& document);
+
+// Size of what a sequencer needs: image words and descriptors, as compile writes them.
+int64_t ImageBytes(const Schedule& schedule);
+
+// Walks a LoopNest item by item.
+class NestCursor {
+ public:
+  // `fixed_loop` >= 0: that loop stays at `fixed_index`.
+  explicit NestCursor(const LoopNest& nest, int fixed_loop = -1, int64_t fixed_index = 0);
+
+  bool done() const { return done_; }
+  void Next();
+  int64_t operator[](int var) const { return values_[static_cast<std::size_t>(var)]; }
+  bool Holds(const Condition& condition) const;
+  // Iterations of the loops outside `fixed_loop` so far.
+  int64_t outer_count() const { return outer_count_; }
+  // Goes to the first item whose loops 0..count-1 have the given indices; done when there is none.
+  void Seek(const std::vector<int64_t>& outer_indices);
+
+ private:
+  struct Clause {
+    AnyOf any;
+    int level;
+  };
+  int LevelOf(int var) const;
+  void Recompute(int level);
+  void Settle(int level);        // finds the first kept item from here
+  int StepFrom(int level);       // steps loop `level` or the next outer one; -1 at the end
+
+  const LoopNest* nest_;
+  int num_loops_;
+  int fixed_loop_;
+  std::vector<int64_t> values_;
+  std::vector<int> register_level_;
+  std::vector<Clause> clauses_;  // by level
+  int64_t outer_count_ = 0;
+  int frozen_ = 0;               // loops 0..frozen_-1 stay (Seek)
+  bool done_ = false;
+};
+
+}  // namespace ecoflow

@@ -1,0 +1,404 @@
+#include "compiler/schedule/strip_schedule.h"
+
+#include <algorithm>
+
+#include "compiler/image/pe_image.h"
+
+namespace ecoflow {
+namespace {
+
+constexpr int64_t kMany = int64_t{1} << 40;
+
+// Loop levels of the program: filters, shifts, kernel rows, label columns, channels.
+enum Level { kFilter, kShift, kKernelRow, kLabelColumn, kChannel };
+
+// The pass loops that every stream starts with, outermost first.
+struct PassLoops {
+  int group, tile, band, block;
+};
+
+PassLoops AddPassLoops(LoopNest& nest, const StripMapping& m) {
+  PassLoops loops{};
+  loops.group = nest.AddLoop("group", m.problem.groups);
+  loops.tile = nest.AddLoop("channel_tile", m.channel_tiles);
+  loops.band = nest.AddLoop("band", m.bands);
+  loops.block = nest.AddLoop("filter_block", m.filter_blocks);
+  return loops;
+}
+
+// Where a stack row stands in the map of errors.
+struct StackRow {
+  int position, in_run, oy, n, segment, class_x;
+};
+
+// `row` is a loop over the rows of the array; rows that hold no error are dropped.
+StackRow AddStackRow(LoopNest& nest, const StripMapping& m, const HwConfig& hw, int band, int row) {
+  StackRow s{};
+  s.position = nest.Affine("position", 0, {{band, hw.rows}, {row, 1}});
+  const auto digit = [&](const char* name, int64_t divisor, int64_t modulus) {
+    Register reg;
+    reg.name = name;
+    reg.terms = {{s.position, 1}};
+    reg.divisor = divisor;
+    reg.modulus = modulus;
+    return nest.AddRegister(reg);
+  };
+  int64_t unit = 1;
+  s.in_run = digit("in_run", unit, m.run);
+  const int class_y = digit("class_y", unit *= m.run, m.classes_y);
+  s.n = digit("n", unit *= m.classes_y, m.problem.batch);
+  s.segment = digit("segment", unit *= m.problem.batch, m.segments);
+  s.class_x = digit("class_x", unit *= m.segments, 0);
+  s.oy = nest.Affine("oy", 0, {{s.in_run, m.reach_y}, {class_y, 1}});
+  return s;
+}
+
+Condition RowHoldsErrors(const StripMapping& m, const StackRow& s) {
+  return {{{s.position, 0, m.stack}}, {{s.oy, 0, m.problem.in[0]}}};
+}
+
+// Error column of array column `column` (a variable) in the row's segment and class.
+int AddErrorColumn(LoopNest& nest, const StripMapping& m, const StackRow& s, int column) {
+  if (m.circular) {
+    Register reg;
+    reg.name = "ox";
+    reg.terms = {{column, 1}};
+    reg.modulus = m.problem.in[1];
+    return nest.AddRegister(reg);
+  }
+  return nest.Affine("ox", 0, {{s.class_x, 1},
+                               {s.segment, m.reach_x * m.width},
+                               {column, m.reach_x}});
+}
+
+Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw, int64_t filters) {
+  const TransposedProblem& p = m.problem;
+  PeImage image;
+  image.mode.ADirect = 1;  // weights, one a cycle
+  image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
+  image.mode.YKind = kRangeResult;
+  image.mode.XKind = kRangeResult;
+  image.mode.ZKind = m.shifts == 1 && !m.circular ? kRangeOperand
+                     : m.circular                 ? kRangeCircular
+                                                  : kRangeOperand;
+  image.mode.ChainInMin = m.period_y;
+  image.mode.ChainOutMax = std::max<int64_t>(0, p.kernel[0] - m.period_y);
+  image.mode.ParamLevel = kChannel;
+  image.limit.YLimit = p.out[0];
+  const int64_t right_most =
+      (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
+  image.limit.XLimit = std::min(p.out[1], right_most + 1);
+  image.limit.ZLimit = p.in[1];
+  image.limit.Ragged0 = 1023;
+  const int64_t full_columns = p.kernel[1] - (m.shifts - 1) * m.period_x;
+  image.limit.Ragged1 = full_columns < m.columns_j ? full_columns : 1023;
+
+  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
+  const auto level = [&](int l) -> PeImage::Record& {
+    return image.levels[static_cast<std::size_t>(l)];
+  };
+  level(kFilter).a.Last = filters - 1;
+  level(kShift).a.Last = m.shifts - 1;
+  level(kKernelRow).a.Last = p.kernel[0] - 1;
+  level(kLabelColumn).a.Last = m.columns_j - 1;
+
+  // Errors lie in the ring shift by shift, filters inside: both inner levels walk on by one.
+  level(kFilter).a.BDelta = 1;
+  level(kShift).a.BDelta = 1;
+  level(kShift).b.ZDelta = m.circular ? -1 : -m.reach_x;
+  level(kKernelRow).b.YDelta = p.dilation[0];
+  level(kLabelColumn).b.XDelta = p.dilation[1];
+  for (int l = kKernelRow; l <= hw.num_levels(); ++l) {
+    level(l).a.BReset = 1;
+    level(l).b.ZReset = 1;
+    if (l >= kLabelColumn) level(l).b.YReset = 1;
+    if (l >= kChannel) level(l).b.XReset = 1;
+  }
+  level(hw.num_levels()).a.BRelease = filters * m.shifts;
+  return Encode(image);
+}
+
+// IDs of a controller: the given tags, the rest unused.
+uint64_t Ids(const HwConfig& hw, const std::vector<int64_t>& tags) {
+  CHECK(static_cast<int>(tags.size()) <= hw.ids_per_controller);
+  uint64_t word = 0;
+  for (int k = 0; k < hw.ids_per_controller; ++k) {
+    const int64_t tag = k < static_cast<int>(tags.size()) ? tags[static_cast<std::size_t>(k)]
+                                                          : hw.num_tags();
+    CHECK(tag >= 0 && (tag < hw.num_tags() || k >= static_cast<int>(tags.size())));
+    word |= static_cast<uint64_t>(tag) << (k * hw.id_bits);
+  }
+  return word;
+}
+
+std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
+  std::vector<uint64_t> words;
+  const int bottom = hw.rows - 1, right = hw.columns - 1;
+  const auto all = [&](int address, uint64_t word) {
+    words.push_back(ConfigHeader(0, bottom, 0, right, address, false, 1));
+    words.push_back(word);
+  };
+  all(kCfgRowWide, Ids(hw, {0}));
+  words.push_back(ConfigHeader(0, bottom, 0, 0, kCfgRowNarrow, true, hw.rows));
+  for (int r = 0; r < hw.rows; ++r) words.push_back(Ids(hw, {r}));
+  for (int c = 0; c < hw.columns; ++c) {
+    std::vector<int64_t> wide, narrow;
+    if (c < m.blocks * m.width) {
+      wide = {c / m.width};
+      for (int64_t k = 0; k < m.fan; ++k) narrow.push_back(c % m.width + k);
+    }
+    words.push_back(ConfigHeader(0, bottom, c, c, kCfgColWide, false, 2));
+    words.push_back(Ids(hw, wide));
+    words.push_back(Ids(hw, narrow));
+  }
+  const uint64_t loader = uint64_t{1} | uint64_t{1} << 36;  // ifmap from wide, filter from narrow
+  all(kCfgLoader, loader);
+  all(kCfgEnable, 0);
+  return words;
+}
+
+PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
+  const TransposedProblem& p = m.problem;
+  PassDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int row = nest.AddLoop("row", hw.rows);
+  const int col = nest.AddLoop("column", m.blocks * m.width);
+  d.pass_loops = pass.block + 1;
+
+  const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
+  Register reg;
+  reg.name = "block_of_columns";
+  reg.terms = {{col, 1}};
+  reg.divisor = m.width;
+  const int g = nest.AddRegister(reg);
+  const int u = nest.Affine("u", 0, {{col, 1}, {g, -m.width}});
+  const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1}});
+  const int ox = nest.Affine("ox", 0, {{s.class_x, 1}, {m_col, m.reach_x}});
+  const int y_base = nest.Affine("y_base", -p.pad[0], {{s.oy, p.stride[0]}});
+  const int x_base = nest.Affine("x_base", -p.pad[1], {{ox, p.stride[1]}});
+  // Channels of this block of columns: tile*channels*blocks + k*blocks + g < outc.
+  reg = {};
+  reg.name = "channels_left";
+  reg.base = p.outc - 1;
+  reg.terms = {{g, -1}};
+  reg.divisor = m.blocks;
+  const int left = nest.AddRegister(reg);
+  reg = {};
+  reg.name = "last_channel";
+  reg.terms = {{left, 1}, {pass.tile, -m.channels}};
+  reg.cap = m.channels - 1;
+  const int last_channel = nest.AddRegister(reg);
+  const int end_of_class = nest.Affine("oy_below", m.reach_y, {{s.oy, 1}});
+
+  d.active = RowHoldsErrors(m, s);
+  d.fields = {{"YBase", y_base}, {"XBase", x_base}, {"ZBase", m.circular ? u : ox},
+              {"ParamLast", last_channel}};
+  if (m.chain) {
+    d.from_below = {{{row, 0, hw.rows - 1}}, {{s.in_run, 0, m.run - 1}},
+                    {{end_of_class, 0, p.in[0]}}, {{s.position, 0, m.stack - 1}}};
+    d.to_above = {{{row, 1, kMany}}, {{s.in_run, 1, kMany}}};
+  } else {
+    d.from_below = d.to_above = {{{row, kMany, kMany}}};
+  }
+  d.variant = pass.block;
+  return d;
+}
+
+// Weights: channel by channel, label by label, in the order in which the PEs use them.
+GinDescriptor Weights(const StripMapping& m) {
+  const TransposedProblem& p = m.problem;
+  GinDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int g = nest.AddLoop("block_of_columns", m.blocks);
+  const int ci = nest.AddLoop("channel", m.channels);
+  const int j = nest.AddLoop("label_column", m.columns_j);
+  const int i = nest.AddLoop("kernel_row", p.kernel[0]);
+  const int t = nest.AddLoop("shift", m.shifts);
+  const int f = nest.AddLoop("filter", m.filters);
+  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
+  const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
+  const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {f, 1}});
+  const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
+  d.address = nest.Affine(
+      "address", p.first_tap[0] * p.full_kernel[1] + p.first_tap[1],
+      {{pass.group, p.red * p.outc * taps}, {filter, p.outc * taps}, {c, taps},
+       {i, p.full_kernel[1]}, {tap_x, 1}});
+  d.row_tag = nest.Affine("row_tag", 0, {});
+  d.col_tag = g;
+  nest.Keep(c, 0, p.outc);
+  nest.Keep(tap_x, 0, p.kernel[1]);
+  nest.Keep(filter, 0, p.red);
+  d.operand = 1;
+  d.destination = kDestStream;
+  d.interleave = g;
+  return d;
+}
+
+// Errors: from right to left, so that a PE gets its own error first, then its left neighbours'.
+GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
+  const TransposedProblem& p = m.problem;
+  GinDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int back = nest.AddLoop("error_column", m.width + m.shifts - 1);
+  const int part = nest.AddLoop("part", m.shifts / m.fan);
+  const int64_t lanes = hw.narrow_lanes();
+  const int chunk = nest.AddLoop("chunk", (m.filters + lanes - 1) / lanes);
+  const int row = nest.AddLoop("row", hw.rows);
+  const int word = nest.AddLoop("word", lanes);
+
+  const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
+  const int column = nest.Affine("column", m.width - 1, {{back, -1}});
+  // The tag's columns: column + part*fan .. + fan - 1.
+  const int first_column = nest.Affine("first_column", 0, {{column, 1}, {part, m.fan}});
+  const int ox = AddErrorColumn(nest, m, s, column);
+  const int in_block = nest.Affine("in_block", 0, {{chunk, lanes}, {word, 1}});
+  const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {in_block, 1}});
+  const int64_t map = p.in[0] * p.in[1];
+  d.address = nest.Affine("address", 0,
+                          {{s.n, p.groups * p.red * map}, {pass.group, p.red * map},
+                           {filter, map}, {s.oy, p.in[1]}, {ox, 1}});
+  d.row_tag = row;
+  d.col_tag = nest.Affine("col_tag", m.fan - 1, {{first_column, 1}});
+  nest.keep = RowHoldsErrors(m, s);
+  nest.Keep(first_column, 1 - m.fan, m.width);
+  nest.Keep(in_block, 0, m.filters);
+  nest.Keep(filter, 0, p.red);
+  d.real = {{{ox, 0, p.in[1]}}};
+  d.operand = 0;
+  d.destination = kDestFilter;
+  return d;
+}
+
+// Results, in the order in which the PEs finish them: label by label, rows from the bottom.
+GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
+  const TransposedProblem& p = m.problem;
+  GonDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int ci = nest.AddLoop("channel", m.channels);
+  const int j = nest.AddLoop("label_column", m.columns_j);
+  const int i = nest.AddLoop("kernel_row", p.kernel[0]);
+  const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
+  const int up = nest.AddLoop("row_from_bottom", hw.rows);
+  const int g = nest.AddLoop("block_of_columns", m.blocks);
+  const int u = nest.AddLoop("u", m.width);
+
+  const int row = nest.Affine("row", hw.rows - 1, {{up, -1}});
+  const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
+  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
+  const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1},
+                                         {wrap, p.in[1]}});
+  const int y = nest.Affine("y", -p.pad[0], {{s.oy, p.stride[0]}, {i, p.dilation[0]}});
+  const int x = nest.Affine("x", -p.pad[1], {{s.class_x, p.stride[1]},
+                                             {m_col, p.stride[1] * m.reach_x},
+                                             {j, p.dilation[1]}});
+  // Rows of the label's chain above and below this one, inside the map.
+  Register reg;
+  reg.name = "taps_above";
+  reg.base = p.kernel[0] - 1;
+  reg.terms = {{i, -1}};
+  reg.divisor = m.period_y;
+  const int above = nest.AddRegister(reg);
+  reg = {};
+  reg.name = "taps_below";
+  reg.terms = {{i, 1}};
+  reg.divisor = m.period_y;
+  const int below = nest.AddRegister(reg);
+  reg = {};
+  reg.name = "rows_below";
+  reg.base = p.in[0] - 1;
+  reg.terms = {{s.oy, -1}};
+  reg.divisor = m.reach_y;
+  const int rows_below = nest.AddRegister(reg);
+
+  nest.keep = RowHoldsErrors(m, s);
+  nest.Keep(c, 0, p.outc);
+  nest.Keep(y, 0, p.out[0]);
+  const int64_t right_most =
+      (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
+  nest.Keep(x, 0, std::min(p.out[1], right_most + 1));
+
+  // Rows of the chain that lie in this band: `above` ones up to row 0, `below` ones to the last.
+  const int above_band = nest.Affine("above_minus_row", 0, {{above, 1}, {row, -1}});
+  const int run_above_band = nest.Affine("run_minus_row", 0, {{s.in_run, 1}, {row, -1}});
+  const int below_band = nest.Affine("below_plus_row", 0, {{below, 1}, {row, 1}});
+  const int run_below_band = nest.Affine("run_below_plus_row", 0, {{rows_below, 1}, {row, 1}});
+  const AnyOf none_above = {{above, 0, 1}, {s.in_run, 0, 1}};
+  const AnyOf none_in_later_band = {{below_band, 0, hw.rows}, {run_below_band, 0, hw.rows}};
+  AnyOf none_above_here = none_above;
+  none_above_here.push_back({row, 0, 1});
+  if (m.chain) {
+    nest.keep.push_back(none_above_here);  // the others send theirs up
+    d.first = {none_above};
+    d.last = {none_in_later_band};
+  } else {
+    // Bands go down the stack, labels of a band from the bottom row to the top.
+    d.first = {{{above_band, -kMany, 1}, {run_above_band, -kMany, 1}},
+               {{below, 0, 1}, {rows_below, 0, 1}, {row, hw.rows - 1, hw.rows}}};
+    d.last = {none_in_later_band, none_above_here};
+  }
+  d.first.push_back({{pass.block, 0, 1}});
+  d.last.push_back({{pass.block, m.filter_blocks - 1, m.filter_blocks}});
+  if (m.circular) {
+    // The second psum of a PE exists when one of its shifts wraps round.
+    const int wrapped_tap = nest.Affine("wrapped_tap", m.period_x,
+                                        {{j, 1}, {u, m.period_x}, {wrap, 0}});
+    nest.keep.push_back({{wrap, 0, 1}, {wrapped_tap, 0, p.kernel[1]}});
+  }
+
+  const int64_t pitch = (m.run - 1) * m.period_y + p.kernel[0];
+  reg = {};
+  reg.name = "run_number";
+  reg.terms = {{s.position, 1}};
+  reg.divisor = m.run;
+  const int run_number = nest.AddRegister(reg);
+  reg = {};
+  reg.name = "label_row";
+  reg.terms = {{run_number, pitch}, {s.in_run, m.period_y}, {i, 1}};
+  reg.modulus = m.slot_window;
+  const int label_row = nest.AddRegister(reg);
+  const int64_t columns = m.blocks * m.width * (m.circular ? 2 : 1);
+  d.slot = nest.Affine("slot", 0, {{ci, m.slot_window * m.columns_j * columns},
+                                   {label_row, m.columns_j * columns}, {j, columns},
+                                   {wrap, m.blocks * m.width}, {g, m.width}, {u, 1}});
+  d.row = row;
+  d.col = nest.Affine("column", 0, {{g, m.width}, {u, 1}});
+  d.address = nest.Affine("address", 0, {{s.n, p.groups * p.outc * p.out[0] * p.out[1]},
+                                         {pass.group, p.outc * p.out[0] * p.out[1]},
+                                         {c, p.out[0] * p.out[1]}, {y, p.out[1]}, {x, 1}});
+  return d;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
+  Schedule schedule;
+  if (m.problem.empty) return schedule;
+  schedule.setup = Setup(m, hw);
+  ECO_ASSIGN(auto program, Program(m, hw, m.filters));
+  schedule.programs.push_back(std::move(program));
+  PassDescriptor passes = PassWords(m, hw);
+  const int64_t rest = m.problem.red - (m.filter_blocks - 1) * m.filters;
+  if (rest != m.filters) {
+    ECO_ASSIGN(auto shorter, Program(m, hw, rest));
+    schedule.programs.push_back(std::move(shorter));
+    Register reg;  // 1 for the last block of filters, else 0
+    reg.name = "shorter";
+    reg.terms = {{passes.variant, 1}};
+    reg.divisor = m.filter_blocks - 1;
+    passes.variant = passes.nest.AddRegister(reg);
+  } else {
+    passes.variant = -1;
+  }
+  schedule.passes.push_back(std::move(passes));
+  schedule.wide.push_back(Weights(m));
+  schedule.narrow.push_back(Errors(m, hw));
+  schedule.gon.push_back(Results(m, hw));
+  schedule.num_passes = m.passes();
+  return schedule;
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,28 @@
+// The RTL generator: a hardware configuration becomes SystemVerilog, file list and manifest.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "gen/config/hw_config.h"
+
+namespace ecoflow {
+
+// Every file of the bundle by its name relative to the output folder. Hand-written modules are
+// copied from rtl/; generated are
+//   eco_top.sv          the configured array: parameters and one instance
+//   eco_image_pkg.sv    fields of the PE image
+//   ecoflow_params.h    the same widths for C++ testbenches
+//   files.f             what a tool has to read, in order
+//   manifest.json       ports, widths, ID counts, configuration and its hash
+//   config.json         the effective configuration
+// The same configuration gives the same bytes.
+using Bundle = std::map<std::string, std::string>;
+Result<Bundle> GenerateRtl(const HwConfig& config);
+
+// Writes a bundle below `folder`.
+Status WriteBundle(const Bundle& bundle, const std::filesystem::path& folder);
+
+}  // namespace ecoflow

@@ -1,0 +1,34 @@
+// Multicast controller (Sec. 4.4, Fig. 8): holds the IDs of one X-bus (row IDs) or of one PE
+// (column IDs) and tells whether the tag of the beat on the bus names it.
+//
+// Handshake: combinational; the bus gathers `stop_o` of all its controllers and moves the beat
+// when none stops it. Latency 0. Reset: every ID is all ones, the tag that no beat carries.
+module eco_multicast_ctrl #(
+  parameter int unsigned NumIds = 5,  /// IDs held, 1..8 (EcoFlow 5, Eyeriss 1)
+  parameter int unsigned IdBits = 5   /// bits of an ID, 2..8
+) (
+  input  logic                     clk_i,      /// clock
+  input  logic                     rst_ni,     /// synchronous reset, active low
+  input  logic                     id_we_i,    /// load all IDs from `ids_i`
+  input  logic [NumIds*IdBits-1:0] ids_i,      /// ID k in bits k*IdBits +: IdBits
+  input  logic                     valid_i,    /// a beat stands on the bus
+  input  logic [IdBits-1:0]        tag_i,      /// its tag
+  input  logic                     ready_i,    /// the unit behind can take it
+  output logic                     match_o,    /// the tag names this unit
+  output logic                     stop_o      /// named, but not ready: the beat must wait
+);
+  logic [NumIds*IdBits-1:0] ids_q;
+  logic [NumIds-1:0] hit;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) ids_q <= '1;
+    else if (id_we_i) ids_q <= ids_i;
+  end
+
+  for (genvar k = 0; k < NumIds; k++) begin : gen_id
+    assign hit[k] = ids_q[k*IdBits +: IdBits] == tag_i;
+  end
+
+  assign match_o = valid_i & (|hit);
+  assign stop_o  = match_o & ~ready_i;
+endmodule

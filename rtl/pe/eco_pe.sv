@@ -1,0 +1,597 @@
+`include "eco_assert.svh"
+
+// Processing element (Sec. 4.4, "PE Requirements"; Table 3): register files for ifmap, filter and
+// psums, input queues of both global input networks, a pipelined MAC with zero gating, the psum
+// link up the column, an output queue for the GON, and the FSM that an image programs.
+//
+// The FSM is a nest of NumLevels loops. Each step of the innermost one is a slot: it may take a
+// stream word, read both files, multiply and add. Three offsets (ifmap, filter, psum) and three
+// coordinates (Y, X, Z) follow the loops: when level l steps, each is reset or kept and a delta is
+// added. Coordinates are checked against a range: a failed result check makes the slot a border
+// slot of a psum that does not exist, a failed operand check one whose product does not exist.
+// A psum starts (zero, or from below) when all reduced levels are at their first index and ends
+// (up, or out) when all are at their last. docs/architecture.md tells the whole story.
+//
+// The register files of ifmap and filter are rings: loaders append words in order of arrival,
+// the FSM reads at head + offset as soon as that word is there, and a step frees words at the head.
+//
+// Handshake: GIN queues offer room for a full beat (ready); links and outputs use credits.
+// Latency: issue to sum register 1 + MulStages + AddStages cycles. Reset: idle, files empty.
+//
+// Departure from the paper: a PE finishes at most one psum a cycle, so of a LocalBits-wide link
+// it drives one psum; the others' valid bits are constant zero.
+module eco_pe #(
+  parameter int unsigned WideLanes   = 5,   /// words of a wide GIN beat
+  parameter int unsigned NarrowLanes = 2,   /// words of a narrow GIN beat
+  parameter int unsigned IfmapDepth  = 75,  /// entries of the ifmap file, 2..256
+  parameter int unsigned FilterDepth = 224, /// entries of the filter file, 2..256
+  parameter int unsigned PsumDepth   = 24,  /// entries of the psum file, 1..32
+  parameter int unsigned QueueDepth  = 8,   /// entries of each of the four queues
+  parameter int unsigned NumLevels   = 7,   /// loop levels
+  parameter int unsigned MulStages   = 2,   /// multiplier registers
+  parameter int unsigned AddStages   = 1,   /// adder cycles
+  parameter int unsigned LocalLanes  = 2,   /// psums that the Local link is wide for
+  localparam int unsigned WideCnt    = $clog2(WideLanes + 1),
+  localparam int unsigned NarrowCnt  = $clog2(NarrowLanes + 1)
+) (
+  input  logic                      clk_i,          /// clock
+  input  logic                      rst_ni,         /// synchronous reset, active low
+  input  logic                      running_i,      /// counters count
+  // configuration
+  input  logic                      cfg_we_i,       /// write `cfg_data_i` to `cfg_addr_i`
+  input  logic [5:0]                cfg_addr_i,     /// image word, or eco_pkg::Cfg*
+  input  logic [63:0]               cfg_data_i,     /// configuration word
+  output logic                      cfg_ready_o,    /// image and pass words can be written
+  // global input network, wide
+  input  logic                      wide_push_i,    /// take the beat
+  input  logic [1:0]                wide_dest_i,    /// its destination
+  input  logic [WideCnt-1:0]        wide_count_i,   /// its words
+  input  logic [WideLanes*16-1:0]   wide_data_i,    /// the words
+  output logic                      wide_ready_o,   /// a full beat fits
+  // global input network, narrow
+  input  logic                      narrow_push_i,  /// as wide
+  input  logic [1:0]                narrow_dest_i,  /// as wide
+  input  logic [NarrowCnt-1:0]      narrow_count_i, /// as wide
+  input  logic [NarrowLanes*16-1:0] narrow_data_i,  /// as wide
+  output logic                      narrow_ready_o, /// as wide
+  // Local network: psums from the PE below, to the PE above
+  input  logic [LocalLanes-1:0]     below_valid_i,  /// psum arrives (lane 0)
+  input  logic [LocalLanes*32-1:0]  below_data_i,   /// the psum
+  output logic                      below_credit_o, /// an entry was freed
+  output logic [LocalLanes-1:0]     above_valid_o,  /// psum leaves (lane 0)
+  output logic [LocalLanes*32-1:0]  above_data_o,   /// the psum
+  input  logic                      above_credit_i, /// the PE above freed an entry
+  // global output network
+  output logic                      out_valid_o,    /// a word waits
+  output logic [31:0]               out_data_o,     /// the word
+  input  logic                      out_pop_i       /// take it
+);
+  // One C++ class for all PEs: inlined, the model of 13 x 15 PEs falls out of every cache.
+  /*verilator no_inline_module*/
+
+  localparam int unsigned ABits = $clog2(IfmapDepth);
+  localparam int unsigned BBits = $clog2(FilterDepth);
+  localparam int unsigned PBits = PsumDepth > 1 ? $clog2(PsumDepth) : 1;
+  localparam int unsigned QBits = $clog2(QueueDepth) + 1;
+  localparam int unsigned ImageWords = 4 + 2 * NumLevels;
+  localparam int unsigned AddPos = MulStages + 1;          // pipeline stage at the adder's input
+  localparam int unsigned EndPos = AddPos + AddStages - 1; // stage whose sum is registered
+
+  `ECO_BAD_PARAM(NumLevels < 5 || NumLevels > 7, levels, "NumLevels must be 5..7")
+  `ECO_BAD_PARAM(QueueDepth < WideLanes, queue, "QueueDepth must hold a wide beat")
+
+  // ---------------------------------------------------------------- image store
+  // Two banks of image words. New words go to the bank that is not in use; the first pass that is
+  // queued after them switches banks when it starts. Loop level l has record l; record NumLevels
+  // is the end of the pass.
+  logic [63:0] rec_a_q [16];
+  logic [63:0] rec_b_q [16];
+  logic [63:0] mode_next_q, limit_next_q, mode_q, limit_q, pend_q;
+  logic bank_q, dirty_q, pend_valid_q, start;
+  logic cfg_image, cfg_param;
+  logic [2:0] cfg_rec;
+
+  assign cfg_ready_o = ~pend_valid_q;
+  assign cfg_image   = cfg_we_i && cfg_addr_i < 6'(ImageWords);
+  assign cfg_param   = cfg_we_i && cfg_addr_i == eco_pkg::CfgParam;
+  assign cfg_rec     = 3'((cfg_addr_i - 6'd2) >> 1);
+
+  always_ff @(posedge clk_i) begin
+    if (cfg_image && cfg_addr_i >= 6'd2 && !cfg_addr_i[0]) rec_a_q[{~bank_q, cfg_rec}] <= cfg_data_i;
+    if (cfg_image && cfg_addr_i >= 6'd2 && cfg_addr_i[0]) rec_b_q[{~bank_q, cfg_rec}] <= cfg_data_i;
+    if (cfg_image && cfg_addr_i == 6'd0) mode_next_q <= cfg_data_i;
+    if (cfg_image && cfg_addr_i == 6'd1) limit_next_q <= cfg_data_i;
+    if (cfg_param) pend_q <= cfg_data_i;
+  end
+  logic bank_now;  // the bank of the pass that starts
+  assign bank_now = bank_q ^ dirty_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      bank_q       <= 1'b0;
+      dirty_q      <= 1'b0;
+      pend_valid_q <= 1'b0;
+    end else begin
+      if (cfg_param) pend_valid_q <= 1'b1;
+      else if (start) pend_valid_q <= 1'b0;
+      if (cfg_image) dirty_q <= 1'b1;
+      else if (start) dirty_q <= 1'b0;
+      if (start) bank_q <= bank_now;
+    end
+  end
+
+  logic [14:0] y_base_q, x_base_q, z_base_q, z_base_next;
+  logic [5:0] repeat_q;
+  logic active_q, from_below_q, to_above_q;
+  logic [eco_image_pkg::ZBaseBits-1:0] z_base_field;
+  logic [2:0] param_level;
+  assign param_level  = mode_next_q[eco_image_pkg::ParamLevelLsb +: 3];
+  assign z_base_field = pend_q[eco_image_pkg::ZBaseLsb +: eco_image_pkg::ZBaseBits];
+  assign z_base_next  = {z_base_field[eco_image_pkg::ZBaseBits-1], z_base_field};
+
+  always_ff @(posedge clk_i) begin
+    if (start) begin
+      mode_q       <= mode_next_q;
+      limit_q      <= limit_next_q;
+      y_base_q     <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
+      x_base_q     <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
+      z_base_q     <= z_base_next;
+      active_q     <= pend_q[eco_image_pkg::ActiveLsb];
+      from_below_q <= pend_q[eco_image_pkg::FromBelowLsb];
+      to_above_q   <= pend_q[eco_image_pkg::ToAboveLsb];
+    end
+  end
+
+  // Fields of the active image that every slot uses.
+  logic a_direct, b_direct, stream_narrow, keep_psum;
+  logic [1:0] y_kind, x_kind, z_kind;
+  logic [6:0] reduce;
+  assign a_direct      = mode_q[eco_image_pkg::ADirectLsb];
+  assign b_direct      = mode_q[eco_image_pkg::BDirectLsb];
+  assign stream_narrow = mode_q[eco_image_pkg::StreamNarrowLsb];
+  assign keep_psum     = mode_q[eco_image_pkg::KeepPsumLsb];
+  assign y_kind        = mode_q[eco_image_pkg::YKindLsb +: 2];
+  assign x_kind        = mode_q[eco_image_pkg::XKindLsb +: 2];
+  assign z_kind        = mode_q[eco_image_pkg::ZKindLsb +: 2];
+  assign reduce        = mode_q[eco_image_pkg::ReduceMaskLsb +: 7];
+
+  // ---------------------------------------------------------------- input queues
+  logic wide_valid, narrow_valid, wide_pop, narrow_pop;
+  logic [1:0] wide_dest, narrow_dest;
+  logic [15:0] wide_word, narrow_word;
+
+  eco_gin_queue #(.Depth(QueueDepth), .Lanes(WideLanes), .DataBits(16)) u_wide_queue (
+    .clk_i, .rst_ni,
+    .push_i(wide_push_i), .dest_i(wide_dest_i), .count_i(wide_count_i), .data_i(wide_data_i),
+    .ready_o(wide_ready_o),
+    .valid_o(wide_valid), .dest_o(wide_dest), .data_o(wide_word), .pop_i(wide_pop)
+  );
+  eco_gin_queue #(.Depth(QueueDepth), .Lanes(NarrowLanes), .DataBits(16)) u_narrow_queue (
+    .clk_i, .rst_ni,
+    .push_i(narrow_push_i), .dest_i(narrow_dest_i), .count_i(narrow_count_i),
+    .data_i(narrow_data_i), .ready_o(narrow_ready_o),
+    .valid_o(narrow_valid), .dest_o(narrow_dest), .data_o(narrow_word), .pop_i(narrow_pop)
+  );
+
+  // ---------------------------------------------------------------- FSM: where the loops stand
+  logic run_q, drain_q;
+  logic [NumLevels-1:0] last;
+  logic [NumLevels-1:0] zero;
+  logic [2:0] step;  // the level that steps next; NumLevels: the pass ends
+  logic [13:0] index2, index3;
+  logic issue;
+
+  for (genvar l = 0; l < NumLevels; l++) begin : gen_index
+    logic [13:0] index_q, last_q, end_index;
+    if (l == 0) begin : gen_ragged0
+      assign end_index = last_q - 14'(
+          index2 >= 14'(limit_q[eco_image_pkg::Ragged0Lsb +: eco_image_pkg::Ragged0Bits]));
+    end else if (l == 1) begin : gen_ragged1
+      assign end_index = last_q - 14'(
+          index3 >= 14'(limit_q[eco_image_pkg::Ragged1Lsb +: eco_image_pkg::Ragged1Bits]));
+    end else begin : gen_plain
+      assign end_index = last_q;
+    end
+    if (l == 2) assign index2 = index_q;
+    if (l == 3) assign index3 = index_q;
+    assign last[l] = index_q == end_index;
+    assign zero[l] = index_q == '0;
+
+    always_ff @(posedge clk_i) begin
+      if (start) begin
+        index_q <= '0;
+        last_q  <= param_level == 3'(l)
+            ? 14'(pend_q[eco_image_pkg::ParamLastLsb +: eco_image_pkg::ParamLastBits])
+            : rec_a_q[{bank_now, 3'(l)}][eco_image_pkg::LastLsb +: eco_image_pkg::LastBits];
+      end else if (issue && !drain_q) begin
+        if (step > 3'(l)) index_q <= '0;
+        else if (step == 3'(l)) index_q <= index_q + 14'd1;
+      end
+    end
+  end
+
+  always_comb begin
+    step = 3'(NumLevels);
+    for (int l = NumLevels - 1; l >= 0; l--) begin
+      if (!last[l]) step = 3'(l);
+    end
+  end
+
+  logic pass_end;  // the last slot of the pass (its products; psums may still have to drain)
+  assign pass_end = step == 3'(NumLevels);
+
+  // Coordinates and their range checks.
+  logic [14:0] y_q, x_q, z_q;
+  logic y_in, x_in, z_in;
+  assign y_in = y_q < limit_q[eco_image_pkg::YLimitLsb +: eco_image_pkg::YLimitBits];
+  assign x_in = x_q < limit_q[eco_image_pkg::XLimitLsb +: eco_image_pkg::XLimitBits];
+  assign z_in = z_q < 15'(limit_q[eco_image_pkg::ZLimitLsb +: eco_image_pkg::ZLimitBits]);
+
+  logic result_ok, mac;
+  assign result_ok = active_q & ~(y_kind == eco_pkg::KindResult & ~y_in)
+                              & ~(x_kind == eco_pkg::KindResult & ~x_in)
+                              & ~(z_kind == eco_pkg::KindResult & ~z_in);
+  assign mac = result_ok & ~(y_kind == eco_pkg::KindOperand & ~y_in)
+                         & ~(x_kind == eco_pkg::KindOperand & ~x_in)
+                         & ~(z_kind == eco_pkg::KindOperand & ~z_in);
+
+  // Circular shift (Sec. 4.1.1): Z counts how far level 1 is from the PE's own column. The psum
+  // ends at Z = 0, where the errors wrap round, and a second one starts at Z = -1.
+  logic circular, first, final_slot;
+  logic [NumLevels-1:0] first_or, last_or;
+  assign circular = z_kind == eco_pkg::KindCircular;
+  assign first_or = zero | ~reduce[NumLevels-1:0]
+                  | NumLevels'({circular & (z_q == 15'h7fff), 1'b0});
+  assign last_or  = last | ~reduce[NumLevels-1:0]
+                  | NumLevels'({circular & (z_q == 15'h0000), 1'b0});
+  assign first = &first_or;
+  assign final_slot = &last_or;
+
+  logic psum_start, psum_end, chain_in, chain_out;
+  assign psum_start = result_ok & first;
+  assign psum_end   = result_ok & final_slot & ~keep_psum;
+  assign chain_in   = psum_start & from_below_q & ~keep_psum
+      & (index2 >= mode_q[eco_image_pkg::ChainInMinLsb +: eco_image_pkg::ChainInMinBits]);
+  assign chain_out  = psum_end & to_above_q
+      & (index2 < mode_q[eco_image_pkg::ChainOutMaxLsb +: eco_image_pkg::ChainOutMaxBits]);
+
+  // ---------------------------------------------------------------- register files as rings
+  logic [8:0] a_off_q, b_off_q;                  // offset of the slot's word from the ring's head
+  logic [ABits-1:0] a_head_q, a_tail_q, a_raddr;
+  logic [BBits-1:0] b_head_q, b_tail_q, b_raddr;
+  logic [8:0] a_fill_q, b_fill_q;                // words in the ring
+  logic a_there, b_there;
+  logic a_we, b_we;
+  logic [9:0] a_sum, b_sum;
+  logic [15:0] a_wdata, b_wdata, a_rdata, b_rdata;
+
+  assign a_there = a_off_q < a_fill_q;
+  assign b_there = b_off_q < b_fill_q;
+  assign a_sum   = 10'(a_head_q) + 10'(a_off_q);
+  assign b_sum   = 10'(b_head_q) + 10'(b_off_q);
+  assign a_raddr = ABits'(a_sum >= 10'(IfmapDepth) ? a_sum - 10'(IfmapDepth) : a_sum);
+  assign b_raddr = BBits'(b_sum >= 10'(FilterDepth) ? b_sum - 10'(FilterDepth) : b_sum);
+
+  // Loaders: each file takes a given number of words from the wide network, then from the narrow
+  // one, and so on, so that the order in the ring does not depend on timing.
+  logic [11:0] a_wide_q, a_narrow_q, b_wide_q, b_narrow_q, a_left_q, b_left_q;
+  logic a_turn_q, b_turn_q;  // 0 wide, 1 narrow
+  logic a_room, b_room;
+  assign a_room = a_fill_q < 9'(IfmapDepth);
+  assign b_room = b_fill_q < 9'(FilterDepth);
+  assign a_we = a_room & (a_turn_q ? narrow_valid & (narrow_dest == eco_pkg::DestIfmap)
+                                   : wide_valid & (wide_dest == eco_pkg::DestIfmap));
+  assign b_we = b_room & (b_turn_q ? narrow_valid & (narrow_dest == eco_pkg::DestFilter)
+                                   : wide_valid & (wide_dest == eco_pkg::DestFilter));
+  assign a_wdata = a_turn_q ? narrow_word : wide_word;
+  assign b_wdata = b_turn_q ? narrow_word : wide_word;
+
+  always_ff @(posedge clk_i) begin
+    if (cfg_we_i && cfg_addr_i == eco_pkg::CfgLoader) begin
+      a_wide_q   <= cfg_data_i[11:0];
+      a_narrow_q <= cfg_data_i[23:12];
+      b_wide_q   <= cfg_data_i[35:24];
+      b_narrow_q <= cfg_data_i[47:36];
+      a_turn_q   <= cfg_data_i[11:0] == '0;
+      b_turn_q   <= cfg_data_i[35:24] == '0;
+      a_left_q   <= cfg_data_i[11:0] == '0 ? cfg_data_i[23:12] : cfg_data_i[11:0];
+      b_left_q   <= cfg_data_i[35:24] == '0 ? cfg_data_i[47:36] : cfg_data_i[35:24];
+    end else begin
+      if (a_we) begin
+        a_left_q <= a_left_q - 12'd1;
+        if (a_left_q == 12'd1) begin
+          if (a_turn_q ? a_wide_q != '0 : a_narrow_q != '0) begin
+            a_turn_q <= ~a_turn_q;
+            a_left_q <= a_turn_q ? a_wide_q : a_narrow_q;
+          end else begin
+            a_left_q <= a_turn_q ? a_narrow_q : a_wide_q;
+          end
+        end
+      end
+      if (b_we) begin
+        b_left_q <= b_left_q - 12'd1;
+        if (b_left_q == 12'd1) begin
+          if (b_turn_q ? b_wide_q != '0 : b_narrow_q != '0) begin
+            b_turn_q <= ~b_turn_q;
+            b_left_q <= b_turn_q ? b_wide_q : b_narrow_q;
+          end else begin
+            b_left_q <= b_turn_q ? b_narrow_q : b_wide_q;
+          end
+        end
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------- issue
+  logic stream_used, stream_there, stream_pop;
+  logic [15:0] stream_word;
+  logic [QBits-1:0] below_avail_q;  // psums from below that no issued slot has claimed
+  logic [QBits-1:0] above_room_q;   // entries of the PE above that no issued slot has claimed
+  logic [QBits-1:0] out_used_q;     // entries of the output queue, filled or claimed
+  logic adder_busy;                 // the same psum is still in a multi-cycle adder
+  logic need_a, need_b, drain_below, drain_end, ends_up, ends_out;
+  logic claim_below, claim_above, claim_out;
+  logic out_push, above_push, dump_push;
+  logic [31:0] dump_word;
+
+  assign stream_used  = a_direct | b_direct;
+  assign stream_there = stream_narrow ? narrow_valid & (narrow_dest == eco_pkg::DestStream)
+                                      : wide_valid & (wide_dest == eco_pkg::DestStream);
+  assign stream_word  = stream_narrow ? narrow_word : wide_word;
+  assign need_a = mac & ~a_direct;
+  assign need_b = mac & ~b_direct;
+
+  logic [PBits-1:0] p_off_q;
+  assign drain_below = drain_q & from_below_q;
+  assign drain_end   = p_off_q == PBits'(mode_q[eco_image_pkg::DrainLastLsb +: 6]);
+  assign ends_up     = drain_q ? to_above_q : chain_out;
+  assign ends_out    = drain_q ? ~to_above_q : psum_end & ~chain_out;
+
+  logic wait_ifmap, wait_filter, wait_stream, wait_psum, wait_local, wait_output;
+  assign wait_ifmap  = ~drain_q & need_a & ~a_there;
+  assign wait_filter = ~drain_q & need_b & ~b_there;
+  assign wait_stream = ~drain_q & stream_used & ~stream_there;
+  assign wait_psum   = (drain_q ? drain_below : chain_in) & (below_avail_q == '0);
+  assign wait_local  = ends_up & (above_room_q == '0);
+  assign wait_output = ends_out & (out_used_q == QBits'(QueueDepth));
+  assign issue = run_q & ~(wait_ifmap | wait_filter | wait_stream | wait_psum | wait_local
+                           | wait_output | adder_busy);
+  assign stream_pop  = issue & ~drain_q & stream_used;
+  assign claim_below = issue & (drain_q ? drain_below : chain_in);
+  assign claim_above = issue & ends_up;
+  assign claim_out   = (issue & ends_out) | dump_push;
+
+  assign wide_pop = (a_we & ~a_turn_q) | (b_we & ~b_turn_q) | (stream_pop & ~stream_narrow);
+  assign narrow_pop = (a_we & a_turn_q) | (b_we & b_turn_q) | (stream_pop & stream_narrow);
+
+  // ---------------------------------------------------------------- FSM: next state
+  logic pass_done;  // nothing of the pass is left to issue
+  assign pass_done = issue & (drain_q ? drain_end : pass_end & ~(keep_psum & active_q));
+  assign start = pend_valid_q & ~run_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      run_q   <= 1'b0;
+      drain_q <= 1'b0;
+    end else if (start) begin
+      run_q    <= 1'b1;
+      drain_q  <= 1'b0;
+      repeat_q <= pend_q[eco_image_pkg::RepeatLsb +: eco_image_pkg::RepeatBits];
+    end else if (issue) begin
+      if (pass_done) begin
+        drain_q  <= 1'b0;
+        run_q    <= repeat_q != '0;
+        repeat_q <= repeat_q - 6'd1;
+      end else if (!drain_q && pass_end) begin
+        drain_q <= 1'b1;
+      end
+    end
+  end
+
+  logic [63:0] rec_a, rec_b;  // record of the level that steps
+  logic [8:0] a_rel, b_rel;
+  logic release_now;
+  assign rec_a = rec_a_q[{bank_q, step}];
+  assign rec_b = rec_b_q[{bank_q, step}];
+  assign release_now = issue & ~drain_q & active_q;
+  assign a_rel = release_now
+      ? 9'(rec_a[eco_image_pkg::AReleaseLsb +: eco_image_pkg::AReleaseBits]) : '0;
+  assign b_rel = release_now
+      ? rec_a[eco_image_pkg::BReleaseLsb +: eco_image_pkg::BReleaseBits] : '0;
+
+  logic [9:0] a_head_sum, b_head_sum;
+  assign a_head_sum = 10'(a_head_q) + 10'(a_rel);
+  assign b_head_sum = 10'(b_head_q) + 10'(b_rel);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      a_head_q <= '0;
+      b_head_q <= '0;
+      a_tail_q <= '0;
+      b_tail_q <= '0;
+      a_fill_q <= '0;
+      b_fill_q <= '0;
+    end else begin
+      a_head_q <= ABits'(a_head_sum >= 10'(IfmapDepth) ? a_head_sum - 10'(IfmapDepth)
+                                                       : a_head_sum);
+      b_head_q <= BBits'(b_head_sum >= 10'(FilterDepth) ? b_head_sum - 10'(FilterDepth)
+                                                        : b_head_sum);
+      if (a_we) a_tail_q <= a_tail_q == ABits'(IfmapDepth - 1) ? '0 : a_tail_q + 1'b1;
+      if (b_we) b_tail_q <= b_tail_q == BBits'(FilterDepth - 1) ? '0 : b_tail_q + 1'b1;
+      a_fill_q <= a_fill_q + 9'(a_we) - a_rel;
+      b_fill_q <= b_fill_q + 9'(b_we) - b_rel;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start) begin
+      a_off_q <= '0;
+      b_off_q <= '0;
+      p_off_q <= '0;
+      y_q     <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
+      x_q     <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
+      z_q     <= z_base_next;
+    end else if (issue && drain_q) begin
+      p_off_q <= drain_end ? '0 : p_off_q + 1'b1;
+    end else if (issue) begin
+      a_off_q <= (rec_a[eco_image_pkg::AResetLsb] ? '0 : a_off_q)
+                 + rec_a[eco_image_pkg::ADeltaLsb +: eco_image_pkg::ADeltaBits];
+      b_off_q <= (rec_a[eco_image_pkg::BResetLsb] ? '0 : b_off_q)
+                 + rec_a[eco_image_pkg::BDeltaLsb +: eco_image_pkg::BDeltaBits];
+      p_off_q <= PBits'((rec_a[eco_image_pkg::PResetLsb] ? '0 : 6'(p_off_q))
+                        + rec_a[eco_image_pkg::PDeltaLsb +: eco_image_pkg::PDeltaBits]);
+      y_q     <= (rec_b[eco_image_pkg::YResetLsb] ? y_base_q : y_q)
+                 + rec_b[eco_image_pkg::YDeltaLsb +: eco_image_pkg::YDeltaBits];
+      x_q     <= (rec_b[eco_image_pkg::XResetLsb] ? x_base_q : x_q)
+                 + rec_b[eco_image_pkg::XDeltaLsb +: eco_image_pkg::XDeltaBits];
+      z_q     <= (rec_b[eco_image_pkg::ZResetLsb] ? z_base_q : z_q)
+                 + rec_b[eco_image_pkg::ZDeltaLsb +: eco_image_pkg::ZDeltaBits];
+    end
+  end
+
+  eco_regfile #(.Depth(IfmapDepth), .DataBits(16)) u_ifmap_file (
+    .clk_i, .we_i(a_we), .waddr_i(a_tail_q), .wdata_i(a_wdata),
+    .re_i(issue & need_a), .raddr_i(a_raddr), .rdata_o(a_rdata)
+  );
+  eco_regfile #(.Depth(FilterDepth), .DataBits(16)) u_filter_file (
+    .clk_i, .we_i(b_we), .waddr_i(b_tail_q), .wdata_i(b_wdata),
+    .re_i(issue & need_b), .raddr_i(b_raddr), .rdata_o(b_rdata)
+  );
+
+  // ---------------------------------------------------------------- datapath
+  // Stage 1 has the operands, stage AddPos meets the psum, stage EndPos has the sum.
+  logic [15:0] stream_q;
+  logic a_direct_q, b_direct_q, mul_q;
+  logic [EndPos:1] live_q;                // the slot adds to, starts or ends a psum
+  logic [EndPos:1] zero_q;                // it starts from zero
+  logic [EndPos:1] below_q;               // it takes a psum from below
+  logic [EndPos:1] drain_pipe_q;          // it adds that psum to the one in the file
+  logic [EndPos:1] up_q;                  // it ends up the column
+  logic [EndPos:1] out_q;                 // it ends in the output queue
+  logic [EndPos*PBits-1:0] paddr_q;       // its psum, stage s in bits (s-1)*PBits
+  logic [PBits-1:0] paddr_read, paddr_add, paddr_end;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      mul_q   <= 1'b0;
+      live_q  <= '0;
+      up_q    <= '0;
+      out_q   <= '0;
+      below_q <= '0;
+    end else begin
+      mul_q   <= issue & mac & ~drain_q;
+      live_q  <= {live_q[EndPos-1:1], issue & (drain_q | result_ok)};
+      up_q    <= {up_q[EndPos-1:1], claim_above};
+      out_q   <= {out_q[EndPos-1:1], issue & ends_out};
+      below_q <= {below_q[EndPos-1:1], claim_below};
+    end
+    zero_q       <= {zero_q[EndPos-1:1], ~drain_q & psum_start & ~chain_in};
+    drain_pipe_q <= {drain_pipe_q[EndPos-1:1], drain_q};
+    paddr_q      <= {paddr_q[(EndPos-1)*PBits-1:0], p_off_q};
+    if (stream_pop) stream_q <= stream_word;
+    a_direct_q <= a_direct;
+    b_direct_q <= b_direct;
+  end
+  assign paddr_read = paddr_q[(AddPos-2)*PBits +: PBits];
+  assign paddr_add  = paddr_q[(AddPos-1)*PBits +: PBits];
+  assign paddr_end  = paddr_q[(EndPos-1)*PBits +: PBits];
+
+  logic [31:0] psum_rdata, psum_base, below_head, sum, acc_q;
+  logic [PBits-1:0] acc_addr_q;
+  logic acc_there_q, gated, below_pop, below_valid, psum_keep;
+
+  eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_below_queue (
+    .clk_i, .rst_ni, .push_i(below_valid_i[0]), .data_i(below_data_i[31:0]),
+    .pop_i(below_pop), .valid_o(below_valid), .data_o(below_head)
+  );
+  assign below_pop = below_q[AddPos];
+  assign below_credit_o = below_pop;
+
+  eco_regfile #(.Depth(PsumDepth), .DataBits(32)) u_psum_file (
+    .clk_i, .we_i(psum_keep), .waddr_i(paddr_end), .wdata_i(sum),
+    .re_i(live_q[AddPos-1]), .raddr_i(paddr_read), .rdata_o(psum_rdata)
+  );
+
+  // The psum of the slot just before is still on its way into the file: take it from acc_q.
+  logic [31:0] psum_now;
+  assign psum_now  = acc_there_q & (acc_addr_q == paddr_add) ? acc_q : psum_rdata;
+  assign psum_base = zero_q[AddPos] ? '0
+                   : below_q[AddPos] & ~drain_pipe_q[AddPos] ? below_head : psum_now;
+
+  eco_mac_int16 #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
+    .clk_i,
+    .mul_en_i(mul_q),
+    .a_i(a_direct_q ? stream_q : a_rdata),
+    .b_i(b_direct_q ? stream_q : b_rdata),
+    .gated_o(gated),
+    .add_en_i(drain_pipe_q[AddPos] & below_q[AddPos]),
+    .add_i(below_head),
+    .base_i(psum_base),
+    .sum_o(sum)
+  );
+
+  assign psum_keep = live_q[EndPos] & ~up_q[EndPos] & ~out_q[EndPos];
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) acc_there_q <= 1'b0;
+    else if (psum_keep) acc_there_q <= 1'b1;
+    if (psum_keep) begin
+      acc_q      <= sum;
+      acc_addr_q <= paddr_end;
+    end
+  end
+
+  if (AddStages == 1) begin : gen_no_hazard
+    assign adder_busy = 1'b0;
+  end else begin : gen_hazard
+    // Slots issued in the last AddStages-1 cycles: their psum is not ready to be continued.
+    localparam int unsigned Ages = AddStages - 1;
+    logic [Ages-1:0] same;
+    for (genvar k = 0; k < Ages; k++) begin : gen_same
+      assign same[k] = live_q[k+1] & (paddr_q[k*PBits +: PBits] == p_off_q);
+    end
+    assign adder_busy = (|same) & (drain_q | (result_ok & ~psum_start));
+  end
+
+  // ---------------------------------------------------------------- psums up the column
+  assign above_push  = up_q[EndPos];
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      above_valid_o <= '0;
+      below_avail_q <= '0;
+      above_room_q  <= QBits'(QueueDepth);
+      out_used_q    <= '0;
+    end else begin
+      above_valid_o <= LocalLanes'(above_push);
+      below_avail_q <= below_avail_q + QBits'(below_valid_i[0]) - QBits'(claim_below);
+      above_room_q  <= above_room_q + QBits'(above_credit_i) - QBits'(claim_above);
+      out_used_q    <= out_used_q + QBits'(claim_out) - QBits'(out_pop_i);
+    end
+    if (above_push) above_data_o <= (LocalLanes*32)'(sum);
+  end
+
+  // ---------------------------------------------------------------- output queue
+  assign out_push = out_q[EndPos] | dump_push;
+  eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_out_queue (
+    .clk_i, .rst_ni, .push_i(out_push), .data_i(dump_push ? dump_word : sum),
+    .pop_i(out_pop_i), .valid_o(out_valid_o), .data_o(out_data_o)
+  );
+
+  // ---------------------------------------------------------------- counters
+  eco_pe_counters #(.DumpRoom(QueueDepth), .UsedBits(QBits)) u_counters (
+    .clk_i, .rst_ni, .running_i,
+    .run_i(run_q), .issue_i(issue), .mac_i(mac & ~drain_q), .drain_i(drain_q),
+    .wait_ifmap_i(wait_ifmap), .wait_filter_i(wait_filter), .wait_stream_i(wait_stream),
+    .wait_psum_i(wait_psum), .wait_local_i(wait_local), .wait_output_i(wait_output),
+    .gated_i(gated), .local_word_i(above_push),
+    .dump_i(cfg_we_i && cfg_addr_i == eco_pkg::CfgDump), .out_used_i(out_used_q),
+    .dump_push_o(dump_push), .dump_word_o(dump_word)
+  );
+
+  `ECO_ASSERT(RingNotOverReleasedA, a_rel <= a_fill_q)
+  `ECO_ASSERT(RingNotOverReleasedB, b_rel <= b_fill_q)
+  `ECO_ASSERT(BelowThereWhenPopped, !below_pop || below_valid)
+  `ECO_ASSERT(DestKnown, !(wide_valid && wide_dest == 2'd3) && !(narrow_valid && narrow_dest == 2'd3))
+  `ECO_ASSERT(PsumInFile, !(issue && result_ok) || 32'(p_off_q) < PsumDepth)
+  if (LocalLanes > 1) begin : gen_check_lanes
+    `ECO_ASSERT(OnlyLaneZero, below_valid_i[LocalLanes-1:1] == '0)
+  end
+endmodule

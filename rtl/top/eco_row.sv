@@ -1,0 +1,145 @@
+// One row of the array: the X-buses of both global input networks and the PEs.
+// Latency and handshake are those of eco_xbus and eco_pe. Reset: as theirs.
+module eco_row #(
+  parameter int unsigned Columns     = 15,  /// PEs in the row
+  parameter int unsigned NumIds      = 5,   /// IDs per multicast controller
+  parameter int unsigned IdBits      = 5,   /// bits of an ID
+  parameter int unsigned WideLanes   = 5,   /// words of a wide beat
+  parameter int unsigned NarrowLanes = 2,   /// words of a narrow beat
+  parameter int unsigned GonLanes    = 2,   /// 32-bit words of a GON beat
+  parameter int unsigned LocalLanes  = 2,   /// psums that the Local link is wide for
+  parameter int unsigned ColBits     = 4,   /// bits of a column number
+  parameter int unsigned IfmapDepth  = 75,  /// eco_pe
+  parameter int unsigned FilterDepth = 224, /// eco_pe
+  parameter int unsigned PsumDepth   = 24,  /// eco_pe
+  parameter int unsigned QueueDepth  = 8,   /// eco_pe
+  parameter int unsigned NumLevels   = 7,   /// eco_pe
+  parameter int unsigned MulStages   = 2,   /// eco_pe
+  parameter int unsigned AddStages   = 1,   /// eco_pe
+  localparam int unsigned WideCnt    = $clog2(WideLanes + 1),
+  localparam int unsigned NarrowCnt  = $clog2(NarrowLanes + 1),
+  localparam int unsigned IdsBits    = NumIds * IdBits
+) (
+  input  logic                          clk_i,          /// clock
+  input  logic                          rst_ni,         /// synchronous reset, active low
+  input  logic                          running_i,      /// counters count
+  // configuration: of the PEs in cfg_col_i, when cfg_row_i
+  input  logic                          cfg_row_i,      /// this row is addressed
+  input  logic                          cfg_we_i,       /// the word is written now
+  input  logic [Columns-1:0]            cfg_col_i,      /// columns addressed
+  input  logic [5:0]                    cfg_addr_i,     /// address in the PE or X-bus
+  input  logic [63:0]                   cfg_data_i,     /// the word
+  output logic                          cfg_stop_o,     /// an addressed PE cannot take it
+  // Y-bus, wide
+  input  logic                          wide_valid_i,   /// see eco_xbus
+  input  logic [IdBits-1:0]             wide_row_i,     /// row tag
+  input  logic [IdBits-1:0]             wide_col_i,     /// column tag
+  input  logic [1:0]                    wide_dest_i,    /// destination
+  input  logic [WideCnt-1:0]            wide_count_i,   /// words
+  input  logic [WideLanes*16-1:0]       wide_data_i,    /// the words
+  output logic                          wide_stop_o,    /// must wait for this row
+  input  logic                          wide_go_i,      /// moves
+  // Y-bus, narrow
+  input  logic                          narrow_valid_i, /// as wide
+  input  logic [IdBits-1:0]             narrow_row_i,   /// as wide
+  input  logic [IdBits-1:0]             narrow_col_i,   /// as wide
+  input  logic [1:0]                    narrow_dest_i,  /// as wide
+  input  logic [NarrowCnt-1:0]          narrow_count_i, /// as wide
+  input  logic [NarrowLanes*16-1:0]     narrow_data_i,  /// as wide
+  output logic                          narrow_stop_o,  /// as wide
+  input  logic                          narrow_go_i,    /// as wide
+  // Local links, column c in bits c*LocalLanes*32
+  input  logic [Columns*LocalLanes-1:0]    below_valid_i,  /// from the row below
+  input  logic [Columns*LocalLanes*32-1:0] below_data_i,   /// from the row below
+  output logic [Columns-1:0]               below_credit_o, /// to the row below
+  output logic [Columns*LocalLanes-1:0]    above_valid_o,  /// to the row above
+  output logic [Columns*LocalLanes*32-1:0] above_data_o,   /// to the row above
+  input  logic [Columns-1:0]               above_credit_i, /// from the row above
+  // global output network, lane k names a PE of this row when gon_sel_i[k]
+  input  logic [GonLanes-1:0]           gon_sel_i,      /// this row is named
+  input  logic [GonLanes*ColBits-1:0]   gon_col_i,      /// the column named
+  input  logic                          gon_pop_i,      /// the named PEs give their word
+  output logic [GonLanes-1:0]           gon_valid_o,    /// the named PE has a word
+  output logic [GonLanes*32-1:0]        gon_data_o      /// the word; zero when not named
+);
+  logic [Columns-1:0] wide_ready, wide_push, narrow_ready, narrow_push, cfg_stop;
+  logic [1:0] wide_dest, narrow_dest;
+  logic [WideCnt-1:0] wide_count;
+  logic [NarrowCnt-1:0] narrow_count;
+  logic [WideLanes*16-1:0] wide_data;
+  logic [NarrowLanes*16-1:0] narrow_data;
+  logic cfg_here;
+  assign cfg_here = cfg_row_i & cfg_we_i;
+
+  eco_xbus #(.Columns(Columns), .NumIds(NumIds), .IdBits(IdBits), .Lanes(WideLanes)) u_wide (
+    .clk_i, .rst_ni,
+    .row_id_we_i(cfg_here && cfg_addr_i == eco_pkg::CfgRowWide),
+    .col_id_we_i(cfg_col_i & {Columns{cfg_here && cfg_addr_i == eco_pkg::CfgColWide}}),
+    .ids_i(cfg_data_i[IdsBits-1:0]),
+    .valid_i(wide_valid_i), .row_tag_i(wide_row_i), .col_tag_i(wide_col_i),
+    .dest_i(wide_dest_i), .count_i(wide_count_i), .data_i(wide_data_i),
+    .stop_o(wide_stop_o), .go_i(wide_go_i),
+    .ready_i(wide_ready), .push_o(wide_push),
+    .dest_o(wide_dest), .count_o(wide_count), .data_o(wide_data)
+  );
+  eco_xbus #(.Columns(Columns), .NumIds(NumIds), .IdBits(IdBits), .Lanes(NarrowLanes)) u_narrow (
+    .clk_i, .rst_ni,
+    .row_id_we_i(cfg_here && cfg_addr_i == eco_pkg::CfgRowNarrow),
+    .col_id_we_i(cfg_col_i & {Columns{cfg_here && cfg_addr_i == eco_pkg::CfgColNarrow}}),
+    .ids_i(cfg_data_i[IdsBits-1:0]),
+    .valid_i(narrow_valid_i), .row_tag_i(narrow_row_i), .col_tag_i(narrow_col_i),
+    .dest_i(narrow_dest_i), .count_i(narrow_count_i), .data_i(narrow_data_i),
+    .stop_o(narrow_stop_o), .go_i(narrow_go_i),
+    .ready_i(narrow_ready), .push_o(narrow_push),
+    .dest_o(narrow_dest), .count_o(narrow_count), .data_o(narrow_data)
+  );
+
+  for (genvar c = 0; c < Columns; c++) begin : gen_col
+    logic cfg_we, cfg_ready, out_valid;
+    logic [31:0] out_data;
+    logic [GonLanes-1:0] named, valid_sum;  // sums: OR over columns 0..c, lane by lane
+    logic [GonLanes*32-1:0] masked, data_sum;
+    assign cfg_we = cfg_here & cfg_col_i[c];
+    assign cfg_stop[c] = cfg_row_i & cfg_col_i[c] & ~cfg_ready;
+
+    eco_pe #(
+      .WideLanes(WideLanes), .NarrowLanes(NarrowLanes), .IfmapDepth(IfmapDepth),
+      .FilterDepth(FilterDepth), .PsumDepth(PsumDepth), .QueueDepth(QueueDepth),
+      .NumLevels(NumLevels), .MulStages(MulStages), .AddStages(AddStages),
+      .LocalLanes(LocalLanes)
+    ) u_pe (
+      .clk_i, .rst_ni, .running_i,
+      .cfg_we_i(cfg_we), .cfg_addr_i, .cfg_data_i, .cfg_ready_o(cfg_ready),
+      .wide_push_i(wide_push[c]), .wide_dest_i(wide_dest), .wide_count_i(wide_count),
+      .wide_data_i(wide_data), .wide_ready_o(wide_ready[c]),
+      .narrow_push_i(narrow_push[c]), .narrow_dest_i(narrow_dest),
+      .narrow_count_i(narrow_count), .narrow_data_i(narrow_data),
+      .narrow_ready_o(narrow_ready[c]),
+      .below_valid_i(below_valid_i[c*LocalLanes +: LocalLanes]),
+      .below_data_i(below_data_i[c*LocalLanes*32 +: LocalLanes*32]),
+      .below_credit_o(below_credit_o[c]),
+      .above_valid_o(above_valid_o[c*LocalLanes +: LocalLanes]),
+      .above_data_o(above_data_o[c*LocalLanes*32 +: LocalLanes*32]),
+      .above_credit_i(above_credit_i[c]),
+      .out_valid_o(out_valid), .out_data_o(out_data), .out_pop_i(gon_pop_i & (|named))
+    );
+
+    for (genvar k = 0; k < GonLanes; k++) begin : gen_lane
+      assign named[k] = gon_sel_i[k] & (gon_col_i[k*ColBits +: ColBits] == ColBits'(c));
+      assign masked[k*32 +: 32] = {32{named[k]}} & out_data;
+    end
+    if (c == 0) begin : gen_first
+      assign valid_sum = named & {GonLanes{out_valid}};
+      assign data_sum  = masked;
+    end else begin : gen_next
+      assign valid_sum = gen_col[c-1].valid_sum | (named & {GonLanes{out_valid}});
+      assign data_sum  = gen_col[c-1].data_sum | masked;
+    end
+    if (c == Columns - 1) begin : gen_last
+      assign gon_valid_o = valid_sum;
+      assign gon_data_o  = data_sum;
+    end
+  end
+
+  assign cfg_stop_o = |cfg_stop;
+endmodule

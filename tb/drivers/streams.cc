@@ -1,0 +1,207 @@
+#include "tb/drivers/streams.h"
+
+#include <algorithm>
+
+#include "base/result.h"
+#include "compiler/image/pe_image.h"
+
+namespace ecoflow {
+
+// ---------------------------------------------------------------- configuration
+
+ConfigStream::ConfigStream(const Schedule& schedule, const HwConfig& config)
+    : schedule_(schedule), config_(config), ready_(schedule.setup.begin(), schedule.setup.end()) {
+  if (ready_.empty()) Refill();
+}
+
+void ConfigStream::Pop() {
+  ready_.pop_front();
+  if (ready_.empty()) Refill();
+}
+
+void ConfigStream::Refill() {
+  while (ready_.empty() && descriptor_ < schedule_.passes.size()) {
+    const PassDescriptor& d = schedule_.passes[descriptor_];
+    if (!cursor_) cursor_ = std::make_unique<NestCursor>(d.nest);
+    if (cursor_->done()) {
+      cursor_.reset();
+      ++descriptor_;
+      continue;
+    }
+    const std::size_t loops = d.nest.loops.size();
+    const int rows = static_cast<int>(d.nest.loops[loops - 2].bound);
+    const int columns = static_cast<int>(d.nest.loops[loops - 1].bound);
+    const int64_t program = d.variant < 0 ? 0 : (*cursor_)[d.variant];
+    if (program != loaded_) {
+      const auto& words = schedule_.programs[static_cast<std::size_t>(program)];
+      ready_.push_back(ConfigHeader(0, config_.rows - 1, 0, config_.columns - 1, 0, false,
+                                    static_cast<int>(words.size())));
+      ready_.insert(ready_.end(), words.begin(), words.end());
+      loaded_ = program;
+    }
+    ready_.push_back(ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
+    for (int k = 0; k < rows * columns; ++k, cursor_->Next()) {
+      CHECK(!cursor_->done());
+      uint64_t word = 0;
+      const bool active = cursor_->Holds(d.active);
+      const auto put = [&](const std::string& name, int64_t value) {
+        for (const ImageField& field : ImageFields()) {
+          if (field.group == std::string("Param") && field.name == name) {
+            word |= (static_cast<uint64_t>(value) & ((uint64_t{1} << field.bits) - 1)) << field.lsb;
+            return;
+          }
+        }
+        CHECK(false && "unknown field of the pass word");
+      };
+      for (const ParamField& field : d.fields) {
+        if (active || field.name == "ParamLast") put(field.name, (*cursor_)[field.var]);
+      }
+      put("Repeat", d.repeat);
+      put("Active", active);
+      put("FromBelow", active && cursor_->Holds(d.from_below));
+      put("ToAbove", active && cursor_->Holds(d.to_above));
+      ready_.push_back(word);
+    }
+  }
+}
+
+// ---------------------------------------------------------------- global input networks
+
+GinStream::GinStream(const std::vector<GinDescriptor>& descriptors, int lanes,
+                     const std::array<const std::vector<int16_t>*, 2>& operands)
+    : descriptors_(descriptors), lanes_(lanes), operands_(operands) {
+  Open();
+  Next();
+}
+
+void GinStream::Open() {
+  cursors_.clear();
+  turn_ = 0;
+  if (descriptor_ == descriptors_.size()) return;
+  const GinDescriptor& d = descriptors_[descriptor_];
+  if (d.interleave < 0) {
+    cursors_.emplace_back(d.nest);
+    return;
+  }
+  const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
+  for (int64_t k = 0; k < ways; ++k) cursors_.emplace_back(d.nest, d.interleave, k);
+}
+
+void GinStream::Pop() { Next(); }
+
+void GinStream::Next() {
+  while (descriptor_ < descriptors_.size()) {
+    const GinDescriptor& d = descriptors_[descriptor_];
+    // Whose turn is it: the next cursor of those that are least far in the outer loops.
+    int64_t least = -1;
+    for (const NestCursor& cursor : cursors_) {
+      if (!cursor.done() && (least < 0 || cursor.outer_count() < least)) {
+        least = cursor.outer_count();
+      }
+    }
+    if (least < 0) {
+      ++descriptor_;
+      Open();
+      continue;
+    }
+    passes_begun_ = least;
+    while (cursors_[turn_].done() || cursors_[turn_].outer_count() != least) {
+      turn_ = (turn_ + 1) % cursors_.size();
+    }
+    NestCursor& cursor = cursors_[turn_];
+    turn_ = (turn_ + 1) % cursors_.size();
+
+    beat_.row_tag = static_cast<int>(cursor[d.row_tag]);
+    beat_.col_tag = static_cast<int>(cursor[d.col_tag]);
+    beat_.destination = d.destination;
+    beat_.count = 0;
+    const auto& tensor = *operands_[static_cast<std::size_t>(d.operand)];
+    while (beat_.count < lanes_ && !cursor.done() && cursor.outer_count() == least &&
+           cursor[d.row_tag] == beat_.row_tag && cursor[d.col_tag] == beat_.col_tag) {
+      int16_t word = 0;
+      if (cursor.Holds(d.real)) {
+        const int64_t address = cursor[d.address];
+        CHECK(address >= 0 && address < static_cast<int64_t>(tensor.size()));
+        word = tensor[static_cast<std::size_t>(address)];
+      }
+      beat_.words[static_cast<std::size_t>(beat_.count++)] = word;
+      cursor.Next();
+    }
+    return;
+  }
+  done_ = true;
+}
+
+// ---------------------------------------------------------------- global output network
+
+GonStream::GonStream(const std::vector<GonDescriptor>& descriptors, int lanes)
+    : descriptors_(descriptors), lanes_(lanes) {
+  Open();
+  Next();
+}
+
+void GonStream::Open() {
+  while (descriptor_ < descriptors_.size()) {
+    cursor_ = std::make_unique<NestCursor>(descriptors_[descriptor_].nest);
+    if (!cursor_->done()) return;
+    ++descriptor_;
+  }
+  cursor_.reset();
+}
+
+void GonStream::Pop() { Next(); }
+
+void GonStream::Next() {
+  command_ = {};
+  if (!cursor_) {
+    // A run without any result still needs its end.
+    if (ended_) {
+      done_ = true;
+    } else {
+      command_.end = true;
+      ended_ = true;
+    }
+    return;
+  }
+  std::vector<GonCommand::Lane> free;  // words that any lane may take
+  int taken = 0;
+  const auto names = [&](int row, int col) {
+    const auto same = [&](const GonCommand::Lane& l) { return l.enabled && l.row == row && l.col == col; };
+    return std::any_of(command_.lanes.begin(), command_.lanes.end(), same) ||
+           std::any_of(free.begin(), free.end(), same);
+  };
+  while (cursor_ && taken < lanes_) {
+    const GonDescriptor& d = descriptors_[descriptor_];
+    GonCommand::Lane lane;
+    lane.enabled = true;
+    lane.row = static_cast<int>((*cursor_)[d.row]);
+    lane.col = static_cast<int>((*cursor_)[d.col]);
+    if (names(lane.row, lane.col)) break;
+    lane.first = cursor_->Holds(d.first);
+    lane.last = cursor_->Holds(d.last);
+    lane.address = (*cursor_)[d.address];
+    if (lane.first && lane.last) {
+      free.push_back(lane);
+    } else {
+      // A slot lives in one lane's accumulator.
+      const int64_t slot = (*cursor_)[d.slot];
+      auto& place = command_.lanes[static_cast<std::size_t>(slot % lanes_)];
+      if (place.enabled) break;
+      lane.slot = slot / lanes_;
+      place = lane;
+    }
+    ++taken;
+    cursor_->Next();
+    if (cursor_->done()) {
+      ++descriptor_;
+      Open();
+    }
+  }
+  for (const auto& lane : free) {
+    *std::find_if(command_.lanes.begin(), command_.lanes.end(),
+                  [](const GonCommand::Lane& l) { return !l.enabled; }) = lane;
+  }
+  if (!cursor_) command_.end = ended_ = true;
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,139 @@
+#include "tb/model/model_cache.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/files.h"
+#include "gen/emit/emit.h"
+
+namespace ecoflow {
+namespace fs = std::filesystem;
+
+namespace {
+
+// Output of a shell command; fails when it does not exit with 0.
+Result<std::string> RunCommand(const std::string& command) {
+  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return Machinery("cannot start: {}", command);
+  std::string output;
+  std::array<char, 4096> buffer{};
+  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
+    output.append(buffer.data(), n);
+  }
+  if (::pclose(pipe) != 0) return Machinery("failed: {}", output);
+  return output;
+}
+
+std::string Quote(const fs::path& path) { return "'" + path.string() + "'"; }
+
+// A lock that other processes wait for; released when it goes.
+class FileLock {
+ public:
+  explicit FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_CREAT | O_RDWR, 0666)) {
+    if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+  }
+  ~FileLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  bool held() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+std::string VerilatorFlags(const ModelOptions& options) {
+  // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs.
+  std::string flags =
+      "--cc --exe --build -j 2 -O3 --x-assign fast --x-initial unique -fno-table -Wno-fatal "
+      "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=-O2";
+  flags += options.assertions ? " --assert" : " --noassert";
+  if (options.trace) flags += " --trace-fst";
+  return flags;
+}
+
+}  // namespace
+
+fs::path CacheRoot() {
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  if (const auto root = variable("ECOFLOW_CACHE"); !root.empty()) return root;
+  if (const auto root = variable("XDG_CACHE_HOME"); !root.empty()) return fs::path(root) / "ecoflow";
+  const auto home = variable("HOME");
+  return fs::path(home.empty() ? "/tmp" : home) / ".cache" / "ecoflow";
+}
+
+Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
+                            const std::function<void(const std::string&)>& note) {
+  static const auto version = RunCommand("verilator --version");
+  if (!version.ok()) {
+    return Machinery("verilator is missing or does not start: install it (scripts/install.sh)");
+  }
+  // The name of a configuration is no part of its hardware.
+  HwConfig anonymous = config;
+  anonymous.name = "array";
+  ECO_ASSIGN(const Bundle bundle, GenerateRtl(anonymous));
+  const fs::path source = SourceRoot();
+  std::string key = VerilatorFlags(options) + version.value();
+  for (const auto& [name, text] : bundle) key += name + '\0' + text;
+  for (const char* file : {"tb/model/harness.cc", "tb/model/array_model.h"}) {
+    ECO_ASSIGN(const std::string text, ReadFile(source / file));
+    key += text;
+  }
+  const fs::path models = CacheRoot() / "models";
+  const fs::path folder = models / HashHex(key);
+  const fs::path library = folder / "model.so";
+  std::error_code ec;
+  if (fs::exists(library, ec)) return library;
+
+  fs::create_directories(models, ec);
+  const FileLock lock(folder.string() + ".lock");
+  if (!lock.held()) return Machinery("{}: cache cannot be written", models.string());
+  if (fs::exists(library, ec)) return library;  // another process was faster
+
+  note(fmt::format("building the Verilated model of {} ({} x {} PEs), once",
+                   config.name, config.rows, config.columns));
+  const fs::path work = folder.string() + fmt::format(".build{}", ::getpid());
+  fs::remove_all(work, ec);
+  fs::create_directories(work, ec);
+  ECO_RETURN_IF_ERROR(WriteBundle(bundle, work));
+  std::string waivers;
+  for (const auto& [name, text] : bundle) {
+    if (name.ends_with(".vlt")) waivers += " " + name;
+  }
+  const std::string command = fmt::format(
+      "cd {} && CCACHE_BASEDIR={} verilator {} -CFLAGS '-I{} -I{}' --Mdir obj -o ../model.so -f files.f {} {}",
+      Quote(work), Quote(work), VerilatorFlags(options), source.string(), work.string(), waivers,
+      Quote(source / "tb/model/harness.cc"));
+  const auto built = RunCommand(command);
+  if (!built.ok()) {
+    const fs::path log = folder.string() + ".log";
+    (void)WriteFileAtomically(log, built.error().message);
+    fs::remove_all(work, ec);
+    return Machinery("the Verilated model of {} does not build; see {}", config.name, log.string());
+  }
+  fs::remove_all(work / "obj", ec);
+  fs::rename(work, folder, ec);
+  if (ec) return Machinery("{}: cannot be created: {}", folder.string(), ec.message());
+  return library;
+}
+
+Result<std::unique_ptr<ArrayModel>> LoadModel(const fs::path& shared_object, uint32_t seed,
+                                              const std::string& trace_path) {
+  void* handle = ::dlopen(shared_object.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) return Machinery("{}: cannot be loaded: {}", shared_object.string(), ::dlerror());
+  const auto create = reinterpret_cast<CreateArrayModel>(::dlsym(handle, kCreateArrayModel));
+  if (create == nullptr) return Machinery("{}: is not a model", shared_object.string());
+  return std::unique_ptr<ArrayModel>(create(seed, trace_path.empty() ? nullptr : trace_path.c_str()));
+}
+
+}  // namespace ecoflow

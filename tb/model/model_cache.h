@@ -1,0 +1,33 @@
+// Builds the Verilated model of a configuration once and keeps it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "gen/config/hw_config.h"
+#include "tb/model/array_model.h"
+
+namespace ecoflow {
+
+struct ModelOptions {
+  bool trace = false;       // can write an FST trace (slower)
+  bool assertions = false;  // RTL assertions are checked (slower)
+};
+
+// Path of the shared object, built when the cache does not hold it. The key is a hash of RTL,
+// flags, harness and Verilator's version; builds of several processes at once are safe. `note` is
+// told what is being done. Fails (machinery) when a tool is missing or the build fails.
+Result<std::filesystem::path> BuildModel(const HwConfig& config, const ModelOptions& options,
+                                         const std::function<void(const std::string&)>& note);
+
+// Loads a model; `trace_path` may be empty.
+Result<std::unique_ptr<ArrayModel>> LoadModel(const std::filesystem::path& shared_object,
+                                              uint32_t seed, const std::string& trace_path);
+
+// Where models are kept: $ECOFLOW_CACHE, else $XDG_CACHE_HOME/ecoflow, else ~/.cache/ecoflow.
+std::filesystem::path CacheRoot();
+
+}  // namespace ecoflow

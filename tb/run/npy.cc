@@ -1,0 +1,86 @@
+#include "tb/run/npy.h"
+
+#include <bit>
+#include <cstring>
+#include <regex>
+
+#include "base/files.h"
+
+namespace ecoflow {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+
+std::string ShapeText(const std::array<int64_t, 4>& shape) {
+  return fmt::format("({}, {}, {}, {})", shape[0], shape[1], shape[2], shape[3]);
+}
+
+}  // namespace
+
+Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<int64_t, 4>& shape) {
+  ECO_ASSIGN(const std::string content, ReadFile(path));
+  if (!content.starts_with(kMagic) || content.size() < 12) {
+    return BadInput("{}: is no .npy file", path);
+  }
+  const auto byte = [&](std::size_t k) { return static_cast<std::size_t>(static_cast<unsigned char>(content[k])); };
+  const bool version1 = byte(6) == 1;
+  const std::size_t begin = version1 ? 10 : 12;
+  const std::size_t length =
+      version1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+  if (byte(6) < 1 || byte(6) > 3 || begin + length > content.size()) {
+    return BadInput("{}: .npy header is damaged", path);
+  }
+  const std::string header = content.substr(begin, length);
+  static const std::regex descr("'descr'\\s*:\\s*'([^']*)'");
+  static const std::regex order("'fortran_order'\\s*:\\s*(True|False)");
+  static const std::regex dims("'shape'\\s*:\\s*(\\([0-9, ]*\\))");
+  std::smatch type, fortran, size;
+  if (!std::regex_search(header, type, descr) || !std::regex_search(header, fortran, order) ||
+      !std::regex_search(header, size, dims)) {
+    return BadInput("{}: .npy header is damaged", path);
+  }
+  if (type[1] != "<i2") {
+    return BadInput("{}: dtype {}, expected '<i2' (int16, little endian)", path, type[1].str());
+  }
+  if (fortran[1] == "True") return BadInput("{}: Fortran order, expected C order", path);
+  static const std::regex number("[0-9]+");
+  std::string found;
+  for (auto it = std::sregex_iterator(size[1].first == size[1].second ? header.end() : size[1].first,
+                                      size[1].second, number);
+       it != std::sregex_iterator(); ++it) {
+    found += (found.empty() ? "" : ", ") + it->str();
+  }
+  if ("(" + found + ")" != ShapeText(shape)) {
+    return BadInput("{}: shape {}, expected {}", path, size[1].str(), ShapeText(shape));
+  }
+  const auto elements = static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
+  const std::size_t there = content.size() - begin - length;
+  if (there != 2 * elements) {
+    return BadInput("{}: holds {} bytes of data, expected {}{}", path, there, 2 * elements,
+                    there < 2 * elements ? ": truncated" : "");
+  }
+  std::vector<int16_t> values(elements);
+  std::memcpy(values.data(), content.data() + begin + length, 2 * elements);
+  return values;
+}
+
+std::string NpyContent(const std::vector<int32_t>& values, const std::array<int64_t, 4>& shape) {
+  std::string header =
+      "{'descr': '<i4', 'fortran_order': False, 'shape': " + ShapeText(shape) + ", }";
+  while ((kMagic.size() + 4 + header.size() + 1) % 64 != 0) header += ' ';
+  header += '\n';
+  std::string content(kMagic);
+  content += '\x01';
+  content += '\x00';
+  content += static_cast<char>(header.size() & 0xff);
+  content += static_cast<char>(header.size() >> 8);
+  content += header;
+  const std::size_t at = content.size();
+  content.resize(at + 4 * values.size());
+  if (!values.empty()) std::memcpy(content.data() + at, values.data(), 4 * values.size());
+  return content;
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,174 @@
+#include "tb/run/report.h"
+
+#include <algorithm>
+
+namespace ecoflow {
+namespace {
+
+double Ratio(int64_t part, int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// 12345678 -> 12,345,678
+std::string Thousands(int64_t value) {
+  std::string digits = fmt::format("{}", value);
+  for (int at = static_cast<int>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+std::string Row(const std::string& name, const std::string& value, const std::string& remark = "") {
+  return fmt::format("  {:<22}{:>16}  {}\n", name, value, remark);
+}
+
+}  // namespace
+
+double RunReport::utilization() const { return Ratio(useful_macs, cycles * pe_count()); }
+double RunReport::roofline_fraction() const {
+  return useful_macs == 0 ? 0 : Ratio(roofline_cycles, cycles);
+}
+
+RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
+                     const std::vector<int32_t>& golden) {
+  RunReport r;
+  r.layer = compiled.layer.name;
+  r.op = ToString(compiled.layer.op);
+  r.pass = ToString(compiled.pass);
+  r.dataflow = compiled.dataflow;
+  r.config = compiled.config.name;
+  r.result_shape = ResultShape(compiled.layer, compiled.pass);
+  r.rows = compiled.config.rows;
+  r.columns = compiled.config.columns;
+  r.clock_mhz = compiled.config.clock_mhz;
+  CHECK(golden.size() == run.output.size());
+  r.outputs = static_cast<int64_t>(golden.size());
+  for (std::size_t k = 0; k < golden.size(); ++k) {
+    if (golden[k] == run.output[k]) continue;
+    if (r.mismatches++ == 0) r.first_mismatch = static_cast<int64_t>(k);
+  }
+  r.cycles = run.cycles;
+  r.config_cycles = run.config_cycles;
+  r.useful_macs = compiled.useful_macs;
+  r.issued_macs = run.Sum(0);
+  r.gated_macs = run.Sum(11);
+  r.roofline_cycles = RooflineCycles(compiled);
+  r.passes = compiled.schedule.num_passes;
+  for (int k = 1; k < kCauses; ++k) {
+    r.stall_cycles.emplace_back(kPeCounters[static_cast<std::size_t>(k)], run.Sum(k));
+  }
+  r.words = {{"gin_wide", run.wide_words},
+             {"gin_narrow", run.narrow_words},
+             {"gon", run.gon_words},
+             {"local", run.Sum(12)},
+             {"output", run.output_words},
+             {"partial", run.gon_words - run.output_words}};
+  r.image_bytes = ImageBytes(compiled.schedule);
+  r.sim_seconds = run.seconds;
+  return r;
+}
+
+nlohmann::ordered_json ToJson(const RunReport& r) {
+  nlohmann::ordered_json j;
+  j["layer"] = r.layer;
+  j["op"] = r.op;
+  j["pass"] = r.pass;
+  j["dataflow"] = r.dataflow;
+  j["config"] = r.config;
+  j["match"] = r.mismatches == 0;
+  j["mismatches"] = r.mismatches;
+  j["outputs"] = r.outputs;
+  j["cycles"] = r.cycles;
+  j["config_cycles"] = r.config_cycles;
+  j["useful_macs"] = r.useful_macs;
+  j["issued_macs"] = r.issued_macs;
+  j["gated_macs"] = r.gated_macs;
+  j["pe_count"] = r.pe_count();
+  j["utilization"] = r.utilization();
+  j["roofline_cycles"] = r.roofline_cycles;
+  j["roofline_fraction"] = r.roofline_fraction();
+  j["passes"] = r.passes;
+  for (const auto& [cause, count] : r.stall_cycles) j["stall_cycles"][cause] = count;
+  for (const auto& [network, count] : r.words) j["words"][network] = count;
+  j["image_bytes"] = r.image_bytes;
+  j["sim_seconds"] = r.sim_seconds;
+  j["sim_khz"] = r.sim_seconds == 0 ? 0 : static_cast<double>(r.cycles) / r.sim_seconds / 1e3;
+  return j;
+}
+
+std::string ToText(const RunReport& r) {
+  static const std::vector<std::pair<std::string, const char*>> kMeaning = {
+      {"idle", "no pass to run: start, end, between passes"},
+      {"ifmap", "waiting for a word of the ifmap file"},
+      {"filter", "waiting for a word of the filter file"},
+      {"stream", "waiting for a streamed word"},
+      {"psum", "waiting for a psum from below"},
+      {"local", "waiting for room in the PE above"},
+      {"output", "waiting for the output network"},
+      {"masked", "slots at borders, without a product"},
+      {"drain", "slots that only move a psum"},
+      {"adder", "waiting for the adder"},
+      {"gin_wide", "16-bit words, a multicast counts once"},
+      {"gin_narrow", "16-bit words, a multicast counts once"},
+      {"gon", "32-bit words from the PEs"},
+      {"local_words", ""},
+      {"output_words", ""},
+      {"partial", "of these, kept in the accumulator for later"}};
+  const auto meaning = [&](const std::string& name) {
+    for (const auto& [key, text] : kMeaning) {
+      if (key == name) return std::string(text);
+    }
+    return std::string();
+  };
+  const auto percent = [](double share) { return fmt::format("{:.1f} %", 100 * share); };
+  std::string out = fmt::format("{} {} of {}, {} dataflow, on {} ({} x {} PEs)\n", r.op, r.pass,
+                                r.layer, r.dataflow, r.config, r.rows, r.columns);
+  out += r.mismatches == 0
+             ? fmt::format("  match: true, all {} outputs equal the golden model\n", Thousands(r.outputs))
+             : fmt::format("  match: FALSE, {} of {} outputs differ, the first is element {}\n",
+                           Thousands(r.mismatches), Thousands(r.outputs), r.first_mismatch);
+  out += "\n" + Row("cycles", Thousands(r.cycles),
+                    fmt::format("{:.3f} ms at {} MHz",
+                                static_cast<double>(r.cycles) / r.clock_mhz / 1e3, r.clock_mhz));
+  out += Row("config cycles", Thousands(r.config_cycles), "of these, with a configuration word");
+  out += Row("passes", Thousands(r.passes));
+  out += Row("useful MACs", Thousands(r.useful_macs));
+  out += Row("issued MACs", Thousands(r.issued_macs),
+             r.issued_macs == r.useful_macs ? "equal: no padding is multiplied" : "NOT equal to useful");
+  out += Row("gated MACs", Thousands(r.gated_macs), "issued with a zero operand");
+  out += Row("utilization", percent(r.utilization()));
+  out += Row("roofline", Thousands(r.roofline_cycles), "cycles");
+  out += Row("roofline fraction", fmt::format("{:.3f}", r.roofline_fraction()));
+  out += "\n  PE-cycles without a MAC\n";
+  for (const auto& [cause, count] : r.stall_cycles) {
+    if (count == 0) continue;
+    out += fmt::format("    {:<20}{:>16}  {:>6}  {}\n", cause, Thousands(count),
+                       percent(Ratio(count, r.cycles * r.pe_count())), meaning(cause));
+  }
+  out += "\n  words\n";
+  for (const auto& [network, count] : r.words) {
+    const std::string text = network == "local"    ? "psums up the columns"
+                             : network == "output" ? "results"
+                                                   : meaning(network);
+    out += fmt::format("    {:<20}{:>16}  {}\n", network, Thousands(count), text);
+  }
+  out += "\n" + Row("image", Thousands(r.image_bytes), "bytes, stream descriptors included");
+  out += Row("simulation", fmt::format("{:.1f} s", r.sim_seconds),
+             fmt::format("{:.1f} kHz", r.sim_seconds == 0 ? 0.0
+                                                          : static_cast<double>(r.cycles) /
+                                                                r.sim_seconds / 1e3));
+  return out;
+}
+
+std::string DescribeMapping(const CompiledLayer& compiled) {
+  std::string out = fmt::format("{} {} of {}, {} dataflow, on {}\n", ToString(compiled.layer.op),
+                                ToString(compiled.pass), compiled.layer.name, compiled.dataflow,
+                                compiled.config.name);
+  for (const auto& [key, value] : compiled.mapping.items()) {
+    out += fmt::format("  {:<18}{:>14}\n", key, value.is_number_float() ? fmt::format("{:.0f}", value.get<double>()) : value.dump());
+  }
+  out += fmt::format("  {:<18}{:>14}  bytes\n", "image", ImageBytes(compiled.schedule));
+  return out;
+}
+
+}  // namespace ecoflow

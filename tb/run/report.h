@@ -1,0 +1,43 @@
+// What a run reports: the fields of `run --json`, and the same as a table.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "compiler/compiler.h"
+#include "tb/run/run.h"
+
+namespace ecoflow {
+
+struct RunReport {
+  std::string layer, op, pass, dataflow, config;
+  std::array<int64_t, 4> result_shape{};
+  int rows = 0, columns = 0, clock_mhz = 0;
+  int64_t mismatches = 0;
+  int64_t first_mismatch = -1;  // element
+  int64_t outputs = 0;
+  int64_t cycles = 0, config_cycles = 0;
+  int64_t useful_macs = 0, issued_macs = 0, gated_macs = 0;
+  int64_t roofline_cycles = 0;
+  int64_t passes = 0;
+  std::vector<std::pair<std::string, int64_t>> stall_cycles;  // PE-cycles
+  std::vector<std::pair<std::string, int64_t>> words;
+  int64_t image_bytes = 0;
+  double sim_seconds = 0;
+
+  int pe_count() const { return rows * columns; }
+  double utilization() const;
+  double roofline_fraction() const;
+};
+
+RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
+                     const std::vector<int32_t>& golden);
+nlohmann::ordered_json ToJson(const RunReport& report);
+std::string ToText(const RunReport& report);
+
+// How the layer is laid out: a short table.
+std::string DescribeMapping(const CompiledLayer& compiled);
+
+}  // namespace ecoflow
