@@ -321,6 +321,13 @@ module eco_pe #(
     end
   end
 
+  logic [63:0] rec_a, rec_b;   // record of the level that steps
+  logic [8:0] a_free, b_free;  // words that the step frees
+  assign rec_a  = rec_a_q[{bank_q, step}];
+  assign rec_b  = rec_b_q[{bank_q, step}];
+  assign a_free = 9'(rec_a[eco_image_pkg::AReleaseLsb +: eco_image_pkg::AReleaseBits]);
+  assign b_free = rec_a[eco_image_pkg::BReleaseLsb +: eco_image_pkg::BReleaseBits];
+
   // ---------------------------------------------------------------- issue
   logic stream_used, stream_there, stream_pop;
   logic [15:0] stream_word;
@@ -347,8 +354,9 @@ module eco_pe #(
   assign ends_out    = drain_q ? ~to_above_q : psum_end & ~chain_out;
 
   logic wait_ifmap, wait_filter, wait_stream, wait_psum, wait_local, wait_output;
-  assign wait_ifmap  = ~drain_q & need_a & ~a_there;
-  assign wait_filter = ~drain_q & need_b & ~b_there;
+  // Words are freed only after they have come, also by slots that did not read them.
+  assign wait_ifmap  = ~drain_q & ((need_a & ~a_there) | (active_q & (a_free > a_fill_q)));
+  assign wait_filter = ~drain_q & ((need_b & ~b_there) | (active_q & (b_free > b_fill_q)));
   assign wait_stream = ~drain_q & stream_used & ~stream_there;
   assign wait_psum   = (drain_q ? drain_below : chain_in) & (below_avail_q == '0);
   assign wait_local  = ends_up & (above_room_q == '0);
@@ -387,16 +395,11 @@ module eco_pe #(
     end
   end
 
-  logic [63:0] rec_a, rec_b;  // record of the level that steps
-  logic [8:0] a_rel, b_rel;
   logic release_now;
-  assign rec_a = rec_a_q[{bank_q, step}];
-  assign rec_b = rec_b_q[{bank_q, step}];
+  logic [8:0] a_rel, b_rel;  // words freed in this cycle
   assign release_now = issue & ~drain_q & active_q;
-  assign a_rel = release_now
-      ? 9'(rec_a[eco_image_pkg::AReleaseLsb +: eco_image_pkg::AReleaseBits]) : '0;
-  assign b_rel = release_now
-      ? rec_a[eco_image_pkg::BReleaseLsb +: eco_image_pkg::BReleaseBits] : '0;
+  assign a_rel = release_now ? a_free : '0;
+  assign b_rel = release_now ? b_free : '0;
 
   logic [9:0] a_head_sum, b_head_sum;
   assign a_head_sum = 10'(a_head_q) + 10'(a_rel);

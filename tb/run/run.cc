@@ -73,7 +73,7 @@ Result<std::vector<std::array<uint32_t, 13>>> ReadCounters(const HwConfig& hw, A
   int named = 0, received = 0;
   const int total = hw.pe_count() * static_cast<int>(kPeCounters.size());
   for (int idle = 0; received < total; ++idle) {
-    if (idle > 100) return Machinery("the counters of the PEs cannot be read");
+    if (idle > 10000) return Machinery("the counters of the PEs cannot be read");
     pins.cfg_valid = sent < dump.size();
     if (pins.cfg_valid) pins.cfg_data = dump[sent];
     GonCommand command;
@@ -146,7 +146,8 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
     Drive(pins, gon_port.Valid(!gon.done()), gon.front(), hw.gon_lanes());
     pins.out_ready = options.stall == 0 || chance(random) >= options.stall;
     model.Settle(pins);
-    if (!pins.running) break;
+    // After the last result the streams may still hold words that only border slots take.
+    if (!pins.running && config.done() && wide.done() && narrow.done() && gon.done()) break;
     ++quiet;
     if (pins.cfg_valid && pins.cfg_ready) {
       config.Pop();
@@ -211,10 +212,6 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
   }
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (!config.done() || !wide.done() || !narrow.done() || !gon.done()) {
-    return Machinery("the run ended before its streams: configuration {}, wide {}, narrow {}, GON {}",
-                     !config.done(), !wide.done(), !narrow.done(), !gon.done());
-  }
   result.cycles = static_cast<int64_t>(ReadStat(model, pins, 0));
   result.config_cycles = static_cast<int64_t>(ReadStat(model, pins, 1));
   result.wide_words = static_cast<int64_t>(ReadStat(model, pins, 2));

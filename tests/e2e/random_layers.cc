@@ -1,0 +1,50 @@
+#include "tests/e2e/random_layers.h"
+
+#include <algorithm>
+#include <random>
+
+namespace ecoflow {
+
+Layer RandomTransposedLayer(uint64_t seed, int64_t max_macs, Pass* pass) {
+  std::mt19937_64 random(seed * 0x9e3779b97f4a7c15ull + 1);
+  const auto pick = [&](int low, int high) {
+    return low + static_cast<int>(random() % static_cast<uint64_t>(high - low + 1));
+  };
+  const auto one_in = [&](int n) { return pick(1, n) == 1; };
+  for (;;) {
+    Layer layer;
+    layer.name = "seed" + std::to_string(seed);
+    layer.op = one_in(2) ? Op::kConv : Op::kConvTranspose;
+    *pass = layer.op == Op::kConv ? Pass::kInputGrad : Pass::kForward;
+    for (int axis = 0; axis < 2; ++axis) {
+      layer.kernel[axis] = one_in(3) ? pick(1, 15) : pick(1, 5);
+      layer.strides[axis] = one_in(4) ? pick(1, 5) : pick(1, 2);
+      layer.dilations[axis] = one_in(3) ? pick(1, 3) : 1;
+      layer.pads[axis] = one_in(2) ? 0 : pick(0, layer.kernel[axis] * layer.dilations[axis]);
+      layer.pads[axis + 2] = one_in(2) ? layer.pads[axis] : pick(0, layer.kernel[axis]);
+      layer.input[2 + axis] = one_in(4) ? pick(1, 2) : pick(1, one_in(3) ? 33 : 12);
+      if (layer.op == Op::kConvTranspose && one_in(2)) {
+        layer.output_padding[axis] =
+            pick(0, std::max(layer.strides[axis], layer.dilations[axis]) - 1);
+      }
+    }
+    if (one_in(4)) {  // squares are the common case
+      layer.kernel[1] = layer.kernel[0];
+      layer.strides[1] = layer.strides[0];
+      layer.dilations[1] = layer.dilations[0];
+      layer.input[3] = layer.input[2];
+    }
+    layer.input[0] = one_in(3) ? pick(2, 4) : 1;
+    layer.group = one_in(4) ? pick(2, 4) : 1;
+    // Now and then more channels or filters than a register file has entries.
+    layer.input[1] = layer.group * (one_in(6) ? pick(20, 300) : pick(1, 9));
+    layer.output_channels = layer.group * (one_in(6) ? pick(20, 300) : pick(1, 9));
+    if (!CheckLayer(layer, "").ok()) continue;
+    const auto small = layer.op == Op::kConv ? layer.OutputShape() : layer.InputShape();
+    const auto filter = layer.FilterShape();
+    const int64_t macs = small[0] * small[2] * small[3] * filter[0] * filter[1] * filter[2] * filter[3];
+    if (macs <= max_macs) return layer;
+  }
+}
+
+}  // namespace ecoflow
