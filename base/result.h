@@ -1,7 +1,7 @@
 // Errors as values: what a function that can meet bad input returns.
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "cli/commands.h"
 #include "compiler/compiler.h"
+#include "compiler/show.h"
 #include "tb/golden/golden.h"
 #include "tb/model/model_cache.h"
 #include "tb/run/npy.h"
@@ -117,7 +118,11 @@ Result<ExitCode> CompileCommand(const CompileOptions& options) {
     ECO_RETURN_IF_ERROR(MakeOutputFolder(options.out, "--out"));
     ECO_RETURN_IF_ERROR(WriteCompiled(compiled, options.out));
   }
-  fmt::print("{}", DescribeMapping(compiled));
+  std::string shown;
+  if (options.show) {
+    ECO_ASSIGN(shown, ShowMapping(compiled));
+  }
+  fmt::print("{}{}{}", DescribeMapping(compiled), options.show ? "\n" : "", shown);
   return ExitCode::kOk;
 }
 

@@ -7,6 +7,7 @@
 #include "compiler/dataflow/transposed.h"
 #include "compiler/mapping/strip_mapping.h"
 #include "compiler/schedule/strip_schedule.h"
+#include "compiler/verify/proof.h"
 
 namespace ecoflow {
 using nlohmann::json;
@@ -43,6 +44,7 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   compiled.output_words = useful.results;
   ECO_ASSIGN(const StripMapping mapping, MapStrips(problem, config));
   ECO_ASSIGN(compiled.schedule, ScheduleStrips(mapping, config));
+  ECO_RETURN_IF_ERROR(ProveTransposed(problem, config, compiled.schedule));
   compiled.mapping = ToJson(mapping);
   return compiled;
 }

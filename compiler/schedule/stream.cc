@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.h"
+#include "compiler/image/pe_image.h"
 
 namespace ecoflow {
 using nlohmann::json;
@@ -164,6 +165,27 @@ bool NestCursor::Holds(const Condition& condition) const {
     if (!holds) return false;
   }
   return true;
+}
+
+uint64_t PassWord(const PassDescriptor& d, const NestCursor& cursor) {
+  uint64_t word = 0;
+  const auto put = [&](std::string_view name, int64_t value) {
+    for (const ImageField& field : ImageFields()) {
+      if (std::string_view(field.group) != "Param" || field.name != name) continue;
+      word |= (static_cast<uint64_t>(value) & ((uint64_t{1} << field.bits) - 1)) << field.lsb;
+      return;
+    }
+    CHECK(false && "unknown field of the pass word");
+  };
+  const bool active = cursor.Holds(d.active);
+  for (const ParamField& field : d.fields) {
+    if (active || field.name == "ParamLast") put(field.name, cursor[field.var]);
+  }
+  put("Repeat", d.repeat);
+  put("Active", active);
+  put("FromBelow", active && cursor.Holds(d.from_below));
+  put("ToAbove", active && cursor.Holds(d.to_above));
+  return word;
 }
 
 }  // namespace ecoflow

@@ -150,4 +150,7 @@ class NestCursor {
   bool done_ = false;
 };
 
+// The pass word of the PE at which `cursor` stands.
+uint64_t PassWord(const PassDescriptor& descriptor, const NestCursor& cursor);
+
 }  // namespace ecoflow

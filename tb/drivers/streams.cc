@@ -42,25 +42,7 @@ void ConfigStream::Refill() {
     ready_.push_back(ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
     for (int k = 0; k < rows * columns; ++k, cursor_->Next()) {
       CHECK(!cursor_->done());
-      uint64_t word = 0;
-      const bool active = cursor_->Holds(d.active);
-      const auto put = [&](const std::string& name, int64_t value) {
-        for (const ImageField& field : ImageFields()) {
-          if (field.group == std::string("Param") && field.name == name) {
-            word |= (static_cast<uint64_t>(value) & ((uint64_t{1} << field.bits) - 1)) << field.lsb;
-            return;
-          }
-        }
-        CHECK(false && "unknown field of the pass word");
-      };
-      for (const ParamField& field : d.fields) {
-        if (active || field.name == "ParamLast") put(field.name, (*cursor_)[field.var]);
-      }
-      put("Repeat", d.repeat);
-      put("Active", active);
-      put("FromBelow", active && cursor_->Holds(d.from_below));
-      put("ToAbove", active && cursor_->Holds(d.to_above));
-      ready_.push_back(word);
+      ready_.push_back(PassWord(d, *cursor_));
     }
   }
 }

@@ -1,0 +1,15 @@
+// Shows the mapping of a small layer the way Fig. 5 does, from the images that leave the compiler.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "compiler/compiler.h"
+
+namespace ecoflow {
+
+// Which PE multiplies what in which step, the multicast groups of each PE, and where the products
+// of each label meet: first pass, first channel. Fails (bad input) when that is too much to print.
+Result<std::string> ShowMapping(const CompiledLayer& compiled);
+
+}  // namespace ecoflow
