@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what is missing from Debian's packages: scripts/install.sh [run|test]
+# `run` is what building and running need; `test` adds what the tests need.
+set -euo pipefail
+
+run=(g++ make cmake ninja-build ccache verilator yosys qflow-tech-osu018 perl
+     libcli11-dev libfmt-dev nlohmann-json3-dev libvalijson-dev libxxhash-dev zlib1g-dev)
+tests=(libgtest-dev libbenchmark-dev libdnnl-dev iverilog python3 python3-numpy python3-torch)
+
+wanted=("${run[@]}")
+if [ "${1:-run}" = test ]; then wanted+=("${tests[@]}"); fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+    missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "== packages: all ${#wanted[@]} are installed"
+  exit 0
+fi
+
+echo "== installing packages: ${missing[*]}"
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "install.sh: needs root or sudo to install packages" >&2; exit 3; }
+  sudo=(sudo)
+fi
+"${sudo[@]}" apt-get update -qq
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,26 @@
+#include "base/json_schema.h"
+
+#include <gtest/gtest.h>
+
+namespace ecoflow {
+namespace {
+
+TEST(ParseJsonTest, NamesTheLineOfAMistake) {
+  const auto result = ParseJson("{\n\"a\": 1,\n}", "x.json");
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().message, "x.json: not valid JSON, line 3");
+  EXPECT_EQ(result.error().code, ExitCode::kBadInput);
+}
+
+TEST(ParseJsonTest, RefusesAKeyThatStandsTwice) {
+  const auto result = ParseJson(R"({"a": {"b": 1, "c": 2, "b": 3}})", "x.json");
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().message, "x.json: key \"b\" stands twice");
+}
+
+TEST(ParseJsonTest, TakesEqualKeysOfDifferentObjects) {
+  EXPECT_TRUE(ParseJson(R"([{"a": 1}, {"a": 2}])", "x.json").ok());
+}
+
+}  // namespace
+}  // namespace ecoflow

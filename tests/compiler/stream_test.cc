@@ -1,0 +1,98 @@
+#include "compiler/schedule/stream.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace ecoflow {
+namespace {
+
+std::vector<int64_t> Collect(NestCursor cursor, int var) {
+  std::vector<int64_t> values;
+  for (; !cursor.done(); cursor.Next()) values.push_back(cursor[var]);
+  return values;
+}
+
+TEST(NestCursorTest, WalksLoopsAndDigits) {
+  LoopNest nest;
+  const int i = nest.AddLoop("i", 3);
+  const int j = nest.AddLoop("j", 2);
+  const int value = nest.Affine("v", 100, {{i, 10}, {j, 1}});
+  Register digit;
+  digit.terms = {{value, 1}};
+  digit.divisor = 5;
+  digit.modulus = 4;
+  const int d = nest.AddRegister(digit);
+  EXPECT_EQ(Collect(NestCursor(nest), value), (std::vector<int64_t>{100, 101, 110, 111, 120, 121}));
+  EXPECT_EQ(Collect(NestCursor(nest), d), (std::vector<int64_t>{0, 0, 2, 2, 0, 0}));
+}
+
+TEST(NestCursorTest, DivisionRoundsDownAlsoBelowZero) {
+  LoopNest nest;
+  const int i = nest.AddLoop("i", 5);
+  Register half;
+  half.base = -2;
+  half.terms = {{i, 1}};
+  half.divisor = 2;
+  const int q = nest.AddRegister(half);
+  EXPECT_EQ(Collect(NestCursor(nest), q), (std::vector<int64_t>{-1, -1, 0, 0, 1}));
+}
+
+TEST(NestCursorTest, DropsItemsThatAreNotKept) {
+  // Triangle j <= i, and only rows 1 and 3: against plain loops.
+  LoopNest nest;
+  const int i = nest.AddLoop("i", 5);
+  const int j = nest.AddLoop("j", 5);
+  const int k = nest.AddLoop("k", 2);
+  const int below = nest.Affine("i-j", 0, {{i, 1}, {j, -1}});
+  const int all = nest.Affine("all", 0, {{i, 100}, {j, 10}, {k, 1}});
+  nest.Keep(below, 0, 100);
+  nest.keep.push_back({{i, 1, 2}, {i, 3, 4}});
+  std::vector<int64_t> expected;
+  for (int a : {1, 3}) {
+    for (int b = 0; b <= a; ++b) {
+      for (int c = 0; c < 2; ++c) expected.push_back(100 * a + 10 * b + c);
+    }
+  }
+  EXPECT_EQ(Collect(NestCursor(nest), all), expected);
+}
+
+TEST(NestCursorTest, NothingKeptIsDoneAtOnce) {
+  LoopNest nest;
+  const int i = nest.AddLoop("i", 4);
+  nest.Keep(i, 7, 9);
+  EXPECT_TRUE(NestCursor(nest).done());
+}
+
+TEST(NestCursorTest, SeekFreezesTheOuterLoops) {
+  LoopNest nest;
+  const int i = nest.AddLoop("i", 3);
+  const int j = nest.AddLoop("j", 3);
+  const int sum = nest.Affine("s", 0, {{i, 10}, {j, 1}});
+  nest.Keep(j, 1, 3);
+  NestCursor cursor(nest);
+  cursor.Seek({2});
+  EXPECT_EQ(Collect(cursor, sum), (std::vector<int64_t>{21, 22}));
+  cursor.Seek({1, 0});
+  EXPECT_TRUE(cursor.done());
+}
+
+TEST(NestCursorTest, FixedLoopStaysAndOuterIterationsAreCounted) {
+  LoopNest nest;
+  const int i = nest.AddLoop("i", 2);
+  const int g = nest.AddLoop("g", 3);
+  const int j = nest.AddLoop("j", 2);
+  const int all = nest.Affine("all", 0, {{i, 100}, {g, 10}, {j, 1}});
+  NestCursor cursor(nest, g, 2);
+  std::vector<int64_t> values, counts;
+  for (; !cursor.done(); cursor.Next()) {
+    values.push_back(cursor[all]);
+    counts.push_back(cursor.outer_count());
+  }
+  EXPECT_EQ(values, (std::vector<int64_t>{20, 21, 120, 121}));
+  EXPECT_EQ(counts, (std::vector<int64_t>{0, 0, 1, 1}));
+}
+
+}  // namespace
+}  // namespace ecoflow

@@ -1,0 +1,310 @@
+// The program as a user calls it: exit status, one line of error, nothing left behind; contract
+// of --json; compile then run --image.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/files.h"
+#include "tb/run/npy.h"
+
+namespace ecoflow {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Outcome {
+  int status = -1;
+  std::string out, err;
+};
+
+class CliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() /
+              (std::string("ecoflow_cli_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    Write("layer.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3,
+                            "kernel_shape": [3, 3], "strides": [2, 2]})");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  void Write(const std::string& name, const std::string& text) const {
+    ASSERT_TRUE(WriteFileAtomically(folder_ / name, text).ok());
+  }
+  // int16 .npy with zeros.
+  void WriteTensor(const std::string& name, const std::array<int64_t, 4>& shape) const {
+    const auto elements = static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
+    std::string content = NpyContent({}, shape);
+    content.replace(content.find("<i4"), 3, "<i2");
+    content.append(2 * elements, '\0');
+    Write(name, content);
+  }
+  Outcome Ecoflow(const std::string& arguments) const {
+    Outcome o;
+    const std::string command = "cd " + folder_.string() + " && " ECOFLOW_BINARY " " + arguments +
+                                " > stdout.txt 2> stderr.txt < /dev/null";
+    const int status = std::system(command.c_str());
+    o.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    o.out = ReadFile(folder_ / "stdout.txt").value();
+    o.err = ReadFile(folder_ / "stderr.txt").value();
+    fs::remove(folder_ / "stdout.txt");
+    fs::remove(folder_ / "stderr.txt");
+    return o;
+  }
+  std::size_t Files() const {
+    return static_cast<std::size_t>(std::distance(fs::recursive_directory_iterator(folder_), {}));
+  }
+  // Bad input: exit 2, exactly this line, no output, no new file.
+  void ExpectRefused(const std::string& arguments, const std::string& message) const {
+    const std::size_t before = Files();
+    const Outcome o = Ecoflow(arguments);
+    EXPECT_EQ(o.status, 2) << arguments;
+    EXPECT_EQ(o.err, "ecoflow: " + message + "\n") << arguments;
+    EXPECT_EQ(o.out, "") << arguments;
+    EXPECT_EQ(Files(), before) << arguments;
+  }
+
+  fs::path folder_;
+};
+
+constexpr const char* kRun = "run layer.json --pass input-grad --config ecoflow_4x4 ";
+
+TEST_F(CliTest, RunComparesAndReportsTheContractsFields) {
+  const Outcome o = Ecoflow(std::string(kRun) + "--json r.json --output o.npy --seed 5");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(o.err, "");  // progress only on a terminal
+  EXPECT_NE(o.out.find("match: true"), std::string::npos);
+  const json r = json::parse(ReadFile(folder_ / "r.json").value());
+  for (const char* key : {"layer", "pass", "dataflow", "config", "match", "mismatches", "cycles",
+                          "config_cycles", "useful_macs", "issued_macs", "gated_macs", "pe_count",
+                          "utilization", "roofline_cycles", "roofline_fraction", "passes",
+                          "stall_cycles", "words", "image_bytes", "sim_seconds", "sim_khz"}) {
+    EXPECT_TRUE(r.contains(key)) << key;
+  }
+  for (const char* key : {"gin_wide", "gin_narrow", "gon", "local"}) EXPECT_TRUE(r["words"].contains(key));
+  EXPECT_EQ(r["match"], true);
+  EXPECT_EQ(r["useful_macs"], 3 * 3 * 9 * 2 * 3);
+  EXPECT_EQ(r["issued_macs"], r["useful_macs"]);
+  int64_t sum = r["issued_macs"];
+  for (const auto& [cause, count] : r["stall_cycles"].items()) sum += count.get<int64_t>();
+  EXPECT_EQ(sum, r["cycles"].get<int64_t>() * 16);
+  // 486 MACs / 16; words (27 errors + 54 weights) / 7; 98 results / 2.
+  EXPECT_EQ(r["roofline_cycles"], 49);
+  EXPECT_EQ(fs::file_size(folder_ / "o.npy"), 128u + 4 * 98);
+}
+
+TEST_F(CliTest, SameSeedGivesTheSameReportAndStallsTheSameResult) {
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--json a.json --output a.npy --seed 9").status, 0);
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--json b.json --output b.npy --seed 9").status, 0);
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--json c.json --output c.npy --seed 9 --stall 0.5").status, 0);
+  const auto read = [&](const char* name) { return ReadFile(folder_ / name).value(); };
+  json a = json::parse(read("a.json")), b = json::parse(read("b.json")), c = json::parse(read("c.json"));
+  EXPECT_GT(c["cycles"], a["cycles"]);
+  for (json* j : {&a, &b}) {
+    j->erase("sim_seconds");
+    j->erase("sim_khz");
+  }
+  EXPECT_EQ(a, b);
+  EXPECT_EQ(read("a.npy"), read("b.npy"));
+  EXPECT_EQ(read("a.npy"), read("c.npy"));
+}
+
+TEST_F(CliTest, CompiledImageRunsTheSame) {
+  ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
+  for (const char* file : {"image.json", "mapping.json", "layer.json", "config.json"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "image" / file)) << file;
+  }
+  ASSERT_EQ(Ecoflow("run --image image --json a.json --output a.npy --seed 3").status, 0);
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--json b.json --output b.npy --seed 3").status, 0);
+  EXPECT_EQ(ReadFile(folder_ / "a.npy").value(), ReadFile(folder_ / "b.npy").value());
+  EXPECT_EQ(json::parse(ReadFile(folder_ / "a.json").value())["cycles"],
+            json::parse(ReadFile(folder_ / "b.json").value())["cycles"]);
+}
+
+TEST_F(CliTest, ATamperedImageIsAMismatchThatIsReported) {
+  ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
+  json image = json::parse(ReadFile(folder_ / "image/image.json").value());
+  for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
+    if (reg["name"] == "f") reg["base"] = 0, reg["terms"][1]["factor"] = 0;  // always the first filter
+  }
+  Write("image/image.json", image.dump());
+  const Outcome o = Ecoflow("run --image image --json r.json --output o.npy");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.out.find("match: FALSE"), std::string::npos);
+  const json r = json::parse(ReadFile(folder_ / "r.json").value());
+  EXPECT_EQ(r["match"], false);
+  EXPECT_GT(r["mismatches"], 0);
+  EXPECT_TRUE(fs::exists(folder_ / "o.npy"));
+}
+
+TEST_F(CliTest, TensorFilesAreRead) {
+  WriteTensor("e.npy", {1, 3, 3, 3});
+  WriteTensor("f.npy", {3, 2, 3, 3});
+  const Outcome o = Ecoflow(std::string(kRun) + "--error e.npy --filter f.npy --json r.json");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const json r = json::parse(ReadFile(folder_ / "r.json").value());
+  EXPECT_EQ(r["gated_macs"], r["issued_macs"]);  // all zero
+}
+
+TEST_F(CliTest, TraceIsWritten) {
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--trace t.fst").status, 0);
+  EXPECT_GT(fs::file_size(folder_ / "t.fst"), 1000u);
+}
+
+TEST_F(CliTest, GenWritesTheBundle) {
+  const Outcome o = Ecoflow("gen --config ecoflow_4x4 --out rtl");
+  ASSERT_EQ(o.status, 0) << o.err;
+  for (const char* file : {"eco_top.sv", "eco_image_pkg.sv", "files.f", "manifest.json", "rtl/pe/eco_pe.sv"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "rtl" / file)) << file;
+  }
+}
+
+TEST_F(CliTest, BadLayersAndConfigsAreRefused) {
+  Write("bad.json", "{\"name\": ");
+  ExpectRefused("run bad.json --pass input-grad", "bad.json: not valid JSON, line 1");
+  ExpectRefused("run none.json --pass input-grad", "none.json: cannot be read: No such file or directory");
+  ExpectRefused("run . --pass input-grad", ".: is a folder, expected a file");
+  Write("hw.json", "{}");
+  ExpectRefused("run layer.json --pass input-grad --config hw.json", "hw.json: missing key name");
+  Write("neg.json", R"({"name": "l", "op": "Conv", "input": [1, 2, -7, 7], "output_channels": 3,
+                        "kernel_shape": [3, 3]})");
+  ExpectRefused("run neg.json --pass input-grad",
+                "neg.json: input = [1,2,-7,7], expected 4 values, each 1..1000000");
+  Write("big.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3,
+                        "kernel_shape": [9, 3], "pads": [1, 0, 0, 0]})");
+  ExpectRefused("run big.json --pass input-grad",
+                "big.json: kernel_shape: dilated height 9 is larger than the padded input's 8");
+}
+
+TEST_F(CliTest, ALayerThatTheArrayCannotHoldIsRefused) {
+  json hw = json::parse(ReadFile(SourceRoot() / "gen/configs/ecoflow_4x4.json").value());
+  hw["name"] = "tiny";
+  hw["pe"]["filter_depth"] = 2;
+  Write("tiny.json", hw.dump());
+  Write("wide.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3,
+                         "kernel_shape": [1, 3]})");
+  ExpectRefused("run wide.json --pass input-grad --config tiny.json",
+                "the layer cannot run on tiny: a kernel row of 3 taps at stride 1 needs a filter file "
+                "of 3 entries, pe.filter_depth is 2");
+}
+
+TEST_F(CliTest, BadUsageIsRefused) {
+  ExpectRefused("run layer.json", "--pass: missing, expected forward, input-grad or filter-grad");
+  ExpectRefused("run layer.json --pass backward",
+                "--pass backward: expected forward, input-grad or filter-grad");
+  ExpectRefused("run layer.json --pass input-grad --dataflow magic",
+                "--dataflow magic: expected ecoflow, row-stationary or auto");
+  ExpectRefused("run --pass input-grad", "run: expected a layer file or --image DIR, and not both");
+  ExpectRefused("run --image nowhere", "--image nowhere: no such folder");
+  ExpectRefused("run layer.json --pass input-grad --layer other",
+                "--layer other: not in layer.json, expected one of l");
+  for (const char* arguments : {"", "fly", "run layer.json --pass input-grad --speed 3",
+                                "run layer.json --pass input-grad --stall 1.5",
+                                "run layer.json --pass input-grad --batch 0",
+                                "compile layer.json --pass input-grad"}) {
+    const Outcome o = Ecoflow(arguments);
+    EXPECT_EQ(o.status, 2) << arguments;
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+    EXPECT_EQ(o.out, "");
+  }
+}
+
+TEST_F(CliTest, BadTensorsAreRefused) {
+  WriteTensor("e.npy", {1, 3, 3, 3});
+  WriteTensor("f.npy", {3, 2, 3, 3});
+  WriteTensor("wrong.npy", {3, 2, 3, 4});
+  ExpectRefused(std::string(kRun) + "--error e.npy", "--filter: missing, input-grad reads error and filter");
+  ExpectRefused(std::string(kRun) + "--error e.npy --filter f.npy --ifmap e.npy",
+                "--ifmap: not read by input-grad, which reads error and filter");
+  ExpectRefused(std::string(kRun) + "--error e.npy --filter f.npy --seed 1",
+                "--seed: not together with tensor files");
+  ExpectRefused(std::string(kRun) + "--error e.npy --filter none.npy",
+                "none.npy: cannot be read: No such file or directory");
+  ExpectRefused(std::string(kRun) + "--error e.npy --filter wrong.npy",
+                "wrong.npy: shape (3, 2, 3, 4), expected (3, 2, 3, 3)");
+  std::string text = ReadFile(folder_ / "f.npy").value();
+  Write("cut.npy", text.substr(0, text.size() - 7));
+  ExpectRefused(std::string(kRun) + "--error e.npy --filter cut.npy",
+                "cut.npy: holds 101 bytes of data, expected 108: truncated");
+  text.replace(text.find("<i2"), 3, "<f2");
+  Write("float.npy", text);
+  ExpectRefused(std::string(kRun) + "--error e.npy --filter float.npy",
+                "float.npy: dtype <f2, expected '<i2' (int16, little endian)");
+}
+
+TEST_F(CliTest, UnwritableOutputsAreRefusedBeforeTheRun) {
+  ExpectRefused(std::string(kRun) + "--json no/r.json", "--json no/r.json: folder no does not exist");
+  ExpectRefused(std::string(kRun) + "--output .", "--output .: is a folder, expected a file name");
+  Write("file", "");
+  ExpectRefused("compile layer.json --pass input-grad --config ecoflow_4x4 --out file",
+                "--out file: cannot be created: a file of that name exists");
+  ExpectRefused("gen --out file/sub", "--out file/sub: cannot be created: Not a directory");
+}
+
+TEST_F(CliTest, DamagedImagesAreRefused) {
+  ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
+  const std::string good = ReadFile(folder_ / "image/image.json").value();
+  json image = json::parse(good);
+  image["format"] = 99;
+  Write("image/image.json", image.dump());
+  ExpectRefused("run --image image", "image.json: format = 99, expected 1");
+  Write("image/image.json", good.substr(0, good.size() / 2));
+  ExpectRefused("run --image image", "image.json: not valid JSON, line 1");
+  image["format"] = 1;
+  image["schedule"].erase("gon");
+  Write("image/image.json", image.dump());
+  const Outcome o = Ecoflow("run --image image");
+  EXPECT_EQ(o.status, 2);
+  EXPECT_EQ(o.err.find("ecoflow: image.json: not an image that this program wrote"), 0u) << o.err;
+  fs::remove(folder_ / "image/config.json");
+  ExpectRefused("run --image image", "image/config.json: cannot be read: No such file or directory");
+}
+
+TEST_F(CliTest, AMissingToolIsExitThree) {
+  const Outcome o = Ecoflow("--help");
+  EXPECT_EQ(o.status, 0);
+  const std::string command = "cd " + folder_.string() + " && PATH=/nowhere ECOFLOW_CACHE=" +
+                              (folder_ / "cache").string() + " " ECOFLOW_BINARY " " + kRun +
+                              " 2> stderr.txt";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 3);
+  EXPECT_NE(ReadFile(folder_ / "stderr.txt").value().find("verilator is missing"), std::string::npos);
+}
+
+TEST_F(CliTest, ParallelRunsShareOneModelBuild) {
+  json hw = json::parse(ReadFile(SourceRoot() / "gen/configs/ecoflow_4x4.json").value());
+  hw["array"] = {{"rows", 2}, {"columns", 2}};
+  hw["name"] = "pair";
+  Write("pair.json", hw.dump());
+  std::array<int, 3> status{};
+  std::vector<std::thread> threads;
+  for (std::size_t k = 0; k < status.size(); ++k) {
+    threads.emplace_back([&, k] {
+      const std::string command =
+          "cd " + folder_.string() + " && ECOFLOW_CACHE=" + (folder_ / "cache").string() +
+          " " ECOFLOW_BINARY " run layer.json --pass input-grad --config pair.json > /dev/null 2>&1";
+      status[k] = std::system(command.c_str());
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (int s : status) EXPECT_EQ(s, 0);
+  int models = 0;
+  for (const auto& entry : fs::directory_iterator(folder_ / "cache/models")) models += entry.is_directory();
+  EXPECT_EQ(models, 1);
+}
+
+TEST_F(CliTest, HelpOfEverySubcommand) {
+  for (const char* command : {"gen", "compile", "run", "area"}) {
+    const Outcome o = Ecoflow(std::string(command) + " --help");
+    EXPECT_EQ(o.status, 0);
+    EXPECT_NE(o.out.find("--config"), std::string::npos) << command;
+  }
+}
+
+}  // namespace
+}  // namespace ecoflow

@@ -1,0 +1,118 @@
+#include "gen/emit/emit.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+
+#include "base/files.h"
+#include "compiler/image/pe_image.h"
+#include "tb/run/run.h"
+
+namespace ecoflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+class GeneratedRtlTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / (std::string("ecoflow_emit_") + GetParam());
+    fs::remove_all(folder_);
+    bundle_ = GenerateRtl(LoadHwConfig(GetParam()).value()).value();
+    ASSERT_TRUE(WriteBundle(bundle_, folder_).ok());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  // Exit status of a shell command in the folder; its output is in log.txt.
+  int Shell(const std::string& command) const {
+    return std::system(("cd " + folder_.string() + " && (" + command + ") > log.txt 2>&1").c_str());
+  }
+  std::string Log() const { return ReadFile(folder_ / "log.txt").value(); }
+
+  fs::path folder_;
+  Bundle bundle_;
+};
+
+TEST_P(GeneratedRtlTest, SameInputGivesSameBytes) {
+  EXPECT_EQ(GenerateRtl(LoadHwConfig(GetParam()).value()).value(), bundle_);
+}
+
+TEST_P(GeneratedRtlTest, IsCleanUnderVerilatorLint) {
+  EXPECT_EQ(Shell("verilator --lint-only -Wall --top-module eco_top -f files.f rtl/lint/waivers.vlt"), 0);
+  EXPECT_EQ(Log(), "");
+}
+
+TEST_P(GeneratedRtlTest, IsReadByYosysWithoutUndrivenNets) {
+  // Elaborates every module; synthesis to cells is the business of `ecoflow area`.
+  std::string files = bundle_.at("files.f");
+  files = files.substr(files.find('\n') + 1);
+  for (char& c : files) c = c == '\n' ? ' ' : c;
+  ASSERT_EQ(Shell("yosys -q -p 'read_verilog -sv -Irtl/include " + files +
+                  "; hierarchy -check -top eco_top; proc; opt -fast; check -assert'"), 0)
+      << Log();
+  EXPECT_EQ(Log().find("no driver"), std::string::npos) << Log();
+  EXPECT_EQ(Log().find("multiple conflicting drivers"), std::string::npos) << Log();
+}
+
+TEST_P(GeneratedRtlTest, IsReadByIcarus) {
+  EXPECT_EQ(Shell("iverilog -g2012 -t null -Irtl/include $(grep -v incdir files.f)"), 0) << Log();
+}
+
+TEST_P(GeneratedRtlTest, ManifestNamesEveryPortAndFile) {
+  const std::string& manifest = bundle_.at("manifest.json");
+  const std::regex port("(input|output)\\s+logic[^,\n]*?(\\w+_(i|o|ni)),?\\s");
+  const std::string& top = bundle_.at("eco_top.sv");
+  int ports = 0;
+  for (std::sregex_iterator it(top.begin(), top.end(), port), end; it != end; ++it, ++ports) {
+    EXPECT_NE(manifest.find("\"" + (*it)[2].str() + "\""), std::string::npos) << (*it)[2];
+  }
+  EXPECT_GT(ports, 30);
+  EXPECT_NE(manifest.find("config_hash"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, GeneratedRtlTest,
+                         ::testing::Values("ecoflow_13x15", "eyeriss_13x15", "eyeriss_12x14",
+                                           "ecoflow_4x4"));
+
+TEST(RtlConstantsTest, PackageAndTestbenchAgree) {
+  const std::string package = ReadFile(SourceRoot() / "rtl/eco_pkg.sv").value();
+  const auto value = [&](const std::string& name) {
+    std::smatch match;
+    const std::regex rule("\\b" + name + "\\s*=\\s*(?:\\d+'d)?(\\d+);");
+    EXPECT_TRUE(std::regex_search(package, match, rule)) << name;
+    return match.empty() ? -1 : std::stoi(match[1]);
+  };
+  EXPECT_EQ(value("DestIfmap"), kDestIfmap);
+  EXPECT_EQ(value("DestFilter"), kDestFilter);
+  EXPECT_EQ(value("DestStream"), kDestStream);
+  EXPECT_EQ(value("KindResult"), kRangeResult);
+  EXPECT_EQ(value("KindOperand"), kRangeOperand);
+  EXPECT_EQ(value("KindCircular"), kRangeCircular);
+  EXPECT_EQ(value("CfgParam"), kCfgParam);
+  EXPECT_EQ(value("CfgLoader"), kCfgLoader);
+  EXPECT_EQ(value("CfgDump"), kCfgDump);
+  EXPECT_EQ(value("CfgEnable"), kCfgEnable);
+  EXPECT_EQ(value("CfgColWide"), kCfgColWide);
+  EXPECT_EQ(value("CfgColNarrow"), kCfgColNarrow);
+  EXPECT_EQ(value("CfgRowWide"), kCfgRowWide);
+  EXPECT_EQ(value("CfgRowNarrow"), kCfgRowNarrow);
+  EXPECT_EQ(value("NumCounters"), static_cast<int>(kPeCounters.size()));
+  // Counter names: CntLocalWords -> local_words.
+  for (std::size_t k = 0; k < kPeCounters.size(); ++k) {
+    std::string name = "Cnt";
+    bool upper = true;
+    for (const char* c = kPeCounters[k]; *c != '\0'; ++c) {
+      if (*c == '_') {
+        upper = true;
+        continue;
+      }
+      name += upper ? static_cast<char>(std::toupper(*c)) : *c;
+      upper = false;
+    }
+    EXPECT_EQ(value(name), static_cast<int>(k)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace ecoflow

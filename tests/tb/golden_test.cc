@@ -1,0 +1,148 @@
+// The golden model against an independent implementation, oneDNN, on random shapes. Operands are
+// small, so that oneDNN's float sums are exact.
+#include "tb/golden/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <oneapi/dnnl/dnnl.hpp>
+#include <random>
+
+namespace ecoflow {
+namespace {
+
+using dnnl::memory;
+using Dims = memory::dims;
+
+class OneDnn {
+ public:
+  explicit OneDnn(const Layer& layer) : layer_(layer) {
+    const auto dims = [](const std::array<int64_t, 4>& s) { return Dims(s.begin(), s.end()); };
+    const int64_t g = layer.group, m = layer.output_channels / g, c = layer.input[1] / g;
+    const bool conv = layer.op == Op::kConv;
+    source_ = {dims(layer.InputShape()), memory::data_type::f32, memory::format_tag::nchw};
+    target_ = {dims(layer.OutputShape()), memory::data_type::f32, memory::format_tag::nchw};
+    // oneDNN orders filter dimensions output first; ConvTranspose stores input channels first.
+    filter_ = {{g, m, c, layer.kernel[0], layer.kernel[1]}, memory::data_type::f32,
+               conv ? memory::format_tag::goihw : memory::format_tag::giohw};
+    strides_ = {layer.strides[0], layer.strides[1]};
+    dilates_ = {layer.dilations[0] - 1, layer.dilations[1] - 1};
+    left_ = {layer.pads[0], layer.pads[1]};
+    // The right pad that gives exactly the output size.
+    for (int axis = 0; axis < 2; ++axis) {
+      const int64_t reach = int64_t{layer.dilations[axis]} * (layer.kernel[axis] - 1) + 1;
+      const int64_t small = conv ? layer.OutputSize(axis) : layer.input[2 + axis];
+      const int64_t large = conv ? layer.input[2 + axis] : layer.OutputSize(axis);
+      right_.push_back((small - 1) * layer.strides[axis] + reach - large - layer.pads[axis]);
+    }
+  }
+  bool RightPadsAreLegal() const { return right_[0] >= 0 && right_[1] >= 0; }
+
+  std::vector<float> Run(Pass pass, std::vector<float> first, std::vector<float> second) {
+    return layer_.op == Op::kConv
+               ? RunAs<dnnl::convolution_forward, dnnl::convolution_backward_data,
+                       dnnl::convolution_backward_weights>(
+                     dnnl::algorithm::convolution_direct, pass, first, second)
+               : RunAs<dnnl::deconvolution_forward, dnnl::deconvolution_backward_data,
+                       dnnl::deconvolution_backward_weights>(
+                     dnnl::algorithm::deconvolution_direct, pass, first, second);
+  }
+
+ private:
+  template <typename Forward, typename BackwardData, typename BackwardWeights>
+  std::vector<float> RunAs(dnnl::algorithm algorithm, Pass pass, std::vector<float>& first,
+                           std::vector<float>& second) {
+    const typename Forward::desc forward_desc(dnnl::prop_kind::forward_training, algorithm, source_,
+                                              filter_, target_, strides_, dilates_, left_, right_);
+    const typename Forward::primitive_desc forward(forward_desc, engine_);
+    dnnl::stream stream(engine_);
+    std::vector<float> result;
+    const auto mem = [&](const memory::desc& d, std::vector<float>& v) {
+      return memory(d, engine_, v.data());
+    };
+    const auto size = [](const memory::desc& d) { return d.get_size() / sizeof(float); };
+    if (pass == Pass::kForward) {
+      result.resize(size(target_));
+      Forward(forward).execute(stream, {{DNNL_ARG_SRC, mem(source_, first)},
+                                        {DNNL_ARG_WEIGHTS, mem(filter_, second)},
+                                        {DNNL_ARG_DST, mem(target_, result)}});
+    } else if (pass == Pass::kInputGrad) {
+      result.resize(size(source_));
+      const typename BackwardData::desc d(algorithm, source_, filter_, target_, strides_, dilates_,
+                                          left_, right_);
+      BackwardData({d, engine_, forward}).execute(stream, {{DNNL_ARG_DIFF_DST, mem(target_, first)},
+                                                           {DNNL_ARG_WEIGHTS, mem(filter_, second)},
+                                                           {DNNL_ARG_DIFF_SRC, mem(source_, result)}});
+    } else {
+      result.resize(size(filter_));
+      const typename BackwardWeights::desc d(algorithm, source_, filter_, target_, strides_,
+                                             dilates_, left_, right_);
+      BackwardWeights({d, engine_, forward})
+          .execute(stream, {{DNNL_ARG_SRC, mem(source_, first)},
+                            {DNNL_ARG_DIFF_DST, mem(target_, second)},
+                            {DNNL_ARG_DIFF_WEIGHTS, mem(filter_, result)}});
+    }
+    stream.wait();
+    return result;
+  }
+
+  Layer layer_;
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  memory::desc source_, target_, filter_;
+  Dims strides_, dilates_, left_, right_;
+};
+
+int64_t Elements(const std::array<int64_t, 4>& s) { return s[0] * s[1] * s[2] * s[3]; }
+
+TEST(GoldenTest, EqualsOneDnnOnRandomShapes) {
+  std::mt19937 random(2026);
+  const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+  int compared = 0;
+  for (int round = 0; compared < 300; ++round) {
+    ASSERT_LT(round, 5000);
+    Layer layer;
+    layer.op = pick(0, 1) == 0 ? Op::kConv : Op::kConvTranspose;
+    layer.group = pick(1, 3);
+    layer.input = {pick(1, 3), layer.group * pick(1, 4), pick(1, 11), pick(1, 11)};
+    layer.output_channels = layer.group * pick(1, 4);
+    for (int axis = 0; axis < 2; ++axis) {
+      layer.kernel[axis] = pick(1, 5);
+      layer.strides[axis] = pick(1, 4);
+      layer.dilations[axis] = pick(1, 3);
+      layer.pads[axis] = pick(0, 3);
+      layer.pads[axis + 2] = pick(0, 3);
+      if (layer.op == Op::kConvTranspose) {
+        layer.output_padding[axis] = pick(0, std::max(layer.strides[axis], layer.dilations[axis]) - 1);
+      }
+    }
+    OneDnn reference(layer);
+    if (!CheckLayer(layer, "").ok() || !reference.RightPadsAreLegal()) continue;
+    for (Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
+      std::array<std::vector<int16_t>, 2> operands;
+      std::array<std::vector<float>, 2> floats;
+      for (std::size_t k = 0; k < 2; ++k) {
+        operands[k].resize(static_cast<std::size_t>(Elements(TensorShape(layer, PassOperands(pass)[k]))));
+        for (auto& value : operands[k]) value = static_cast<int16_t>(pick(-9, 9));
+        floats[k].assign(operands[k].begin(), operands[k].end());
+      }
+      const auto golden = Golden(layer, pass, operands[0], operands[1]);
+      const auto expected = reference.Run(pass, floats[0], floats[1]);
+      ASSERT_EQ(golden.size(), expected.size());
+      for (std::size_t k = 0; k < golden.size(); ++k) {
+        ASSERT_EQ(static_cast<float>(golden[k]), expected[k])
+            << ToString(pass) << " element " << k << " of " << ToJsonText(layer);
+      }
+      ++compared;
+    }
+  }
+}
+
+TEST(GoldenTest, SumsAreModuloTwoToThe32) {
+  Layer layer;
+  layer.input = {1, 3, 1, 1};
+  const std::vector<int16_t> big = {-32768, -32768, -32768};
+  EXPECT_EQ(Golden(layer, Pass::kForward, big, big),
+            (std::vector<int32_t>{static_cast<int32_t>(0xc0000000u)}));
+}
+
+}  // namespace
+}  // namespace ecoflow

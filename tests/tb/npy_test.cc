@@ -1,0 +1,70 @@
+#include "tb/run/npy.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/files.h"
+
+namespace ecoflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+class NpyTest : public ::testing::Test {
+ protected:
+  void SetUp() override { path_ = (fs::temp_directory_path() / "ecoflow_npy_test.npy").string(); }
+  void TearDown() override { fs::remove(path_); }
+  static std::string File(const std::string& descr, const std::string& order,
+                          const std::string& shape, std::size_t bytes) {
+    std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
+    std::string content = std::string("\x93NUMPY\x01", 7) + '\0';
+    content += static_cast<char>(header.size());
+    content += '\0';
+    content += header;
+    for (std::size_t k = 0; k < bytes; ++k) content += static_cast<char>(k);
+    return content;
+  }
+  std::string ErrorOf(const std::string& content) {
+    EXPECT_TRUE(WriteFileAtomically(path_, content).ok());
+    const auto result = ReadNpy(path_, {1, 2, 3, 1});
+    EXPECT_FALSE(result.ok());
+    return result.ok() ? "" : result.error().message.substr(path_.size());
+  }
+  std::string path_;
+};
+
+TEST_F(NpyTest, ReadsInt16) {
+  ASSERT_TRUE(WriteFileAtomically(path_, File("<i2", "False", "(1, 2, 3, 1)", 12)).ok());
+  EXPECT_EQ(ReadNpy(path_, {1, 2, 3, 1}).value(),
+            (std::vector<int16_t>{0x0100, 0x0302, 0x0504, 0x0706, 0x0908, 0x0b0a}));
+}
+
+TEST_F(NpyTest, SaysWhatIsWrong) {
+  const std::string good = File("<i2", "False", "(1, 2, 3, 1)", 12);
+  EXPECT_EQ(ErrorOf(good.substr(0, good.size() - 1)), ": holds 11 bytes of data, expected 12: truncated");
+  EXPECT_EQ(ErrorOf(good + "x"), ": holds 13 bytes of data, expected 12");
+  EXPECT_EQ(ErrorOf(good.substr(0, 40)), ": .npy header is damaged");
+  EXPECT_EQ(ErrorOf("hello, this is text"), ": is no .npy file");
+  EXPECT_EQ(ErrorOf(""), ": is no .npy file");
+  EXPECT_EQ(ErrorOf(File("<f4", "False", "(1, 2, 3, 1)", 24)),
+            ": dtype <f4, expected '<i2' (int16, little endian)");
+  EXPECT_EQ(ErrorOf(File(">i2", "False", "(1, 2, 3, 1)", 12)),
+            ": dtype >i2, expected '<i2' (int16, little endian)");
+  EXPECT_EQ(ErrorOf(File("<i2", "True", "(1, 2, 3, 1)", 12)), ": Fortran order, expected C order");
+  EXPECT_EQ(ErrorOf(File("<i2", "False", "(1, 3, 2, 1)", 12)),
+            ": shape (1, 3, 2, 1), expected (1, 2, 3, 1)");
+  EXPECT_EQ(ErrorOf(File("<i2", "False", "(6,)", 12)), ": shape (6,), expected (1, 2, 3, 1)");
+  EXPECT_EQ(ErrorOf(File("<i2", "False", "[6]", 12)), ": .npy header is damaged");
+}
+
+TEST_F(NpyTest, WrittenContentHasHeaderOf64AndData) {
+  const std::string content = NpyContent({1, -1}, {1, 1, 1, 2});
+  EXPECT_EQ((content.size() - 8) % 64, 0u);
+  EXPECT_NE(content.find("'descr': '<i4', 'fortran_order': False, 'shape': (1, 1, 1, 2)"),
+            std::string::npos);
+  EXPECT_EQ(content.substr(content.size() - 8), std::string("\1\0\0\0\xff\xff\xff\xff", 8));
+}
+
+}  // namespace
+}  // namespace ecoflow

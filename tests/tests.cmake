@@ -1,0 +1,43 @@
+# Tests by label: unit (fast), rtl (builds small Verilated models), e2e (the program as a user
+# calls it, random layers).
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+
+function(eco_gtest label)
+  cmake_parse_arguments(T "" "NAME" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${T_NAME} ${T_SOURCES})
+  target_link_libraries(${T_NAME} PRIVATE ${T_LIBRARIES} GTest::gtest_main)
+  add_test(NAME ${T_NAME} COMMAND ${T_NAME})
+  set_tests_properties(${T_NAME} PROPERTIES LABELS ${label} TIMEOUT 900)
+endfunction()
+
+eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES tests/base/json_schema_test.cc)
+eco_gtest(unit NAME config_test LIBRARIES eco_config SOURCES tests/gen/hw_config_test.cc)
+eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
+  tests/compiler/image_test.cc tests/compiler/layer_test.cc tests/compiler/proof_test.cc
+  tests/compiler/stream_test.cc tests/compiler/worked_example_test.cc)
+eco_gtest(unit NAME tb_test LIBRARIES eco_tb dnnl SOURCES
+  tests/tb/golden_test.cc tests/tb/npy_test.cc)
+eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
+eco_gtest(e2e NAME cli_test LIBRARIES eco_tb SOURCES tests/e2e/cli_test.cc)
+target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>")
+add_dependencies(cli_test ecoflow)
+
+# Random layers, every one without and with random stalls, RTL assertions on.
+function(eco_sweep name config count)
+  foreach(stall 0 0.3)
+    add_test(NAME sweep_${name}_stall_${stall}
+      COMMAND sweep --config ${config} --count ${count} --stall ${stall} --assert ${ARGN})
+    set_tests_properties(sweep_${name}_stall_${stall} PROPERTIES LABELS e2e TIMEOUT 1500)
+  endforeach()
+endfunction()
+eco_sweep(ecoflow_4x4 ecoflow_4x4 1000)
+eco_sweep(ecoflow_13x15 ecoflow_13x15 200)
+eco_sweep(eyeriss_12x14 eyeriss_12x14 50)
+foreach(array 1x1 1x16 16x1 7x3 small)
+  eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 150)
+endforeach()
+
+add_test(NAME pytorch_check COMMAND ${CMAKE_SOURCE_DIR}/examples/pytorch_check.py)
+set_tests_properties(pytorch_check PROPERTIES LABELS e2e TIMEOUT 600)
