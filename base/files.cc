@@ -63,10 +63,12 @@ Status CheckWritable(const fs::path& path, std::string_view flag) {
 
 Status MakeOutputFolder(const fs::path& path, std::string_view flag) {
   std::error_code ec;
+  if (fs::exists(path, ec) && !fs::is_directory(path, ec)) {
+    return BadInput("{} {}: cannot be created: a file of that name exists", flag, path.string());
+  }
   fs::create_directories(path, ec);
   if (!fs::is_directory(path)) {
-    return BadInput("{} {}: cannot be created: {}", flag, path.string(),
-                    ec ? ec.message() : "a file of that name exists");
+    return BadInput("{} {}: cannot be created: {}", flag, path.string(), ec.message());
   }
   if (::access(path.c_str(), W_OK) != 0) {
     return BadInput("{} {}: cannot be written: {}", flag, path.string(), std::strerror(errno));

@@ -55,10 +55,6 @@ TEST_P(GeneratedRtlTest, IsReadByYosysWithoutUndrivenNets) {
   EXPECT_EQ(Log().find("multiple conflicting drivers"), std::string::npos) << Log();
 }
 
-TEST_P(GeneratedRtlTest, IsReadByIcarus) {
-  EXPECT_EQ(Shell("iverilog -g2012 -t null -Irtl/include $(grep -v incdir files.f)"), 0) << Log();
-}
-
 TEST_P(GeneratedRtlTest, ManifestNamesEveryPortAndFile) {
   const std::string& manifest = bundle_.at("manifest.json");
   const std::regex port("(input|output)\\s+logic[^,\n]*?(\\w+_(i|o|ni)),?\\s");

@@ -114,8 +114,9 @@ TEST(GoldenTest, EqualsOneDnnOnRandomShapes) {
         layer.output_padding[axis] = pick(0, std::max(layer.strides[axis], layer.dilations[axis]) - 1);
       }
     }
+    if (!CheckLayer(layer, "").ok()) continue;
     OneDnn reference(layer);
-    if (!CheckLayer(layer, "").ok() || !reference.RightPadsAreLegal()) continue;
+    if (!reference.RightPadsAreLegal()) continue;
     for (Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
       std::array<std::vector<int16_t>, 2> operands;
       std::array<std::vector<float>, 2> floats;
@@ -125,7 +126,12 @@ TEST(GoldenTest, EqualsOneDnnOnRandomShapes) {
         floats[k].assign(operands[k].begin(), operands[k].end());
       }
       const auto golden = Golden(layer, pass, operands[0], operands[1]);
-      const auto expected = reference.Run(pass, floats[0], floats[1]);
+      std::vector<float> expected;
+      try {
+        expected = reference.Run(pass, floats[0], floats[1]);
+      } catch (const dnnl::error& error) {
+        FAIL() << error.what() << ": " << ToString(pass) << " of " << ToJsonText(layer);
+      }
       ASSERT_EQ(golden.size(), expected.size());
       for (std::size_t k = 0; k < golden.size(); ++k) {
         ASSERT_EQ(static_cast<float>(golden[k]), expected[k])
