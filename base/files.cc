@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -74,6 +75,21 @@ Status MakeOutputFolder(const fs::path& path, std::string_view flag) {
     return BadInput("{} {}: cannot be written: {}", flag, path.string(), std::strerror(errno));
   }
   return {};
+}
+
+Result<TemporaryFolder> TemporaryFolder::Create() {
+  std::error_code ec;
+  const fs::path parent = fs::temp_directory_path(ec);
+  std::string name = ((ec ? fs::path("/tmp") : parent) / "ecoflow.XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    return Machinery("{}: cannot be created: {}", name, std::strerror(errno));
+  }
+  return TemporaryFolder(name);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ec;
+  if (!path_.empty()) fs::remove_all(path_, ec);
 }
 
 std::string HashHex(std::string_view content) {

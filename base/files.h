@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 
@@ -21,6 +22,23 @@ Status CheckWritable(const std::filesystem::path& path, std::string_view flag);
 
 // Creates the folder (and its parents) when missing, and checks that files can be put there.
 Status MakeOutputFolder(const std::filesystem::path& path, std::string_view flag);
+
+// A new folder for temporary files, removed with all that is in it when the object goes.
+class TemporaryFolder {
+ public:
+  static Result<TemporaryFolder> Create();
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~TemporaryFolder();
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
 
 // 16 hexadecimal digits that identify the content (xxHash64).
 std::string HashHex(std::string_view content);

@@ -5,32 +5,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "gen/emit/emit.h"
 
 namespace ecoflow {
 namespace fs = std::filesystem;
 
 namespace {
-
-// Output of a shell command; fails when it does not exit with 0.
-Result<std::string> RunCommand(const std::string& command) {
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return Machinery("cannot start: {}", command);
-  std::string output;
-  std::array<char, 4096> buffer{};
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
-    output.append(buffer.data(), n);
-  }
-  if (::pclose(pipe) != 0) return Machinery("failed: {}", output);
-  return output;
-}
-
-std::string Quote(const fs::path& path) { return "'" + path.string() + "'"; }
 
 // A lock that other processes wait for; released when it goes.
 class FileLock {
@@ -74,7 +58,7 @@ fs::path CacheRoot() {
 
 Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
                             const std::function<void(const std::string&)>& note) {
-  static const auto version = RunCommand("verilator --version");
+  static const auto version = RunShell("verilator --version");
   if (!version.ok()) {
     return Machinery("verilator is missing or does not start: install it (scripts/install.sh)");
   }
@@ -112,9 +96,9 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
   }
   const std::string command = fmt::format(
       "cd {} && CCACHE_BASEDIR={} verilator {} -CFLAGS '-I{} -I{}' --Mdir obj -o ../model.so -f files.f {} {}",
-      Quote(work), Quote(work), VerilatorFlags(options), source.string(), work.string(), waivers,
-      Quote(source / "tb/model/harness.cc"));
-  const auto built = RunCommand(command);
+      ShellQuote(work), ShellQuote(work), VerilatorFlags(options), source.string(), work.string(), waivers,
+      ShellQuote(source / "tb/model/harness.cc"));
+  const auto built = RunShell(command);
   if (!built.ok()) {
     const fs::path log = folder.string() + ".log";
     (void)WriteFileAtomically(log, built.error().message);
