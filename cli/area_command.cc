@@ -1,7 +1,32 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "area/area.h"
+#include "base/files.h"
 #include "cli/commands.h"
 
 namespace ecoflow {
 
-Result<ExitCode> AreaCommand(const AreaOptions&) { return Machinery("area: not built yet"); }
+Result<ExitCode> AreaCommand(const AreaOptions& options) {
+  if (!options.json.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.json, "--json"));
+  ECO_ASSIGN(const HwConfig config, LoadHwConfig(options.config));
+  const bool terminal = ::isatty(2) != 0;
+  const auto note = [&](const std::string& text) {
+    if (!terminal) return;
+    fmt::print(stderr, "\r\033[K{}{}", text, text.empty() ? "" : " ...");
+    std::fflush(stderr);
+  };
+  const auto report =
+      MeasureArea(config, options.liberty.empty() ? kDefaultLiberty : options.liberty, note);
+  note("");
+  if (!report.ok()) return report.error();
+  if (!options.json.empty()) {
+    ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report.value()).dump(2) + "\n"));
+  }
+  fmt::print("{}", ToText(report.value()));
+  return ExitCode::kOk;
+}
 
 }  // namespace ecoflow
