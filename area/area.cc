@@ -246,7 +246,7 @@ std::vector<std::string> Assumptions(const AreaReport& r) {
   std::vector<std::string> out = {
       fmt::format("cells: {}, areas as the library gives them (um2 in osu018), no wiring, clock "
                   "tree or placement overhead, no timing constraint; {}, one fixed script; abc "
-                  "varies by about 1 % per module with names and code style",
+                  "varies by about 2 % per module with names and code style",
                   r.library, r.tool),
       "every module is synthesised by itself and counted as often as it occurs; overhead is the "
       "difference of the two networks, never of two arrays",
@@ -392,7 +392,7 @@ std::string ToText(const AreaReport& r) {
     out += fmt::format("    {:<24}{:>26}\n", "controller, 5 IDs", Thousands(r.controller_five_ids));
   }
 
-  out += fmt::format("\n  {:<26}{:>13}\n", "rest of the array", "");
+  out += "\n  rest of the array\n";
   out += fmt::format("    {:<24}{:>13}\n", "global output network", Thousands(r.gon));
   out += fmt::format("    {:<24}{:>13}\n", "configuration port", Thousands(r.configuration));
   out += fmt::format("    {:<24}{:>13}\n", "rows, Y-buses, counters", Thousands(r.rows_logic));

@@ -303,22 +303,24 @@ Status Synthesiser::Synthesise(Design& design, const std::vector<std::string>& b
 }
 
 Result<double> Synthesiser::EnabledFlipFlopArea() {
-  // A word of them: the bits of an entry share what drives their enable.
-  constexpr int kBits = 16;
+  // Words with common data inputs, as in a register file, but all of them visible.
+  constexpr int kWords = 16;
   const std::string module = fmt::format(
-      "module eco_area_cell(input logic clk_i, we_i, input logic [{0}:0] d_i,\n"
-      "                     output logic [{0}:0] q_o);\n"
-      "  always_ff @(posedge clk_i) if (we_i) q_o <= d_i;\nendmodule\n",
-      kBits - 1);
+      "module eco_area_cells(input logic clk_i, input logic [{0}:0] we_i, d_i,\n"
+      "                      output logic [{1}:0] q_o);\n"
+      "  for (genvar k = 0; k <= {0}; k++) begin : gen_word\n"
+      "    always_ff @(posedge clk_i) if (we_i[k]) q_o[k*{2} +: {2}] <= d_i;\n"
+      "  end\nendmodule\n",
+      kWords - 1, kWords * kWords - 1, kWords);
   const auto written = WriteFileAtomically(folder_.path() / "cell.sv", module);
   if (!written.ok()) return Machinery("{}", written.error().message);
   ECO_ASSIGN(const std::string stat,
              Run(std::string("read_verilog -sv cell.sv\n") +
-                 "hierarchy -check -top eco_area_cell\n" + kWordLevel + kCellLevel));
+                 "hierarchy -check -top eco_area_cells\n" + kWordLevel + kCellLevel));
   ECO_ASSIGN(const auto areas, ParseStat(stat));
-  const auto at = areas.find("eco_area_cell");
+  const auto at = areas.find("eco_area_cells");
   if (at == areas.end()) return Machinery("yosys: stat of a register is not understood");
-  return at->second / kBits;
+  return at->second / (kWords * kWords);
 }
 
 }  // namespace ecoflow
