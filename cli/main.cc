@@ -70,8 +70,14 @@ int Main(int argc, char** argv) {
     result = CompileCommand(compile);
   } else if (*run_app) {
     if (seed_option->count() > 0) run.seed = seed;
+    std::string beside_image;
+    for (const char* name : {"--pass", "--dataflow", "--config", "--layer", "--batch"}) {
+      if (run_app->get_option(name)->count() > 0) beside_image = name;
+    }
     if (run.image.empty() == run.layer.layer_file.empty()) {
       result = BadInput("run: expected a layer file or --image DIR, and not both");
+    } else if (!run.image.empty() && !beside_image.empty()) {
+      result = BadInput("{}: not together with --image, which holds it already", beside_image);
     } else {
       result = RunCommand(run);
     }

@@ -99,6 +99,7 @@ Result<CompiledLayer> ReadCompiled(const fs::path& folder) {
   } catch (const json::exception& error) {
     return BadInput("image.json: not an image that this program wrote: {}", error.what());
   }
+  ECO_RETURN_IF_ERROR(CheckSchedule(compiled.schedule, compiled.config));
   return compiled;
 }
 

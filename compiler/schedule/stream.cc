@@ -54,9 +54,85 @@ int LoopNest::Affine(std::string name, int64_t base, std::vector<Term> terms) {
 
 namespace {
 
+constexpr int64_t kHuge = int64_t{1} << 40;
+
+bool NestIsSound(const LoopNest& nest) {
+  const auto loops = static_cast<int>(nest.loops.size());
+  const int vars = loops + static_cast<int>(nest.registers.size());
+  for (const Loop& loop : nest.loops) {
+    if (loop.bound < 1 || loop.bound > kHuge) return false;
+  }
+  for (int k = 0; k < vars - loops; ++k) {
+    const Register& reg = nest.registers[static_cast<std::size_t>(k)];
+    if (reg.divisor < 1 || reg.modulus < 0 || std::abs(reg.base) > kHuge) return false;
+    for (const Term& term : reg.terms) {
+      if (term.var < 0 || term.var >= loops + k || std::abs(term.factor) > kHuge) return false;
+    }
+  }
+  return true;
+}
+
+bool VarsExist(const LoopNest& nest, std::initializer_list<int> vars,
+               std::initializer_list<const Condition*> conditions) {
+  const int count = static_cast<int>(nest.loops.size() + nest.registers.size());
+  const auto good = [&](int var) { return var >= 0 && var < count; };
+  for (int var : vars) {
+    if (!good(var)) return false;
+  }
+  for (const Condition* condition : conditions) {
+    for (const AnyOf& any : *condition) {
+      for (const Range& range : any) {
+        if (!good(range.var)) return false;
+      }
+    }
+  }
+  return true;
+}
+
 int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 }  // namespace
+
+Status CheckSchedule(const Schedule& schedule, const HwConfig& config) {
+  const auto bad = [](const char* what) { return BadInput("image.json: schedule.{} is damaged", what); };
+  for (const auto& program : schedule.programs) {
+    if (static_cast<int>(program.size()) != config.image_store_depth) return bad("programs");
+  }
+  for (const PassDescriptor& d : schedule.passes) {
+    if (!NestIsSound(d.nest) || d.nest.loops.size() < 2 || d.pass_loops < 0 ||
+        d.nest.loops[d.nest.loops.size() - 2].bound > config.rows ||
+        d.nest.loops.back().bound > config.columns || schedule.programs.empty() ||
+        !VarsExist(d.nest, {std::max(d.variant, 0)},
+                   {&d.nest.keep, &d.active, &d.from_below, &d.to_above})) {
+      return bad("passes");
+    }
+    for (const ParamField& field : d.fields) {
+      const auto& all = ImageFields();
+      const bool known = std::any_of(all.begin(), all.end(), [&](const ImageField& f) {
+        return std::string_view(f.group) == "Param" && f.name == field.name;
+      });
+      if (!known || !VarsExist(d.nest, {field.var}, {})) return bad("passes");
+    }
+  }
+  for (const auto* network : {&schedule.wide, &schedule.narrow}) {
+    for (const GinDescriptor& d : *network) {
+      if (!NestIsSound(d.nest) || d.operand < 0 || d.operand > 1 || d.destination < 0 ||
+          d.destination > 2 || d.interleave >= static_cast<int>(d.nest.loops.size()) ||
+          (d.interleave >= 0 &&
+           d.nest.loops[static_cast<std::size_t>(d.interleave)].bound > config.columns) ||
+          !VarsExist(d.nest, {d.row_tag, d.col_tag, d.address}, {&d.nest.keep, &d.real})) {
+        return bad(network == &schedule.wide ? "wide" : "narrow");
+      }
+    }
+  }
+  for (const GonDescriptor& d : schedule.gon) {
+    if (!NestIsSound(d.nest) || !VarsExist(d.nest, {d.row, d.col, d.slot, d.address},
+                                           {&d.nest.keep, &d.first, &d.last})) {
+      return bad("gon");
+    }
+  }
+  return {};
+}
 
 NestCursor::NestCursor(const LoopNest& nest, int fixed_loop, int64_t fixed_index)
     : nest_(&nest), num_loops_(static_cast<int>(nest.loops.size())), fixed_loop_(fixed_loop) {

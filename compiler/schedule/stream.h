@@ -12,6 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "gen/config/hw_config.h"
+
 namespace ecoflow {
 
 struct Loop {
@@ -107,6 +110,11 @@ struct Schedule {
   std::vector<GonDescriptor> gon;
   int64_t num_passes = 0;
 };
+
+// Whether a schedule that came from a file can be executed on the array at all: variables that
+// exist, bounds and divisors of at least one, as many image words as the store holds. (Element
+// numbers are checked word by word, by those who use them.)
+Status CheckSchedule(const Schedule& schedule, const HwConfig& config);
 
 nlohmann::json ToJson(const Schedule& schedule);
 Schedule ScheduleFromJson(const nlohmann::json& document);

@@ -32,6 +32,10 @@ void ConfigStream::Refill() {
     const int rows = static_cast<int>(d.nest.loops[loops - 2].bound);
     const int columns = static_cast<int>(d.nest.loops[loops - 1].bound);
     const int64_t program = d.variant < 0 ? 0 : (*cursor_)[d.variant];
+    if (program < 0 || program >= static_cast<int64_t>(schedule_.programs.size())) {
+      error_ = fmt::format("program {} does not exist", program);
+      return;
+    }
     if (program != loaded_) {
       const auto& words = schedule_.programs[static_cast<std::size_t>(program)];
       ready_.push_back(ConfigHeader(0, config_.rows - 1, 0, config_.columns - 1, 0, false,
@@ -41,7 +45,11 @@ void ConfigStream::Refill() {
     }
     ready_.push_back(ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
     for (int k = 0; k < rows * columns; ++k, cursor_->Next()) {
-      CHECK(!cursor_->done());
+      if (cursor_->done()) {
+        error_ = "a pass ends before its last PE";
+        ready_.clear();
+        return;
+      }
       ready_.push_back(PassWord(d, *cursor_));
     }
   }
@@ -103,7 +111,11 @@ void GinStream::Next() {
       int16_t word = 0;
       if (cursor.Holds(d.real)) {
         const int64_t address = cursor[d.address];
-        CHECK(address >= 0 && address < static_cast<int64_t>(tensor.size()));
+        if (address < 0 || address >= static_cast<int64_t>(tensor.size())) {
+          error_ = fmt::format("element {} of operand {} does not exist", address, d.operand);
+          done_ = true;
+          return;
+        }
         word = tensor[static_cast<std::size_t>(address)];
       }
       beat_.words[static_cast<std::size_t>(beat_.count++)] = word;
@@ -116,8 +128,8 @@ void GinStream::Next() {
 
 // ---------------------------------------------------------------- global output network
 
-GonStream::GonStream(const std::vector<GonDescriptor>& descriptors, int lanes)
-    : descriptors_(descriptors), lanes_(lanes) {
+GonStream::GonStream(const std::vector<GonDescriptor>& descriptors, const HwConfig& config)
+    : descriptors_(descriptors), config_(config), lanes_(config.gon_lanes()) {
   Open();
   Next();
 }
@@ -158,6 +170,12 @@ void GonStream::Next() {
     lane.enabled = true;
     lane.row = static_cast<int>((*cursor_)[d.row]);
     lane.col = static_cast<int>((*cursor_)[d.col]);
+    const int64_t slot_number = (*cursor_)[d.slot];
+    if (lane.row < 0 || lane.row >= config_.rows || lane.col < 0 || lane.col >= config_.columns) {
+      error_ = fmt::format("PE {},{} does not exist", lane.row, lane.col);
+      done_ = true;
+      return;
+    }
     if (names(lane.row, lane.col)) break;
     lane.first = cursor_->Holds(d.first);
     lane.last = cursor_->Holds(d.last);
@@ -166,7 +184,12 @@ void GonStream::Next() {
       free.push_back(lane);
     } else {
       // A slot lives in one lane's accumulator.
-      const int64_t slot = (*cursor_)[d.slot];
+      const int64_t slot = slot_number;
+      if (slot < 0 || slot >= int64_t{config_.slots_per_lane()} * lanes_) {
+        error_ = fmt::format("accumulator slot {} does not exist", slot);
+        done_ = true;
+        return;
+      }
       auto& place = command_.lanes[static_cast<std::size_t>(slot % lanes_)];
       if (place.enabled) break;
       lane.slot = slot / lanes_;

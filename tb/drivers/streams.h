@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "compiler/schedule/stream.h"
@@ -32,11 +33,15 @@ struct GonCommand {
   bool end = false;
 };
 
+// A stream that meets a number out of range (only an image from a damaged file can make it) ends,
+// and `error()` says why; it is empty otherwise.
+
 // Configuration words: setup, then for every pass its program (when it changed) and pass words.
 class ConfigStream {
  public:
   ConfigStream(const Schedule& schedule, const HwConfig& config);
   bool done() const { return ready_.empty(); }
+  const std::string& error() const { return error_; }
   uint64_t front() const { return ready_.front(); }
   void Pop();
 
@@ -49,6 +54,7 @@ class ConfigStream {
   std::size_t descriptor_ = 0;
   std::unique_ptr<NestCursor> cursor_;
   int64_t loaded_ = -1;  // program in the PEs
+  std::string error_;
 };
 
 // Beats of one global input network.
@@ -58,6 +64,7 @@ class GinStream {
   GinStream(const std::vector<GinDescriptor>& descriptors, int lanes,
             const std::array<const std::vector<int16_t>*, 2>& operands);
   bool done() const { return done_; }
+  const std::string& error() const { return error_; }
   const GinBeat& front() const { return beat_; }
   void Pop();
   // Index of the pass loops (outermost `loops`) as one number, for progress.
@@ -75,14 +82,16 @@ class GinStream {
   std::size_t turn_ = 0;
   GinBeat beat_;
   bool done_ = false;
+  std::string error_;
   int64_t passes_begun_ = 0;
 };
 
 // GON commands, as many words to a command as lanes, accumulator banks and PEs allow.
 class GonStream {
  public:
-  GonStream(const std::vector<GonDescriptor>& descriptors, int lanes);
+  GonStream(const std::vector<GonDescriptor>& descriptors, const HwConfig& config);
   bool done() const { return done_; }
+  const std::string& error() const { return error_; }
   const GonCommand& front() const { return command_; }
   void Pop();
 
@@ -91,12 +100,14 @@ class GonStream {
   void Next();
 
   const std::vector<GonDescriptor>& descriptors_;
+  const HwConfig& config_;
   int lanes_;
   std::size_t descriptor_ = 0;
   std::unique_ptr<NestCursor> cursor_;
   GonCommand command_;
   bool done_ = false;
   bool ended_ = false;
+  std::string error_;
 };
 
 }  // namespace ecoflow

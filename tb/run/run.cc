@@ -127,7 +127,7 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
   ConfigStream config(schedule, hw);
   GinStream wide(schedule.wide, hw.wide_lanes(), {&first, &second});
   GinStream narrow(schedule.narrow, hw.narrow_lanes(), {&first, &second});
-  GonStream gon(schedule.gon, hw.gon_lanes());
+  GonStream gon(schedule.gon, hw);
   Presenter config_port(options.stall, random), wide_port(options.stall, random);
   Presenter narrow_port(options.stall, random), gon_port(options.stall, random);
   std::uniform_real_distribution<double> chance(0, 1);
@@ -146,6 +146,9 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
     Drive(pins, gon_port.Valid(!gon.done()), gon.front(), hw.gon_lanes());
     pins.out_ready = options.stall == 0 || chance(random) >= options.stall;
     model.Settle(pins);
+    for (const std::string* error : {&config.error(), &wide.error(), &narrow.error(), &gon.error()}) {
+      if (!error->empty()) return BadInput("image.json: the schedule is damaged: {}", *error);
+    }
     // After the last result the streams may still hold words that only border slots take.
     if (!pins.running && config.done() && wide.done() && narrow.done() && gon.done()) break;
     ++quiet;

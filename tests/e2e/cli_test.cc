@@ -261,6 +261,22 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   const Outcome o = Ecoflow("run --image image");
   EXPECT_EQ(o.status, 2);
   EXPECT_EQ(o.err.find("ecoflow: image.json: not an image that this program wrote"), 0u) << o.err;
+  image = json::parse(good);
+  image["schedule"]["wide"][0]["address"] = 1000;
+  Write("image/image.json", image.dump());
+  ExpectRefused("run --image image", "image.json: schedule.wide is damaged");
+  image = json::parse(good);
+  image["schedule"]["narrow"][0]["nest"]["loops"][0]["bound"] = 0;
+  Write("image/image.json", image.dump());
+  ExpectRefused("run --image image", "image.json: schedule.narrow is damaged");
+  image = json::parse(good);
+  for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
+    if (reg["name"] == "address") reg["base"] = 54;
+  }
+  Write("image/image.json", image.dump());
+  ExpectRefused("run --image image",
+                "image.json: the schedule is damaged: element 54 of operand 1 does not exist");
+  ExpectRefused("run --image image --batch 2", "--batch: not together with --image, which holds it already");
   fs::remove(folder_ / "image/config.json");
   ExpectRefused("run --image image", "image/config.json: cannot be read: No such file or directory");
 }
