@@ -19,6 +19,7 @@ eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
   tests/compiler/stream_test.cc tests/compiler/worked_example_test.cc)
 eco_gtest(unit NAME tb_test LIBRARIES eco_tb dnnl SOURCES
   tests/tb/golden_test.cc tests/tb/npy_test.cc)
+eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
 eco_gtest(e2e NAME cli_test LIBRARIES eco_tb SOURCES tests/e2e/cli_test.cc)
 target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>")
@@ -46,3 +47,7 @@ set_tests_properties(pytorch_check PROPERTIES LABELS e2e TIMEOUT 600)
 find_package(benchmark REQUIRED)
 add_executable(sim_speed tests/bench/sim_speed.cc)
 target_link_libraries(sim_speed PRIVATE eco_tb benchmark::benchmark)
+
+add_test(NAME area_command
+  COMMAND ecoflow area --config ecoflow_4x4 --json ${CMAKE_BINARY_DIR}/area_4x4.json)
+set_tests_properties(area_command PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR_EXPRESSION "paper, Sec. 4.4")
