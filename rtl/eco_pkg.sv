@@ -5,6 +5,7 @@ package eco_pkg;
   localparam logic [1:0] DestIfmap  = 2'd0;  // into the ifmap register file
   localparam logic [1:0] DestFilter = 2'd1;  // into the filter register file
   localparam logic [1:0] DestStream = 2'd2;  // used straight from the queue
+  localparam logic [1:0] DestNone   = 2'd3;  // no word there; never sent
 
   // Range checks of the image (fields YKind, XKind, ZKind).
   localparam logic [1:0] KindResult   = 2'd1;

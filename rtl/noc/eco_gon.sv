@@ -9,6 +9,7 @@
 // Latency: 1 cycle (NoC) + 2 (accumulator). Reset: empty.
 module eco_gon #(
   parameter int unsigned Rows     = 13,    /// rows of the array
+  parameter int unsigned Columns  = 15,    /// columns of the array
   parameter int unsigned GonLanes = 2,     /// 32-bit words of a beat
   parameter int unsigned RowBits  = 4,     /// bits of a row number
   parameter int unsigned ColBits  = 4,     /// bits of a column number
@@ -29,7 +30,7 @@ module eco_gon #(
   input  logic [GonLanes*SlotBits-1:0] cmd_slot_i,  /// eco_accumulator
   // rows
   output logic [Rows*GonLanes-1:0]    sel_o,        /// row r, lane k in bit r*GonLanes + k
-  output logic [GonLanes*ColBits-1:0] col_o,        /// column named
+  output logic [GonLanes*Columns-1:0] col_o,        /// column named, one-hot: bit k*Columns + c
   output logic                        pop_o,        /// the named PEs give their word
   input  logic [Rows*GonLanes-1:0]    valid_i,      /// the named PE has a word
   input  logic [Rows*GonLanes*32-1:0] data_i,       /// the word, zero in rows not named
@@ -44,6 +45,7 @@ module eco_gon #(
   logic cmd_q, cmd_end_q, advance;
   logic [GonLanes-1:0] en_q, first_q, last_q, there, acc_in, acc_first, acc_last;
   logic [GonLanes*RowBits-1:0] row_q;
+  logic [GonLanes*ColBits-1:0] col_q;
   logic [GonLanes*SlotBits-1:0] slot_q, acc_slot;
   logic [GonLanes*32-1:0] word_d, acc_word;
   logic end1_q, end2_q, end3_q;
@@ -63,10 +65,16 @@ module eco_gon #(
     if (cmd_ready_o) begin
       cmd_end_q <= cmd_end_i;
       row_q     <= cmd_row_i;
-      col_o     <= cmd_col_i;
+      col_q     <= cmd_col_i;
       first_q   <= cmd_first_i;
       last_q    <= cmd_last_i;
       slot_q    <= cmd_slot_i;
+    end
+  end
+
+  for (genvar k = 0; k < GonLanes; k++) begin : gen_col
+    for (genvar c = 0; c < Columns; c++) begin : gen_hot
+      assign col_o[k*Columns + c] = col_q[k*ColBits +: ColBits] == ColBits'(c);
     end
   end
 

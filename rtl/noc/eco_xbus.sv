@@ -15,7 +15,8 @@ module eco_xbus #(
   input  logic                     clk_i,        /// clock
   input  logic                     rst_ni,       /// synchronous reset, active low
   input  logic                     row_id_we_i,  /// load the row IDs from `ids_i`
-  input  logic [Columns-1:0]       col_id_we_i,  /// load the column IDs of a PE from `ids_i`
+  input  logic                     col_id_we_i,  /// load column IDs from `ids_i`
+  input  logic [Columns-1:0]       col_sel_i,    /// of these PEs
   input  logic [NumIds*IdBits-1:0] ids_i,        /// IDs to load
   // Y-bus
   input  logic                     valid_i,      /// a beat stands on the Y-bus
@@ -44,7 +45,7 @@ module eco_xbus #(
 
   for (genvar c = 0; c < Columns; c++) begin : gen_col
     eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_col_ctrl (
-      .clk_i, .rst_ni, .id_we_i(col_id_we_i[c]), .ids_i, .valid_i(valid_q), .tag_i(col_tag_q),
+      .clk_i, .rst_ni, .id_we_i(col_id_we_i & col_sel_i[c]), .ids_i, .valid_i(valid_q), .tag_i(col_tag_q),
       .ready_i(ready_i[c]), .match_o(match[c]), .stop_o(stop[c])
     );
   end

@@ -38,6 +38,7 @@ module eco_pe #(
   input  logic                      rst_ni,         /// synchronous reset, active low
   input  logic                      running_i,      /// counters count
   // configuration
+  input  logic                      cfg_sel_i,      /// this PE is addressed
   input  logic                      cfg_we_i,       /// write `cfg_data_i` to `cfg_addr_i`
   input  logic [5:0]                cfg_addr_i,     /// image word, or eco_pkg::Cfg*
   input  logic [63:0]               cfg_data_i,     /// configuration word
@@ -64,7 +65,8 @@ module eco_pe #(
   // global output network
   output logic                      out_valid_o,    /// a word waits
   output logic [31:0]               out_data_o,     /// the word
-  input  logic                      out_pop_i       /// take it
+  input  logic                      out_sel_i,      /// this PE is named
+  input  logic                      out_pop_i       /// take the word of the named
 );
   // One C++ class for all PEs: inlined, the model of 13 x 15 PEs falls out of every cache.
   /*verilator no_inline_module*/
@@ -86,22 +88,23 @@ module eco_pe #(
   // is the end of the pass.
   logic [63:0] rec_a_q [16];
   logic [63:0] rec_b_q [16];
-  logic [63:0] mode_next_q, limit_next_q, mode_q, limit_q, pend_q;
+  logic [63:0] mode_next_q, limit_next_q, pend_q;
   logic bank_q, dirty_q, pend_valid_q, start;
-  logic cfg_image, cfg_param;
   logic [2:0] cfg_rec;
 
   assign cfg_ready_o = ~pend_valid_q;
-  assign cfg_image   = cfg_we_i && cfg_addr_i < 6'(ImageWords);
-  assign cfg_param   = cfg_we_i && cfg_addr_i == eco_pkg::CfgParam;
   assign cfg_rec     = 3'((cfg_addr_i - 6'd2) >> 1);
 
   always_ff @(posedge clk_i) begin
-    if (cfg_image && cfg_addr_i >= 6'd2 && !cfg_addr_i[0]) rec_a_q[{~bank_q, cfg_rec}] <= cfg_data_i;
-    if (cfg_image && cfg_addr_i >= 6'd2 && cfg_addr_i[0]) rec_b_q[{~bank_q, cfg_rec}] <= cfg_data_i;
-    if (cfg_image && cfg_addr_i == 6'd0) mode_next_q <= cfg_data_i;
-    if (cfg_image && cfg_addr_i == 6'd1) limit_next_q <= cfg_data_i;
-    if (cfg_param) pend_q <= cfg_data_i;
+    if (cfg_we_i && cfg_sel_i) begin
+      if (cfg_addr_i == 6'd0) mode_next_q <= cfg_data_i;
+      else if (cfg_addr_i == 6'd1) limit_next_q <= cfg_data_i;
+      else if (cfg_addr_i < 6'(ImageWords)) begin
+        if (!cfg_addr_i[0]) rec_a_q[{~bank_q, cfg_rec}] <= cfg_data_i;
+        else rec_b_q[{~bank_q, cfg_rec}] <= cfg_data_i;
+      end
+      if (cfg_addr_i == eco_pkg::CfgParam) pend_q <= cfg_data_i;
+    end
   end
   logic bank_now;  // the bank of the pass that starts
   assign bank_now = bank_q ^ dirty_q;
@@ -111,53 +114,77 @@ module eco_pe #(
       dirty_q      <= 1'b0;
       pend_valid_q <= 1'b0;
     end else begin
-      if (cfg_param) pend_valid_q <= 1'b1;
-      else if (start) pend_valid_q <= 1'b0;
-      if (cfg_image) dirty_q <= 1'b1;
-      else if (start) dirty_q <= 1'b0;
-      if (start) bank_q <= bank_now;
+      if (start) begin
+        bank_q       <= bank_now;
+        dirty_q      <= 1'b0;
+        pend_valid_q <= 1'b0;
+      end
+      if (cfg_we_i && cfg_sel_i) begin
+        if (cfg_addr_i < 6'(ImageWords)) dirty_q <= 1'b1;
+        if (cfg_addr_i == eco_pkg::CfgParam) pend_valid_q <= 1'b1;
+      end
     end
   end
 
-  logic [14:0] y_base_q, x_base_q, z_base_q, z_base_next;
+  // Fields of the active image and pass, decoded when the pass starts. Checks of Z, X, Y are bits
+  // 2, 1, 0 of the masks.
+  logic a_direct_q, b_direct_q, stream_used_q, stream_narrow_q, keep_psum_q, circular_q;
+  logic [2:0] result_mask_q, operand_mask_q;
+  logic [NumLevels-1:0] kept_q;  // levels that are not summed
+  logic [13:0] chain_in_min_q, chain_out_max_q, z_limit_q;
+  logic [14:0] y_limit_q, x_limit_q;
+  logic [9:0] ragged0_q, ragged1_q;
+  logic [14:0] y_base_q, x_base_q, z_base_q;
   logic [5:0] repeat_q;
   logic active_q, from_below_q, to_above_q;
+  logic [PBits-1:0] drain_last_q;
   logic [eco_image_pkg::ZBaseBits-1:0] z_base_field;
   logic [2:0] param_level;
+  logic [1:0] y_kind, x_kind, z_kind;
   assign param_level  = mode_next_q[eco_image_pkg::ParamLevelLsb +: 3];
+  assign y_kind       = mode_next_q[eco_image_pkg::YKindLsb +: 2];
+  assign x_kind       = mode_next_q[eco_image_pkg::XKindLsb +: 2];
+  assign z_kind       = mode_next_q[eco_image_pkg::ZKindLsb +: 2];
   assign z_base_field = pend_q[eco_image_pkg::ZBaseLsb +: eco_image_pkg::ZBaseBits];
-  assign z_base_next  = {z_base_field[eco_image_pkg::ZBaseBits-1], z_base_field};
 
   always_ff @(posedge clk_i) begin
     if (start) begin
-      mode_q       <= mode_next_q;
-      limit_q      <= limit_next_q;
-      y_base_q     <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
-      x_base_q     <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
-      z_base_q     <= z_base_next;
-      active_q     <= pend_q[eco_image_pkg::ActiveLsb];
-      from_below_q <= pend_q[eco_image_pkg::FromBelowLsb];
-      to_above_q   <= pend_q[eco_image_pkg::ToAboveLsb];
+      a_direct_q      <= mode_next_q[eco_image_pkg::ADirectLsb];
+      b_direct_q      <= mode_next_q[eco_image_pkg::BDirectLsb];
+      stream_used_q   <= mode_next_q[eco_image_pkg::ADirectLsb]
+                       | mode_next_q[eco_image_pkg::BDirectLsb];
+      stream_narrow_q <= mode_next_q[eco_image_pkg::StreamNarrowLsb];
+      keep_psum_q     <= mode_next_q[eco_image_pkg::KeepPsumLsb];
+      kept_q          <= ~mode_next_q[eco_image_pkg::ReduceMaskLsb +: NumLevels];
+      chain_in_min_q  <= mode_next_q[eco_image_pkg::ChainInMinLsb +: 14];
+      chain_out_max_q <= mode_next_q[eco_image_pkg::ChainOutMaxLsb +: 14];
+      drain_last_q    <= mode_next_q[eco_image_pkg::DrainLastLsb +: PBits];
+      result_mask_q   <= {z_kind == eco_pkg::KindResult, x_kind == eco_pkg::KindResult,
+                          y_kind == eco_pkg::KindResult};
+      operand_mask_q  <= {z_kind == eco_pkg::KindOperand, x_kind == eco_pkg::KindOperand,
+                          y_kind == eco_pkg::KindOperand};
+      circular_q      <= z_kind == eco_pkg::KindCircular;
+      y_limit_q       <= limit_next_q[eco_image_pkg::YLimitLsb +: eco_image_pkg::YLimitBits];
+      x_limit_q       <= limit_next_q[eco_image_pkg::XLimitLsb +: eco_image_pkg::XLimitBits];
+      z_limit_q       <= limit_next_q[eco_image_pkg::ZLimitLsb +: eco_image_pkg::ZLimitBits];
+      ragged0_q       <= limit_next_q[eco_image_pkg::Ragged0Lsb +: eco_image_pkg::Ragged0Bits];
+      ragged1_q       <= limit_next_q[eco_image_pkg::Ragged1Lsb +: eco_image_pkg::Ragged1Bits];
+      y_base_q        <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
+      x_base_q        <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
+      z_base_q        <= {z_base_field[eco_image_pkg::ZBaseBits-1], z_base_field};
+      active_q        <= pend_q[eco_image_pkg::ActiveLsb];
+      from_below_q    <= pend_q[eco_image_pkg::FromBelowLsb];
+      to_above_q      <= pend_q[eco_image_pkg::ToAboveLsb];
     end
   end
-
-  // Fields of the active image that every slot uses.
-  logic a_direct, b_direct, stream_narrow, keep_psum;
-  logic [1:0] y_kind, x_kind, z_kind;
-  logic [6:0] reduce;
-  assign a_direct      = mode_q[eco_image_pkg::ADirectLsb];
-  assign b_direct      = mode_q[eco_image_pkg::BDirectLsb];
-  assign stream_narrow = mode_q[eco_image_pkg::StreamNarrowLsb];
-  assign keep_psum     = mode_q[eco_image_pkg::KeepPsumLsb];
-  assign y_kind        = mode_q[eco_image_pkg::YKindLsb +: 2];
-  assign x_kind        = mode_q[eco_image_pkg::XKindLsb +: 2];
-  assign z_kind        = mode_q[eco_image_pkg::ZKindLsb +: 2];
-  assign reduce        = mode_q[eco_image_pkg::ReduceMaskLsb +: 7];
 
   // ---------------------------------------------------------------- input queues
   logic wide_valid, narrow_valid, wide_pop, narrow_pop;
   logic [1:0] wide_dest, narrow_dest;
   logic [15:0] wide_word, narrow_word;
+  logic [1:0] wide_head, narrow_head;  // destination of the head; DestNone when there is none
+  assign wide_head   = wide_valid ? wide_dest : eco_pkg::DestNone;
+  assign narrow_head = narrow_valid ? narrow_dest : eco_pkg::DestNone;
 
   eco_gin_queue #(.Depth(QueueDepth), .Lanes(WideLanes), .DataBits(16)) u_wide_queue (
     .clk_i, .rst_ni,
@@ -175,36 +202,37 @@ module eco_pe #(
   // ---------------------------------------------------------------- FSM: where the loops stand
   logic run_q, drain_q;
   logic [NumLevels-1:0] last;
-  logic [NumLevels-1:0] zero;
+  logic [NumLevels-1:0] zero_q;  // the level is at its first index
   logic [2:0] step;  // the level that steps next; NumLevels: the pass ends
   logic [13:0] index2, index3;
-  logic issue;
+  logic issue, issue_slot;  // a slot or a drain; a slot
 
   for (genvar l = 0; l < NumLevels; l++) begin : gen_index
     logic [13:0] index_q, last_q, end_index;
     if (l == 0) begin : gen_ragged0
-      assign end_index = last_q - 14'(
-          index2 >= 14'(limit_q[eco_image_pkg::Ragged0Lsb +: eco_image_pkg::Ragged0Bits]));
+      assign end_index = last_q - 14'(index2 >= 14'(ragged0_q));
     end else if (l == 1) begin : gen_ragged1
-      assign end_index = last_q - 14'(
-          index3 >= 14'(limit_q[eco_image_pkg::Ragged1Lsb +: eco_image_pkg::Ragged1Bits]));
+      assign end_index = last_q - 14'(index3 >= 14'(ragged1_q));
     end else begin : gen_plain
       assign end_index = last_q;
     end
     if (l == 2) assign index2 = index_q;
     if (l == 3) assign index3 = index_q;
     assign last[l] = index_q == end_index;
-    assign zero[l] = index_q == '0;
 
+    // Slots are never issued in the cycle of a start.
     always_ff @(posedge clk_i) begin
+      if (issue_slot && step == 3'(l)) begin
+        index_q   <= index_q + 14'd1;
+        zero_q[l] <= 1'b0;
+      end else if (start || (issue_slot && step > 3'(l))) begin
+        index_q   <= '0;
+        zero_q[l] <= 1'b1;
+      end
       if (start) begin
-        index_q <= '0;
-        last_q  <= param_level == 3'(l)
+        last_q <= param_level == 3'(l)
             ? 14'(pend_q[eco_image_pkg::ParamLastLsb +: eco_image_pkg::ParamLastBits])
             : rec_a_q[{bank_now, 3'(l)}][eco_image_pkg::LastLsb +: eco_image_pkg::LastBits];
-      end else if (issue && !drain_q) begin
-        if (step > 3'(l)) index_q <= '0;
-        else if (step == 3'(l)) index_q <= index_q + 14'd1;
       end
     end
   end
@@ -221,38 +249,27 @@ module eco_pe #(
 
   // Coordinates and their range checks.
   logic [14:0] y_q, x_q, z_q;
-  logic y_in, x_in, z_in;
-  assign y_in = y_q < limit_q[eco_image_pkg::YLimitLsb +: eco_image_pkg::YLimitBits];
-  assign x_in = x_q < limit_q[eco_image_pkg::XLimitLsb +: eco_image_pkg::XLimitBits];
-  assign z_in = z_q < 15'(limit_q[eco_image_pkg::ZLimitLsb +: eco_image_pkg::ZLimitBits]);
+  logic [2:0] outside;  // Z, X, Y
+  assign outside = {z_q >= 15'(z_limit_q), x_q >= x_limit_q, y_q >= y_limit_q};
 
   logic result_ok, mac;
-  assign result_ok = active_q & ~(y_kind == eco_pkg::KindResult & ~y_in)
-                              & ~(x_kind == eco_pkg::KindResult & ~x_in)
-                              & ~(z_kind == eco_pkg::KindResult & ~z_in);
-  assign mac = result_ok & ~(y_kind == eco_pkg::KindOperand & ~y_in)
-                         & ~(x_kind == eco_pkg::KindOperand & ~x_in)
-                         & ~(z_kind == eco_pkg::KindOperand & ~z_in);
+  assign result_ok = active_q & ((outside & result_mask_q) == '0);
+  assign mac       = result_ok & ((outside & operand_mask_q) == '0);
 
   // Circular shift (Sec. 4.1.1): Z counts how far level 1 is from the PE's own column. The psum
   // ends at Z = 0, where the errors wrap round, and a second one starts at Z = -1.
-  logic circular, first, final_slot;
+  logic first, final_slot;
   logic [NumLevels-1:0] first_or, last_or;
-  assign circular = z_kind == eco_pkg::KindCircular;
-  assign first_or = zero | ~reduce[NumLevels-1:0]
-                  | NumLevels'({circular & (z_q == 15'h7fff), 1'b0});
-  assign last_or  = last | ~reduce[NumLevels-1:0]
-                  | NumLevels'({circular & (z_q == 15'h0000), 1'b0});
+  assign first_or = zero_q | kept_q | NumLevels'({circular_q & (z_q == 15'h7fff), 1'b0});
+  assign last_or  = last | kept_q | NumLevels'({circular_q & (z_q == 15'h0000), 1'b0});
   assign first = &first_or;
   assign final_slot = &last_or;
 
   logic psum_start, psum_end, chain_in, chain_out;
   assign psum_start = result_ok & first;
-  assign psum_end   = result_ok & final_slot & ~keep_psum;
-  assign chain_in   = psum_start & from_below_q & ~keep_psum
-      & (index2 >= mode_q[eco_image_pkg::ChainInMinLsb +: eco_image_pkg::ChainInMinBits]);
-  assign chain_out  = psum_end & to_above_q
-      & (index2 < mode_q[eco_image_pkg::ChainOutMaxLsb +: eco_image_pkg::ChainOutMaxBits]);
+  assign psum_end   = result_ok & final_slot & ~keep_psum_q;
+  assign chain_in   = psum_start & from_below_q & ~keep_psum_q & (index2 >= chain_in_min_q);
+  assign chain_out  = psum_end & to_above_q & (index2 < chain_out_max_q);
 
   // ---------------------------------------------------------------- register files as rings
   logic [8:0] a_off_q, b_off_q;                  // offset of the slot's word from the ring's head
@@ -278,15 +295,27 @@ module eco_pe #(
   logic a_room, b_room;
   assign a_room = a_fill_q < 9'(IfmapDepth);
   assign b_room = b_fill_q < 9'(FilterDepth);
-  assign a_we = a_room & (a_turn_q ? narrow_valid & (narrow_dest == eco_pkg::DestIfmap)
-                                   : wide_valid & (wide_dest == eco_pkg::DestIfmap));
-  assign b_we = b_room & (b_turn_q ? narrow_valid & (narrow_dest == eco_pkg::DestFilter)
-                                   : wide_valid & (wide_dest == eco_pkg::DestFilter));
+  assign a_we = a_room & ((a_turn_q ? narrow_head : wide_head) == eco_pkg::DestIfmap);
+  assign b_we = b_room & ((b_turn_q ? narrow_head : wide_head) == eco_pkg::DestFilter);
   assign a_wdata = a_turn_q ? narrow_word : wide_word;
   assign b_wdata = b_turn_q ? narrow_word : wide_word;
 
+  // What follows the last word of a turn: the other network's turn, when that has one.
+  logic a_swap, b_swap;
+  assign a_swap = a_turn_q ? a_wide_q != '0 : a_narrow_q != '0;
+  assign b_swap = b_turn_q ? b_wide_q != '0 : b_narrow_q != '0;
   always_ff @(posedge clk_i) begin
-    if (cfg_we_i && cfg_addr_i == eco_pkg::CfgLoader) begin
+    if (a_we) begin
+      a_left_q <= a_left_q != 12'd1 ? a_left_q - 12'd1
+                : a_turn_q ^ a_swap ? a_narrow_q : a_wide_q;
+      a_turn_q <= a_turn_q ^ (a_left_q == 12'd1 && a_swap);
+    end
+    if (b_we) begin
+      b_left_q <= b_left_q != 12'd1 ? b_left_q - 12'd1
+                : b_turn_q ^ b_swap ? b_narrow_q : b_wide_q;
+      b_turn_q <= b_turn_q ^ (b_left_q == 12'd1 && b_swap);
+    end
+    if (cfg_we_i && cfg_sel_i && cfg_addr_i == eco_pkg::CfgLoader) begin
       a_wide_q   <= cfg_data_i[11:0];
       a_narrow_q <= cfg_data_i[23:12];
       b_wide_q   <= cfg_data_i[35:24];
@@ -295,29 +324,6 @@ module eco_pe #(
       b_turn_q   <= cfg_data_i[35:24] == '0;
       a_left_q   <= cfg_data_i[11:0] == '0 ? cfg_data_i[23:12] : cfg_data_i[11:0];
       b_left_q   <= cfg_data_i[35:24] == '0 ? cfg_data_i[47:36] : cfg_data_i[35:24];
-    end else begin
-      if (a_we) begin
-        a_left_q <= a_left_q - 12'd1;
-        if (a_left_q == 12'd1) begin
-          if (a_turn_q ? a_wide_q != '0 : a_narrow_q != '0) begin
-            a_turn_q <= ~a_turn_q;
-            a_left_q <= a_turn_q ? a_wide_q : a_narrow_q;
-          end else begin
-            a_left_q <= a_turn_q ? a_narrow_q : a_wide_q;
-          end
-        end
-      end
-      if (b_we) begin
-        b_left_q <= b_left_q - 12'd1;
-        if (b_left_q == 12'd1) begin
-          if (b_turn_q ? b_wide_q != '0 : b_narrow_q != '0) begin
-            b_turn_q <= ~b_turn_q;
-            b_left_q <= b_turn_q ? b_wide_q : b_narrow_q;
-          end else begin
-            b_left_q <= b_turn_q ? b_narrow_q : b_wide_q;
-          end
-        end
-      end
     end
   end
 
@@ -329,7 +335,7 @@ module eco_pe #(
   assign b_free = rec_a[eco_image_pkg::BReleaseLsb +: eco_image_pkg::BReleaseBits];
 
   // ---------------------------------------------------------------- issue
-  logic stream_used, stream_there, stream_pop;
+  logic stream_there, stream_pop;
   logic [15:0] stream_word;
   logic [QBits-1:0] below_avail_q;  // psums from below that no issued slot has claimed
   logic [QBits-1:0] above_room_q;   // entries of the PE above that no issued slot has claimed
@@ -337,19 +343,17 @@ module eco_pe #(
   logic adder_busy;                 // the same psum is still in a multi-cycle adder
   logic need_a, need_b, drain_below, drain_end, ends_up, ends_out;
   logic claim_below, claim_above, claim_out;
-  logic out_push, above_push, dump_push;
+  logic out_push, out_pop, above_push, dump_push;
   logic [31:0] dump_word;
 
-  assign stream_used  = a_direct | b_direct;
-  assign stream_there = stream_narrow ? narrow_valid & (narrow_dest == eco_pkg::DestStream)
-                                      : wide_valid & (wide_dest == eco_pkg::DestStream);
-  assign stream_word  = stream_narrow ? narrow_word : wide_word;
-  assign need_a = mac & ~a_direct;
-  assign need_b = mac & ~b_direct;
+  assign stream_there = (stream_narrow_q ? narrow_head : wide_head) == eco_pkg::DestStream;
+  assign stream_word  = stream_narrow_q ? narrow_word : wide_word;
+  assign need_a = mac & ~a_direct_q;
+  assign need_b = mac & ~b_direct_q;
 
   logic [PBits-1:0] p_off_q;
   assign drain_below = drain_q & from_below_q;
-  assign drain_end   = p_off_q == PBits'(mode_q[eco_image_pkg::DrainLastLsb +: 6]);
+  assign drain_end   = p_off_q == drain_last_q;
   assign ends_up     = drain_q ? to_above_q : chain_out;
   assign ends_out    = drain_q ? ~to_above_q : psum_end & ~chain_out;
 
@@ -357,47 +361,48 @@ module eco_pe #(
   // Words are freed only after they have come, also by slots that did not read them.
   assign wait_ifmap  = ~drain_q & ((need_a & ~a_there) | (active_q & (a_free > a_fill_q)));
   assign wait_filter = ~drain_q & ((need_b & ~b_there) | (active_q & (b_free > b_fill_q)));
-  assign wait_stream = ~drain_q & stream_used & ~stream_there;
+  assign wait_stream = ~drain_q & stream_used_q & ~stream_there;
   assign wait_psum   = (drain_q ? drain_below : chain_in) & (below_avail_q == '0);
   assign wait_local  = ends_up & (above_room_q == '0);
   assign wait_output = ends_out & (out_used_q == QBits'(QueueDepth));
   assign issue = run_q & ~(wait_ifmap | wait_filter | wait_stream | wait_psum | wait_local
                            | wait_output | adder_busy);
-  assign stream_pop  = issue & ~drain_q & stream_used;
+  assign issue_slot  = issue & ~drain_q;
+  assign stream_pop  = issue_slot & stream_used_q;
   assign claim_below = issue & (drain_q ? drain_below : chain_in);
   assign claim_above = issue & ends_up;
   assign claim_out   = (issue & ends_out) | dump_push;
 
-  assign wide_pop = (a_we & ~a_turn_q) | (b_we & ~b_turn_q) | (stream_pop & ~stream_narrow);
-  assign narrow_pop = (a_we & a_turn_q) | (b_we & b_turn_q) | (stream_pop & stream_narrow);
+  assign wide_pop = (a_we & ~a_turn_q) | (b_we & ~b_turn_q) | (stream_pop & ~stream_narrow_q);
+  assign narrow_pop = (a_we & a_turn_q) | (b_we & b_turn_q) | (stream_pop & stream_narrow_q);
 
   // ---------------------------------------------------------------- FSM: next state
   logic pass_done;  // nothing of the pass is left to issue
-  assign pass_done = issue & (drain_q ? drain_end : pass_end & ~(keep_psum & active_q));
+  assign pass_done = issue & (drain_q ? drain_end : pass_end & ~(keep_psum_q & active_q));
   assign start = pend_valid_q & ~run_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       run_q   <= 1'b0;
       drain_q <= 1'b0;
-    end else if (start) begin
-      run_q    <= 1'b1;
-      drain_q  <= 1'b0;
-      repeat_q <= pend_q[eco_image_pkg::RepeatLsb +: eco_image_pkg::RepeatBits];
     end else if (issue) begin
       if (pass_done) begin
-        drain_q  <= 1'b0;
-        run_q    <= repeat_q != '0;
-        repeat_q <= repeat_q - 6'd1;
-      end else if (!drain_q && pass_end) begin
+        drain_q <= 1'b0;
+        run_q   <= repeat_q != '0;
+      end else if (pass_end) begin
         drain_q <= 1'b1;
       end
+    end else if (start) begin
+      run_q   <= 1'b1;
+      drain_q <= 1'b0;
     end
+    if (pass_done) repeat_q <= repeat_q - 6'd1;
+    else if (start) repeat_q <= pend_q[eco_image_pkg::RepeatLsb +: eco_image_pkg::RepeatBits];
   end
 
   logic release_now;
   logic [8:0] a_rel, b_rel;  // words freed in this cycle
-  assign release_now = issue & ~drain_q & active_q;
+  assign release_now = issue_slot & active_q;
   assign a_rel = release_now ? a_free : '0;
   assign b_rel = release_now ? b_free : '0;
 
@@ -426,28 +431,30 @@ module eco_pe #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (start) begin
-      a_off_q <= '0;
-      b_off_q <= '0;
-      p_off_q <= '0;
-      y_q     <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
-      x_q     <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
-      z_q     <= z_base_next;
-    end else if (issue && drain_q) begin
-      p_off_q <= drain_end ? '0 : p_off_q + 1'b1;
-    end else if (issue) begin
+    if (issue_slot) begin
       a_off_q <= (rec_a[eco_image_pkg::AResetLsb] ? '0 : a_off_q)
                  + rec_a[eco_image_pkg::ADeltaLsb +: eco_image_pkg::ADeltaBits];
       b_off_q <= (rec_a[eco_image_pkg::BResetLsb] ? '0 : b_off_q)
                  + rec_a[eco_image_pkg::BDeltaLsb +: eco_image_pkg::BDeltaBits];
-      p_off_q <= PBits'((rec_a[eco_image_pkg::PResetLsb] ? '0 : 6'(p_off_q))
-                        + rec_a[eco_image_pkg::PDeltaLsb +: eco_image_pkg::PDeltaBits]);
       y_q     <= (rec_b[eco_image_pkg::YResetLsb] ? y_base_q : y_q)
                  + rec_b[eco_image_pkg::YDeltaLsb +: eco_image_pkg::YDeltaBits];
       x_q     <= (rec_b[eco_image_pkg::XResetLsb] ? x_base_q : x_q)
                  + rec_b[eco_image_pkg::XDeltaLsb +: eco_image_pkg::XDeltaBits];
       z_q     <= (rec_b[eco_image_pkg::ZResetLsb] ? z_base_q : z_q)
                  + rec_b[eco_image_pkg::ZDeltaLsb +: eco_image_pkg::ZDeltaBits];
+    end else if (start) begin
+      a_off_q <= '0;
+      b_off_q <= '0;
+      y_q     <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
+      x_q     <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
+      z_q     <= {z_base_field[eco_image_pkg::ZBaseBits-1], z_base_field};
+    end
+    if (issue) begin
+      p_off_q <= drain_q ? (drain_end ? '0 : p_off_q + 1'b1)
+               : (rec_a[eco_image_pkg::PResetLsb] ? '0 : p_off_q)
+                 + rec_a[eco_image_pkg::PDeltaLsb +: PBits];
+    end else if (start) begin
+      p_off_q <= '0;
     end
   end
 
@@ -463,9 +470,9 @@ module eco_pe #(
   // ---------------------------------------------------------------- datapath
   // Stage 1 has the operands, stage AddPos meets the psum, stage EndPos has the sum.
   logic [15:0] stream_q;
-  logic a_direct_q, b_direct_q, mul_q;
+  logic a_stream_q, b_stream_q, mul_q;
   logic [EndPos:1] live_q;                // the slot adds to, starts or ends a psum
-  logic [EndPos:1] zero_q;                // it starts from zero
+  logic [EndPos:1] fresh_q;               // it starts from zero
   logic [EndPos:1] below_q;               // it takes a psum from below
   logic [EndPos:1] drain_pipe_q;          // it adds that psum to the one in the file
   logic [EndPos:1] up_q;                  // it ends up the column
@@ -481,18 +488,18 @@ module eco_pe #(
       out_q   <= '0;
       below_q <= '0;
     end else begin
-      mul_q   <= issue & mac & ~drain_q;
+      mul_q   <= issue_slot & mac;
       live_q  <= {live_q[EndPos-1:1], issue & (drain_q | result_ok)};
       up_q    <= {up_q[EndPos-1:1], claim_above};
       out_q   <= {out_q[EndPos-1:1], issue & ends_out};
       below_q <= {below_q[EndPos-1:1], claim_below};
     end
-    zero_q       <= {zero_q[EndPos-1:1], ~drain_q & psum_start & ~chain_in};
+    fresh_q      <= {fresh_q[EndPos-1:1], ~drain_q & psum_start & ~chain_in};
     drain_pipe_q <= {drain_pipe_q[EndPos-1:1], drain_q};
     paddr_q      <= {paddr_q[(EndPos-1)*PBits-1:0], p_off_q};
     if (stream_pop) stream_q <= stream_word;
-    a_direct_q <= a_direct;
-    b_direct_q <= b_direct;
+    a_stream_q <= a_direct_q;
+    b_stream_q <= b_direct_q;
   end
   assign paddr_read = paddr_q[(AddPos-2)*PBits +: PBits];
   assign paddr_add  = paddr_q[(AddPos-1)*PBits +: PBits];
@@ -517,14 +524,14 @@ module eco_pe #(
   // The psum of the slot just before is still on its way into the file: take it from acc_q.
   logic [31:0] psum_now;
   assign psum_now  = acc_there_q & (acc_addr_q == paddr_add) ? acc_q : psum_rdata;
-  assign psum_base = zero_q[AddPos] ? '0
+  assign psum_base = fresh_q[AddPos] ? '0
                    : below_q[AddPos] & ~drain_pipe_q[AddPos] ? below_head : psum_now;
 
   eco_mac_int16 #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
     .clk_i,
     .mul_en_i(mul_q),
-    .a_i(a_direct_q ? stream_q : a_rdata),
-    .b_i(b_direct_q ? stream_q : b_rdata),
+    .a_i(a_stream_q ? stream_q : a_rdata),
+    .b_i(b_stream_q ? stream_q : b_rdata),
     .gated_o(gated),
     .add_en_i(drain_pipe_q[AddPos] & below_q[AddPos]),
     .add_i(below_head),
@@ -566,16 +573,17 @@ module eco_pe #(
       above_valid_o <= LocalLanes'(above_push);
       below_avail_q <= below_avail_q + QBits'(below_valid_i[0]) - QBits'(claim_below);
       above_room_q  <= above_room_q + QBits'(above_credit_i) - QBits'(claim_above);
-      out_used_q    <= out_used_q + QBits'(claim_out) - QBits'(out_pop_i);
+      out_used_q    <= out_used_q + QBits'(claim_out) - QBits'(out_pop);
     end
     if (above_push) above_data_o <= (LocalLanes*32)'(sum);
   end
 
   // ---------------------------------------------------------------- output queue
   assign out_push = out_q[EndPos] | dump_push;
+  assign out_pop  = out_sel_i & out_pop_i;
   eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_out_queue (
     .clk_i, .rst_ni, .push_i(out_push), .data_i(dump_push ? dump_word : sum),
-    .pop_i(out_pop_i), .valid_o(out_valid_o), .data_o(out_data_o)
+    .pop_i(out_pop), .valid_o(out_valid_o), .data_o(out_data_o)
   );
 
   // ---------------------------------------------------------------- counters
@@ -585,7 +593,7 @@ module eco_pe #(
     .wait_ifmap_i(wait_ifmap), .wait_filter_i(wait_filter), .wait_stream_i(wait_stream),
     .wait_psum_i(wait_psum), .wait_local_i(wait_local), .wait_output_i(wait_output),
     .gated_i(gated), .local_word_i(above_push),
-    .dump_i(cfg_we_i && cfg_addr_i == eco_pkg::CfgDump), .out_used_i(out_used_q),
+    .dump_i(cfg_we_i && cfg_sel_i && cfg_addr_i == eco_pkg::CfgDump), .out_used_i(out_used_q),
     .dump_push_o(dump_push), .dump_word_o(dump_word)
   );
 

@@ -97,7 +97,7 @@ module eco_array #(
 
   logic [Rows*GonLanes-1:0] gon_sel, gon_there;
   logic [Rows*GonLanes*32-1:0] gon_word;
-  logic [GonLanes*ColBits-1:0] gon_col;
+  logic [GonLanes*Columns-1:0] gon_col;
   logic [GonLanes-1:0] gon_moved;
   logic gon_pop, gon_end, running_q;
   assign running_o = running_q;
@@ -115,7 +115,7 @@ module eco_array #(
     eco_row #(
       .Columns(Columns), .NumIds(NumIds), .IdBits(IdBits), .WideLanes(WideLanes),
       .NarrowLanes(NarrowLanes), .GonLanes(GonLanes), .LocalLanes(LocalLanes),
-      .ColBits(ColBits), .IfmapDepth(IfmapDepth), .FilterDepth(FilterDepth),
+      .IfmapDepth(IfmapDepth), .FilterDepth(FilterDepth),
       .PsumDepth(PsumDepth), .QueueDepth(QueueDepth), .NumLevels(NumLevels),
       .MulStages(MulStages), .AddStages(AddStages)
     ) u_row (
@@ -139,7 +139,8 @@ module eco_array #(
   end
 
   eco_gon #(
-    .Rows(Rows), .GonLanes(GonLanes), .RowBits(RowBits), .ColBits(ColBits), .Slots(AccSlots)
+    .Rows(Rows), .Columns(Columns), .GonLanes(GonLanes), .RowBits(RowBits), .ColBits(ColBits),
+    .Slots(AccSlots)
   ) u_gon (
     .clk_i, .rst_ni,
     .cmd_valid_i(gon_valid_i), .cmd_ready_o(gon_ready_o), .cmd_end_i(gon_end_i),

@@ -5,8 +5,9 @@
 // go to addresses addr, addr+1, ... of all PEs. Scatter: word k goes to address addr of the k-th
 // PE in row-major order.
 //
-// Handshake: a data word waits until every PE that it addresses can take it. Latency: headers
-// 1 cycle, words combinational. Reset: expects a header.
+// Handshake: a data word waits until every PE that it addresses can take it. What is addressed
+// depends on registers only, so that nothing but `we_o` and `data_o` moves with the stream.
+// Latency: headers 1 cycle, words combinational. Reset: expects a header.
 module eco_config #(
   parameter int unsigned Rows    = 13,  /// rows of the array
   parameter int unsigned Columns = 15   /// columns of the array
@@ -34,8 +35,7 @@ module eco_config #(
   assign data_o  = data_i;
 
   for (genvar r = 0; r < Rows; r++) begin : gen_row
-    assign row_o[r] = valid_i & ~header
-        & (scatter_q ? row_q == 8'(r) : row_lo_q <= 8'(r) && 8'(r) <= row_hi_q);
+    assign row_o[r] = scatter_q ? row_q == 8'(r) : row_lo_q <= 8'(r) && 8'(r) <= row_hi_q;
   end
   for (genvar c = 0; c < Columns; c++) begin : gen_col
     assign col_o[c] = scatter_q ? col_q == 8'(c) : col_lo_q <= 8'(c) && 8'(c) <= col_hi_q;

@@ -8,7 +8,6 @@ module eco_row #(
   parameter int unsigned NarrowLanes = 2,   /// words of a narrow beat
   parameter int unsigned GonLanes    = 2,   /// 32-bit words of a GON beat
   parameter int unsigned LocalLanes  = 2,   /// psums that the Local link is wide for
-  parameter int unsigned ColBits     = 4,   /// bits of a column number
   parameter int unsigned IfmapDepth  = 75,  /// eco_pe
   parameter int unsigned FilterDepth = 224, /// eco_pe
   parameter int unsigned PsumDepth   = 24,  /// eco_pe
@@ -57,7 +56,7 @@ module eco_row #(
   input  logic [Columns-1:0]               above_credit_i, /// from the row above
   // global output network, lane k names a PE of this row when gon_sel_i[k]
   input  logic [GonLanes-1:0]           gon_sel_i,      /// this row is named
-  input  logic [GonLanes*ColBits-1:0]   gon_col_i,      /// the column named
+  input  logic [GonLanes*Columns-1:0]   gon_col_i,      /// the column named, one-hot
   input  logic                          gon_pop_i,      /// the named PEs give their word
   output logic [GonLanes-1:0]           gon_valid_o,    /// the named PE has a word
   output logic [GonLanes*32-1:0]        gon_data_o      /// the word; zero when not named
@@ -74,7 +73,7 @@ module eco_row #(
   eco_xbus #(.Columns(Columns), .NumIds(NumIds), .IdBits(IdBits), .Lanes(WideLanes)) u_wide (
     .clk_i, .rst_ni,
     .row_id_we_i(cfg_here && cfg_addr_i == eco_pkg::CfgRowWide),
-    .col_id_we_i(cfg_col_i & {Columns{cfg_here && cfg_addr_i == eco_pkg::CfgColWide}}),
+    .col_id_we_i(cfg_here && cfg_addr_i == eco_pkg::CfgColWide), .col_sel_i(cfg_col_i),
     .ids_i(cfg_data_i[IdsBits-1:0]),
     .valid_i(wide_valid_i), .row_tag_i(wide_row_i), .col_tag_i(wide_col_i),
     .dest_i(wide_dest_i), .count_i(wide_count_i), .data_i(wide_data_i),
@@ -85,7 +84,7 @@ module eco_row #(
   eco_xbus #(.Columns(Columns), .NumIds(NumIds), .IdBits(IdBits), .Lanes(NarrowLanes)) u_narrow (
     .clk_i, .rst_ni,
     .row_id_we_i(cfg_here && cfg_addr_i == eco_pkg::CfgRowNarrow),
-    .col_id_we_i(cfg_col_i & {Columns{cfg_here && cfg_addr_i == eco_pkg::CfgColNarrow}}),
+    .col_id_we_i(cfg_here && cfg_addr_i == eco_pkg::CfgColNarrow), .col_sel_i(cfg_col_i),
     .ids_i(cfg_data_i[IdsBits-1:0]),
     .valid_i(narrow_valid_i), .row_tag_i(narrow_row_i), .col_tag_i(narrow_col_i),
     .dest_i(narrow_dest_i), .count_i(narrow_count_i), .data_i(narrow_data_i),
@@ -94,13 +93,19 @@ module eco_row #(
     .dest_o(narrow_dest), .count_o(narrow_count), .data_o(narrow_data)
   );
 
+  // One PE at most is named per lane, in one row: the others give nothing to the network.
+  logic [Columns-1:0] named, out_valid;
+  logic [Columns*32-1:0] out_data;
+  always_comb begin
+    named = '0;
+    for (int k = 0; k < GonLanes; k++) begin
+      if (gon_sel_i[k]) named = named | gon_col_i[k*Columns +: Columns];
+    end
+  end
+
   for (genvar c = 0; c < Columns; c++) begin : gen_col
-    logic cfg_we, cfg_ready, out_valid;
-    logic [31:0] out_data;
-    logic [GonLanes-1:0] named, valid_sum;  // sums: OR over columns 0..c, lane by lane
-    logic [GonLanes*32-1:0] masked, data_sum;
-    assign cfg_we = cfg_here & cfg_col_i[c];
-    assign cfg_stop[c] = cfg_row_i & cfg_col_i[c] & ~cfg_ready;
+    logic cfg_ready;
+    assign cfg_stop[c] = cfg_col_i[c] & ~cfg_ready;
 
     eco_pe #(
       .WideLanes(WideLanes), .NarrowLanes(NarrowLanes), .IfmapDepth(IfmapDepth),
@@ -109,7 +114,8 @@ module eco_row #(
       .LocalLanes(LocalLanes)
     ) u_pe (
       .clk_i, .rst_ni, .running_i,
-      .cfg_we_i(cfg_we), .cfg_addr_i, .cfg_data_i, .cfg_ready_o(cfg_ready),
+      .cfg_sel_i(cfg_row_i & cfg_col_i[c]), .cfg_we_i, .cfg_addr_i, .cfg_data_i,
+      .cfg_ready_o(cfg_ready),
       .wide_push_i(wide_push[c]), .wide_dest_i(wide_dest), .wide_count_i(wide_count),
       .wide_data_i(wide_data), .wide_ready_o(wide_ready[c]),
       .narrow_push_i(narrow_push[c]), .narrow_dest_i(narrow_dest),
@@ -121,25 +127,27 @@ module eco_row #(
       .above_valid_o(above_valid_o[c*LocalLanes +: LocalLanes]),
       .above_data_o(above_data_o[c*LocalLanes*32 +: LocalLanes*32]),
       .above_credit_i(above_credit_i[c]),
-      .out_valid_o(out_valid), .out_data_o(out_data), .out_pop_i(gon_pop_i & (|named))
+      .out_valid_o(out_valid[c]), .out_data_o(out_data[c*32 +: 32]),
+      .out_sel_i(named[c]), .out_pop_i(gon_pop_i)
     );
-
-    for (genvar k = 0; k < GonLanes; k++) begin : gen_lane
-      assign named[k] = gon_sel_i[k] & (gon_col_i[k*ColBits +: ColBits] == ColBits'(c));
-      assign masked[k*32 +: 32] = {32{named[k]}} & out_data;
-    end
-    if (c == 0) begin : gen_first
-      assign valid_sum = named & {GonLanes{out_valid}};
-      assign data_sum  = masked;
-    end else begin : gen_next
-      assign valid_sum = gen_col[c-1].valid_sum | (named & {GonLanes{out_valid}});
-      assign data_sum  = gen_col[c-1].data_sum | masked;
-    end
-    if (c == Columns - 1) begin : gen_last
-      assign gon_valid_o = valid_sum;
-      assign gon_data_o  = data_sum;
-    end
   end
 
-  assign cfg_stop_o = |cfg_stop;
+  for (genvar k = 0; k < GonLanes; k++) begin : gen_lane
+    logic there;
+    logic [31:0] word;
+    always_comb begin
+      there = 1'b0;
+      word  = '0;
+      if (gon_sel_i[k]) begin
+        there = |(gon_col_i[k*Columns +: Columns] & out_valid);
+        for (int c = 0; c < Columns; c++) begin
+          if (gon_col_i[k*Columns + c]) word = word | out_data[c*32 +: 32];
+        end
+      end
+    end
+    assign gon_valid_o[k]         = there;
+    assign gon_data_o[k*32 +: 32] = word;
+  end
+
+  assign cfg_stop_o = cfg_row_i & (|cfg_stop);
 endmodule
