@@ -222,12 +222,11 @@ module eco_pe #(
 
     // Slots are never issued in the cycle of a start.
     always_ff @(posedge clk_i) begin
-      if (issue_slot && step == 3'(l)) begin
-        index_q   <= index_q + 14'd1;
-        zero_q[l] <= 1'b0;
-      end else if (start || (issue_slot && step > 3'(l))) begin
-        index_q   <= '0;
-        zero_q[l] <= 1'b1;
+      if (issue_slot) begin
+        if (step == 3'(l)) index_q <= index_q + 14'd1;
+        else if (step > 3'(l)) index_q <= '0;
+      end else if (start) begin
+        index_q <= '0;
       end
       if (start) begin
         last_q <= param_level == 3'(l)
@@ -242,6 +241,14 @@ module eco_pe #(
     for (int l = NumLevels - 1; l >= 0; l--) begin
       if (!last[l]) step = 3'(l);
     end
+  end
+
+  // Levels below the one that steps start again.
+  logic [NumLevels:0] step_bit;
+  assign step_bit = (NumLevels+1)'(1) << step;
+  always_ff @(posedge clk_i) begin
+    if (issue_slot) zero_q <= (zero_q | NumLevels'(step_bit - 1'b1)) & ~step_bit[NumLevels-1:0];
+    else if (start) zero_q <= '1;
   end
 
   logic pass_end;  // the last slot of the pass (its products; psums may still have to drain)
@@ -277,8 +284,8 @@ module eco_pe #(
   logic [BBits-1:0] b_head_q, b_tail_q, b_raddr;
   logic [8:0] a_fill_q, b_fill_q;                // words in the ring
   logic a_there, b_there;
-  logic a_we, b_we;
   logic [9:0] a_sum, b_sum;
+  logic a_we, b_we;
   logic [15:0] a_wdata, b_wdata, a_rdata, b_rdata;
 
   assign a_there = a_off_q < a_fill_q;
@@ -401,14 +408,13 @@ module eco_pe #(
   end
 
   logic release_now;
+  logic [9:0] a_head_sum, b_head_sum;
+  assign a_head_sum = 10'(a_head_q) + 10'(a_free);
+  assign b_head_sum = 10'(b_head_q) + 10'(b_free);
   logic [8:0] a_rel, b_rel;  // words freed in this cycle
   assign release_now = issue_slot & active_q;
   assign a_rel = release_now ? a_free : '0;
   assign b_rel = release_now ? b_free : '0;
-
-  logic [9:0] a_head_sum, b_head_sum;
-  assign a_head_sum = 10'(a_head_q) + 10'(a_rel);
-  assign b_head_sum = 10'(b_head_q) + 10'(b_rel);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -419,10 +425,12 @@ module eco_pe #(
       a_fill_q <= '0;
       b_fill_q <= '0;
     end else begin
-      a_head_q <= ABits'(a_head_sum >= 10'(IfmapDepth) ? a_head_sum - 10'(IfmapDepth)
-                                                       : a_head_sum);
-      b_head_q <= BBits'(b_head_sum >= 10'(FilterDepth) ? b_head_sum - 10'(FilterDepth)
-                                                        : b_head_sum);
+      if (release_now) begin
+        a_head_q <= ABits'(a_head_sum >= 10'(IfmapDepth) ? a_head_sum - 10'(IfmapDepth)
+                                                         : a_head_sum);
+        b_head_q <= BBits'(b_head_sum >= 10'(FilterDepth) ? b_head_sum - 10'(FilterDepth)
+                                                          : b_head_sum);
+      end
       if (a_we) a_tail_q <= a_tail_q == ABits'(IfmapDepth - 1) ? '0 : a_tail_q + 1'b1;
       if (b_we) b_tail_q <= b_tail_q == BBits'(FilterDepth - 1) ? '0 : b_tail_q + 1'b1;
       a_fill_q <= a_fill_q + 9'(a_we) - a_rel;
@@ -471,39 +479,40 @@ module eco_pe #(
   // Stage 1 has the operands, stage AddPos meets the psum, stage EndPos has the sum.
   logic [15:0] stream_q;
   logic a_stream_q, b_stream_q, mul_q;
-  logic [EndPos:1] live_q;                // the slot adds to, starts or ends a psum
-  logic [EndPos:1] fresh_q;               // it starts from zero
-  logic [EndPos:1] below_q;               // it takes a psum from below
-  logic [EndPos:1] drain_pipe_q;          // it adds that psum to the one in the file
-  logic [EndPos:1] up_q;                  // it ends up the column
-  logic [EndPos:1] out_q;                 // it ends in the output queue
-  logic [EndPos*PBits-1:0] paddr_q;       // its psum, stage s in bits (s-1)*PBits
+  // What a slot does travels along: in one shift register with reset, one without.
+  // ctl: {live, keep, up, out, below}: it adds to, starts or ends a psum; the psum stays in the
+  // file, ends up the column, ends in the output queue; it takes a psum from below.
+  // info: {merge, fresh, address}: it adds the psum from below to the one in the file; it starts
+  // from zero; address of its psum.
+  localparam int unsigned CtlBits = 5;
+  localparam int unsigned InfoBits = PBits + 2;
+  logic [EndPos*CtlBits-1:0] ctl_q;    // stage s in bits (s-1)*CtlBits
+  logic [EndPos*InfoBits-1:0] info_q;  // stage s in bits (s-1)*InfoBits
+  logic live, live_read, below_add, merge_add, fresh_add, keep_end, up_end, out_end;
   logic [PBits-1:0] paddr_read, paddr_add, paddr_end;
+  assign live = issue & (drain_q | result_ok);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      mul_q   <= 1'b0;
-      live_q  <= '0;
-      up_q    <= '0;
-      out_q   <= '0;
-      below_q <= '0;
+      mul_q <= 1'b0;
+      ctl_q <= '0;
     end else begin
-      mul_q   <= issue_slot & mac;
-      live_q  <= {live_q[EndPos-1:1], issue & (drain_q | result_ok)};
-      up_q    <= {up_q[EndPos-1:1], claim_above};
-      out_q   <= {out_q[EndPos-1:1], issue & ends_out};
-      below_q <= {below_q[EndPos-1:1], claim_below};
+      mul_q <= issue_slot & mac;
+      ctl_q <= {ctl_q[(EndPos-1)*CtlBits-1:0],
+                live, live & ~ends_up & ~ends_out, claim_above, issue & ends_out, claim_below};
     end
-    fresh_q      <= {fresh_q[EndPos-1:1], ~drain_q & psum_start & ~chain_in};
-    drain_pipe_q <= {drain_pipe_q[EndPos-1:1], drain_q};
-    paddr_q      <= {paddr_q[(EndPos-1)*PBits-1:0], p_off_q};
+    info_q <= {info_q[(EndPos-1)*InfoBits-1:0],
+               drain_below, ~drain_q & psum_start & ~chain_in, p_off_q};
     if (stream_pop) stream_q <= stream_word;
     a_stream_q <= a_direct_q;
     b_stream_q <= b_direct_q;
   end
-  assign paddr_read = paddr_q[(AddPos-2)*PBits +: PBits];
-  assign paddr_add  = paddr_q[(AddPos-1)*PBits +: PBits];
-  assign paddr_end  = paddr_q[(EndPos-1)*PBits +: PBits];
+  assign live_read  = ctl_q[(AddPos-2)*CtlBits + 4];
+  assign below_add  = ctl_q[(AddPos-1)*CtlBits];
+  assign {keep_end, up_end, out_end} = ctl_q[(EndPos-1)*CtlBits + 1 +: 3];
+  assign paddr_read = info_q[(AddPos-2)*InfoBits +: PBits];
+  assign {merge_add, fresh_add, paddr_add} = info_q[(AddPos-1)*InfoBits +: InfoBits];
+  assign paddr_end  = info_q[(EndPos-1)*InfoBits +: PBits];
 
   logic [31:0] psum_rdata, psum_base, below_head, sum, acc_q;
   logic [PBits-1:0] acc_addr_q;
@@ -513,19 +522,19 @@ module eco_pe #(
     .clk_i, .rst_ni, .push_i(below_valid_i[0]), .data_i(below_data_i[31:0]),
     .pop_i(below_pop), .valid_o(below_valid), .data_o(below_head)
   );
-  assign below_pop = below_q[AddPos];
+  assign below_pop = below_add;
   assign below_credit_o = below_pop;
 
   eco_regfile #(.Depth(PsumDepth), .DataBits(32)) u_psum_file (
     .clk_i, .we_i(psum_keep), .waddr_i(paddr_end), .wdata_i(sum),
-    .re_i(live_q[AddPos-1]), .raddr_i(paddr_read), .rdata_o(psum_rdata)
+    .re_i(live_read), .raddr_i(paddr_read), .rdata_o(psum_rdata)
   );
 
   // The psum of the slot just before is still on its way into the file: take it from acc_q.
   logic [31:0] psum_now;
   assign psum_now  = acc_there_q & (acc_addr_q == paddr_add) ? acc_q : psum_rdata;
-  assign psum_base = fresh_q[AddPos] ? '0
-                   : below_q[AddPos] & ~drain_pipe_q[AddPos] ? below_head : psum_now;
+  assign psum_base = fresh_add ? '0
+                   : below_add & ~merge_add ? below_head : psum_now;
 
   eco_mac_int16 #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
     .clk_i,
@@ -533,13 +542,13 @@ module eco_pe #(
     .a_i(a_stream_q ? stream_q : a_rdata),
     .b_i(b_stream_q ? stream_q : b_rdata),
     .gated_o(gated),
-    .add_en_i(drain_pipe_q[AddPos] & below_q[AddPos]),
+    .add_en_i(merge_add & below_add),
     .add_i(below_head),
     .base_i(psum_base),
     .sum_o(sum)
   );
 
-  assign psum_keep = live_q[EndPos] & ~up_q[EndPos] & ~out_q[EndPos];
+  assign psum_keep = keep_end;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) acc_there_q <= 1'b0;
     else if (psum_keep) acc_there_q <= 1'b1;
@@ -556,13 +565,14 @@ module eco_pe #(
     localparam int unsigned Ages = AddStages - 1;
     logic [Ages-1:0] same;
     for (genvar k = 0; k < Ages; k++) begin : gen_same
-      assign same[k] = live_q[k+1] & (paddr_q[k*PBits +: PBits] == p_off_q);
+      assign same[k] = ctl_q[k*CtlBits + 4]
+                     & (info_q[k*InfoBits +: PBits] == p_off_q);
     end
     assign adder_busy = (|same) & (drain_q | (result_ok & ~psum_start));
   end
 
   // ---------------------------------------------------------------- psums up the column
-  assign above_push  = up_q[EndPos];
+  assign above_push  = up_end;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       above_valid_o <= '0;
@@ -579,7 +589,7 @@ module eco_pe #(
   end
 
   // ---------------------------------------------------------------- output queue
-  assign out_push = out_q[EndPos] | dump_push;
+  assign out_push = out_end | dump_push;
   assign out_pop  = out_sel_i & out_pop_i;
   eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_out_queue (
     .clk_i, .rst_ni, .push_i(out_push), .data_i(dump_push ? dump_word : sum),
