@@ -18,17 +18,21 @@ module eco_multicast_ctrl #(
   output logic                     stop_o      /// named, but not ready: the beat must wait
 );
   logic [NumIds*IdBits-1:0] ids_q;
-  logic [NumIds-1:0] hit;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) ids_q <= '1;
     else if (id_we_i) ids_q <= ids_i;
   end
 
-  for (genvar k = 0; k < NumIds; k++) begin : gen_id
-    assign hit[k] = ids_q[k*IdBits +: IdBits] == tag_i;
+  // Compared only while a beat is there: most buses are idle most of the time.
+  always_comb begin
+    match_o = 1'b0;
+    if (valid_i) begin
+      for (int k = 0; k < NumIds; k++) begin
+        match_o = match_o | (ids_q[k*IdBits +: IdBits] == tag_i);
+      end
+    end
   end
 
-  assign match_o = valid_i & (|hit);
   assign stop_o  = match_o & ~ready_i;
 endmodule
