@@ -95,7 +95,7 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
     if (name.ends_with(".vlt")) waivers += " " + name;
   }
   const std::string command = fmt::format(
-      "cd {} && CCACHE_BASEDIR={} verilator {} -CFLAGS '-I{} -I{}' --Mdir obj -o ../model.so -f files.f {} {}",
+      "cd {} && OBJCACHE=\"$(command -v ccache)\" CCACHE_BASEDIR={} verilator {} -CFLAGS '-I{} -I{}' --Mdir obj -o ../model.so -f files.f {} {}",
       ShellQuote(work), ShellQuote(work), VerilatorFlags(options), source.string(), work.string(), waivers,
       ShellQuote(source / "tb/model/harness.cc"));
   const auto built = RunShell(command);
