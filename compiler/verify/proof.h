@@ -34,9 +34,10 @@ Result<std::vector<std::vector<SymbolicSlot>>> ExecuteSymbolically(
     const std::vector<int64_t>& pass, int64_t channel);
 
 // Proves, or says what does not hold:
-// - every product of two real elements is computed exactly once: on all symbols of each distinct
-//   pass (first and last channel of a tile; the loop over channels repeats one state), and over
-//   the passes, whose shares of errors, filters and channels partition the layer;
+// - every product of two real elements is computed exactly once: on all symbols of the first pass
+//   of each kind (kinds differ in where borders lie), on first and last filter of the others, for
+//   the first channel of a tile and in its first band also the last (channels repeat one state);
+//   and over the passes, whose shares of errors, filters and channels partition the layer;
 // - by PEs that the IDs reach, with operands that the streams bring;
 // - labels add up only inside a PE, up a column, or in the accumulator, whose slots are started,
 //   completed and reused in this order;
