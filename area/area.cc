@@ -11,9 +11,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Memories of the image store are all memories of eco_pe; these are its registers.
-constexpr const char* kImageRegisters[] = {"mode_q", "mode_next_q", "limit_q", "limit_next_q",
-                                           "pend_q"};
+// Memories of the image store are all memories of eco_pe; these are its registers. Fields of the
+// running pass count as control.
+constexpr const char* kImageRegisters[] = {"mode_next_q", "limit_next_q", "pend_q"};
 // Modules of the networks, measured apart from the rest so that both networks see one script.
 constexpr const char* kNetworkModules[] = {"eco_xbus", "eco_multicast_ctrl", "eco_gin_queue"};
 // What is left out when only a network is measured.

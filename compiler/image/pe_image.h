@@ -70,6 +70,7 @@ struct ParamWord {
 };
 #undef IMAGE_FIELD
 #undef IMAGE_FIELD_Mode
+#undef IMAGE_FIELD_Limit
 #undef IMAGE_FIELD_LevelA
 #undef IMAGE_FIELD_LevelB
 
