@@ -78,9 +78,7 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
   image.mode.YKind = kRangeResult;
   image.mode.XKind = kRangeResult;
-  image.mode.ZKind = m.shifts == 1 && !m.circular ? kRangeOperand
-                     : m.circular                 ? kRangeCircular
-                                                  : kRangeOperand;
+  image.mode.ZKind = m.circular ? kRangeCircular : kRangeOperand;
   image.mode.ChainInMin = m.period_y;
   image.mode.ChainOutMax = std::max<int64_t>(0, p.kernel[0] - m.period_y);
   image.mode.ParamLevel = kChannel;
@@ -345,7 +343,7 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   if (m.circular) {
     // The second psum of a PE exists when one of its shifts wraps round.
     const int wrapped_tap = nest.Affine("wrapped_tap", m.period_x,
-                                        {{j, 1}, {u, m.period_x}, {wrap, 0}});
+                                        {{j, 1}, {u, m.period_x}});
     nest.keep.push_back({{wrap, 0, 1}, {wrapped_tap, 0, p.kernel[1]}});
   }
 
