@@ -255,7 +255,7 @@ std::vector<std::string> Assumptions(const AreaReport& r) {
       "PE array: PEs, network, GON, configuration port, row and top logic; without accumulators, "
       "which are part of the global buffer",
       fmt::format(
-          "SRAM: {} um2 per bit = 6T cell of 4.65 um2 (published for 0.18 um logic "
+          "SRAM: {} um2 per bit = 6T cell of 4.65 um2 (assumed, no source: typical of 0.18 um "
           "processes) x 3.8 for decoders and sense amplifiers (ratio of a published 0.18 um "
           "4-kbit macro, GF180MCU 512x8); a second port and the smaller files would cost "
           "more, so the row with {} um2 per bit, that macro itself, is the other end",

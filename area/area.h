@@ -19,7 +19,7 @@ inline constexpr const char* kDefaultLiberty =
     "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";  // Debian's qflow-tech-osu018
 
 // SRAM at 0.18 um, in um^2 per bit, decoders and sense amplifiers included: a 6T cell of 4.65 um^2
-// (foundry logic process) times 3.8, the ratio of macro to cells of a published 0.18 um SRAM of
+// (assumed; no source) times 3.8, the ratio of macro to cells of a published 0.18 um SRAM of
 // 4 kbit (GF180MCU 512x8: 209,400 um^2, cells of 13.5 um^2), the size of our filter file.
 inline constexpr double kSramBitUm2 = 17.7;
 // That macro itself, 51.1 um^2 per bit: larger cells (5 V), the pessimistic end.
