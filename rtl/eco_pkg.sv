@@ -23,7 +23,7 @@ package eco_pkg;
   localparam logic [CfgAddrBits-1:0] CfgRowWide   = 6'd54;  // row IDs of an X-bus
   localparam logic [CfgAddrBits-1:0] CfgRowNarrow = 6'd55;
 
-  // Counters of a PE, in the order in which CfgDump sends them. One of 0..10 counts each cycle.
+  // Counters of a PE, in the order in which CfgDump sends them. One of 0..9 counts each cycle.
   localparam int unsigned CntIssued = 0;   // a product of two operands was issued
   localparam int unsigned CntIdle   = 1;   // no pass to run (before, between, after)
   localparam int unsigned CntIfmap  = 2;   // waits for a word of the ifmap file
@@ -33,9 +33,8 @@ package eco_pkg;
   localparam int unsigned CntLocal  = 6;   // waits for room in the PE above
   localparam int unsigned CntOutput = 7;   // waits for room in the output queue (GON)
   localparam int unsigned CntMasked = 8;   // a slot at a border: words taken, no product
-  localparam int unsigned CntDrain  = 9;   // a slot that only moves a psum
-  localparam int unsigned CntAdder  = 10;  // waits for the adder to finish the same psum
-  localparam int unsigned CntGated  = 11;  // of the issued: multiplier gated, an operand is zero
-  localparam int unsigned CntLocalWords = 12;  // psums sent up the column
-  localparam int unsigned NumCounters   = 13;
+  localparam int unsigned CntAdder  = 9;   // waits for the adder to finish the same psum
+  localparam int unsigned CntGated  = 10;  // of the issued: multiplier gated, an operand is zero
+  localparam int unsigned CntLocalWords = 11;  // psums sent up the column
+  localparam int unsigned NumCounters   = 12;
 endpackage

@@ -19,7 +19,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GinDescriptor, nest, operand, destination, ro
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ParamField, name, var)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, fields, active, from_below,
-                                   to_above, repeat, variant)
+                                   to_above, variant)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Schedule, setup, programs, passes, wide, narrow, gon,
                                    num_passes)
 
@@ -257,7 +257,6 @@ uint64_t PassWord(const PassDescriptor& d, const NestCursor& cursor) {
   for (const ParamField& field : d.fields) {
     if (active || field.name == "ParamLast") put(field.name, cursor[field.var]);
   }
-  put("Repeat", d.repeat);
   put("Active", active);
   put("FromBelow", active && cursor.Holds(d.from_below));
   put("ToAbove", active && cursor.Holds(d.to_above));

@@ -98,7 +98,6 @@ struct PassDescriptor {
   int pass_loops = 0;    // the outermost loops that count passes
   std::vector<ParamField> fields;
   Condition active, from_below, to_above;
-  int64_t repeat = 0;    // each pass runs this many more times
   int variant = -1;      // variable: which program the pass runs; -1: program 0
 };
 

@@ -14,10 +14,9 @@ module eco_mac_int16 #(
   input  logic [15:0] a_i,       /// operand, signed
   input  logic [15:0] b_i,       /// operand, signed
   output logic        gated_o,   /// mul_en_i with a zero operand
-  input  logic        add_en_i,  /// add `add_i` in place of the product, at the adder's cycle
-  input  logic [31:0] add_i,     /// a psum
+  input  logic [31:0] add_i,     /// psum from below or zero, at the adder's cycle
   input  logic [31:0] base_i,    /// what is added to, at the adder's cycle
-  output logic [31:0] sum_o      /// base + product or psum
+  output logic [31:0] sum_o      /// base + psum from below + product
 );
   logic [MulStages:0] live;  // a product stands in stage s (0: the operands)
   logic [31:0] prod, sum_d;
@@ -43,7 +42,7 @@ module eco_mac_int16 #(
     end
   end
 
-  assign sum_d = base_i + (add_en_i ? add_i : live[MulStages] ? prod : '0);
+  assign sum_d = base_i + add_i + (live[MulStages] ? prod : '0);
 
   if (AddStages == 1) begin : gen_add_comb
     assign sum_o = sum_d;

@@ -9,8 +9,9 @@
 // coordinates (Y, X, Z) follow the loops: when level l steps, each is reset or kept and a delta is
 // added. Coordinates are checked against a range: a failed result check makes the slot a border
 // slot of a psum that does not exist, a failed operand check one whose product does not exist.
-// A psum starts (zero, or from below) when all reduced levels are at their first index and ends
-// (up, or out) when all are at their last. docs/architecture.md tells the whole story.
+// A psum starts at zero when all reduced levels are at their first index and ends (up, or out) when
+// all are at their last; at one of the two the psum from below is added.
+// docs/architecture.md tells the whole story.
 //
 // The register files of ifmap and filter are rings: loaders append words in order of arrival,
 // the FSM reads at head + offset as soon as that word is there, and a step frees words at the head.
@@ -128,16 +129,14 @@ module eco_pe #(
 
   // Fields of the active image and pass, decoded when the pass starts. Checks of Z, X, Y are bits
   // 2, 1, 0 of the masks.
-  logic a_direct_q, b_direct_q, stream_used_q, stream_narrow_q, keep_psum_q, circular_q;
+  logic a_direct_q, b_direct_q, stream_used_q, stream_narrow_q, chain_at_end_q, circular_q;
   logic [2:0] result_mask_q, operand_mask_q;
   logic [NumLevels-1:0] kept_q;  // levels that are not summed
   logic [13:0] chain_in_min_q, chain_out_max_q, z_limit_q;
   logic [14:0] y_limit_q, x_limit_q;
   logic [9:0] ragged0_q, ragged1_q;
   logic [14:0] y_base_q, x_base_q, z_base_q;
-  logic [5:0] repeat_q;
   logic active_q, from_below_q, to_above_q;
-  logic [PBits-1:0] drain_last_q;
   logic [eco_image_pkg::ZBaseBits-1:0] z_base_field;
   logic [2:0] param_level;
   logic [1:0] y_kind, x_kind, z_kind;
@@ -154,11 +153,10 @@ module eco_pe #(
       stream_used_q   <= mode_next_q[eco_image_pkg::ADirectLsb]
                        | mode_next_q[eco_image_pkg::BDirectLsb];
       stream_narrow_q <= mode_next_q[eco_image_pkg::StreamNarrowLsb];
-      keep_psum_q     <= mode_next_q[eco_image_pkg::KeepPsumLsb];
+      chain_at_end_q  <= mode_next_q[eco_image_pkg::ChainAtEndLsb];
       kept_q          <= ~mode_next_q[eco_image_pkg::ReduceMaskLsb +: NumLevels];
       chain_in_min_q  <= mode_next_q[eco_image_pkg::ChainInMinLsb +: 14];
       chain_out_max_q <= mode_next_q[eco_image_pkg::ChainOutMaxLsb +: 14];
-      drain_last_q    <= mode_next_q[eco_image_pkg::DrainLastLsb +: PBits];
       result_mask_q   <= {z_kind == eco_pkg::KindResult, x_kind == eco_pkg::KindResult,
                           y_kind == eco_pkg::KindResult};
       operand_mask_q  <= {z_kind == eco_pkg::KindOperand, x_kind == eco_pkg::KindOperand,
@@ -200,12 +198,12 @@ module eco_pe #(
   );
 
   // ---------------------------------------------------------------- FSM: where the loops stand
-  logic run_q, drain_q;
+  logic run_q;
   logic [NumLevels-1:0] last;
   logic [NumLevels-1:0] zero_q;  // the level is at its first index
   logic [2:0] step;  // the level that steps next; NumLevels: the pass ends
   logic [13:0] index2, index3;
-  logic issue, issue_slot;  // a slot or a drain; a slot
+  logic issue;  // a slot
 
   for (genvar l = 0; l < NumLevels; l++) begin : gen_index
     logic [13:0] index_q, last_q, end_index;
@@ -222,7 +220,7 @@ module eco_pe #(
 
     // Slots are never issued in the cycle of a start.
     always_ff @(posedge clk_i) begin
-      if (issue_slot) begin
+      if (issue) begin
         if (step == 3'(l)) index_q <= index_q + 14'd1;
         else if (step > 3'(l)) index_q <= '0;
       end else if (start) begin
@@ -247,11 +245,11 @@ module eco_pe #(
   logic [NumLevels:0] step_bit;
   assign step_bit = (NumLevels+1)'(1) << step;
   always_ff @(posedge clk_i) begin
-    if (issue_slot) zero_q <= (zero_q | NumLevels'(step_bit - 1'b1)) & ~step_bit[NumLevels-1:0];
+    if (issue) zero_q <= (zero_q | NumLevels'(step_bit - 1'b1)) & ~step_bit[NumLevels-1:0];
     else if (start) zero_q <= '1;
   end
 
-  logic pass_end;  // the last slot of the pass (its products; psums may still have to drain)
+  logic pass_end;  // the last slot of the pass
   assign pass_end = step == 3'(NumLevels);
 
   // Coordinates and their range checks.
@@ -274,8 +272,9 @@ module eco_pe #(
 
   logic psum_start, psum_end, chain_in, chain_out;
   assign psum_start = result_ok & first;
-  assign psum_end   = result_ok & final_slot & ~keep_psum_q;
-  assign chain_in   = psum_start & from_below_q & ~keep_psum_q & (index2 >= chain_in_min_q);
+  assign psum_end   = result_ok & final_slot;
+  assign chain_in   = (chain_at_end_q ? psum_end : psum_start) & from_below_q
+                    & (index2 >= chain_in_min_q);
   assign chain_out  = psum_end & to_above_q & (index2 < chain_out_max_q);
 
   // ---------------------------------------------------------------- register files as rings
@@ -348,7 +347,7 @@ module eco_pe #(
   logic [QBits-1:0] above_room_q;   // entries of the PE above that no issued slot has claimed
   logic [QBits-1:0] out_used_q;     // entries of the output queue, filled or claimed
   logic adder_busy;                 // the same psum is still in a multi-cycle adder
-  logic need_a, need_b, drain_below, drain_end, ends_up, ends_out;
+  logic need_a, need_b, chain_end;
   logic claim_below, claim_above, claim_out;
   logic out_push, out_pop, above_push, dump_push;
   logic [31:0] dump_word;
@@ -359,52 +358,33 @@ module eco_pe #(
   assign need_b = mac & ~b_direct_q;
 
   logic [PBits-1:0] p_off_q;
-  assign drain_below = drain_q & from_below_q;
-  assign drain_end   = p_off_q == drain_last_q;
-  assign ends_up     = drain_q ? to_above_q : chain_out;
-  assign ends_out    = drain_q ? ~to_above_q : psum_end & ~chain_out;
+  assign chain_end = psum_end & ~chain_out;  // the sum goes out
 
   logic wait_ifmap, wait_filter, wait_stream, wait_psum, wait_local, wait_output;
   // Words are freed only after they have come, also by slots that did not read them.
-  assign wait_ifmap  = ~drain_q & ((need_a & ~a_there) | (active_q & (a_free > a_fill_q)));
-  assign wait_filter = ~drain_q & ((need_b & ~b_there) | (active_q & (b_free > b_fill_q)));
-  assign wait_stream = ~drain_q & stream_used_q & ~stream_there;
-  assign wait_psum   = (drain_q ? drain_below : chain_in) & (below_avail_q == '0);
-  assign wait_local  = ends_up & (above_room_q == '0);
-  assign wait_output = ends_out & (out_used_q == QBits'(QueueDepth));
+  assign wait_ifmap  = (need_a & ~a_there) | (active_q & (a_free > a_fill_q));
+  assign wait_filter = (need_b & ~b_there) | (active_q & (b_free > b_fill_q));
+  assign wait_stream = stream_used_q & ~stream_there;
+  assign wait_psum   = chain_in & (below_avail_q == '0);
+  assign wait_local  = chain_out & (above_room_q == '0);
+  assign wait_output = chain_end & (out_used_q == QBits'(QueueDepth));
   assign issue = run_q & ~(wait_ifmap | wait_filter | wait_stream | wait_psum | wait_local
                            | wait_output | adder_busy);
-  assign issue_slot  = issue & ~drain_q;
-  assign stream_pop  = issue_slot & stream_used_q;
-  assign claim_below = issue & (drain_q ? drain_below : chain_in);
-  assign claim_above = issue & ends_up;
-  assign claim_out   = (issue & ends_out) | dump_push;
+  assign stream_pop  = issue & stream_used_q;
+  assign claim_below = issue & chain_in;
+  assign claim_above = issue & chain_out;
+  assign claim_out   = (issue & chain_end) | dump_push;
 
   assign wide_pop = (a_we & ~a_turn_q) | (b_we & ~b_turn_q) | (stream_pop & ~stream_narrow_q);
   assign narrow_pop = (a_we & a_turn_q) | (b_we & b_turn_q) | (stream_pop & stream_narrow_q);
 
   // ---------------------------------------------------------------- FSM: next state
-  logic pass_done;  // nothing of the pass is left to issue
-  assign pass_done = issue & (drain_q ? drain_end : pass_end & ~(keep_psum_q & active_q));
   assign start = pend_valid_q & ~run_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      run_q   <= 1'b0;
-      drain_q <= 1'b0;
-    end else if (issue) begin
-      if (pass_done) begin
-        drain_q <= 1'b0;
-        run_q   <= repeat_q != '0;
-      end else if (pass_end) begin
-        drain_q <= 1'b1;
-      end
-    end else if (start) begin
-      run_q   <= 1'b1;
-      drain_q <= 1'b0;
-    end
-    if (pass_done) repeat_q <= repeat_q - 6'd1;
-    else if (start) repeat_q <= pend_q[eco_image_pkg::RepeatLsb +: eco_image_pkg::RepeatBits];
+    if (!rst_ni) run_q <= 1'b0;
+    else if (start) run_q <= 1'b1;
+    else if (issue && pass_end) run_q <= 1'b0;
   end
 
   logic release_now;
@@ -412,7 +392,7 @@ module eco_pe #(
   assign a_head_sum = 10'(a_head_q) + 10'(a_free);
   assign b_head_sum = 10'(b_head_q) + 10'(b_free);
   logic [8:0] a_rel, b_rel;  // words freed in this cycle
-  assign release_now = issue_slot & active_q;
+  assign release_now = issue & active_q;
   assign a_rel = release_now ? a_free : '0;
   assign b_rel = release_now ? b_free : '0;
 
@@ -439,11 +419,13 @@ module eco_pe #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (issue_slot) begin
+    if (issue) begin
       a_off_q <= (rec_a[eco_image_pkg::AResetLsb] ? '0 : a_off_q)
                  + rec_a[eco_image_pkg::ADeltaLsb +: eco_image_pkg::ADeltaBits];
       b_off_q <= (rec_a[eco_image_pkg::BResetLsb] ? '0 : b_off_q)
                  + rec_a[eco_image_pkg::BDeltaLsb +: eco_image_pkg::BDeltaBits];
+      p_off_q <= (rec_a[eco_image_pkg::PResetLsb] ? '0 : p_off_q)
+                 + rec_a[eco_image_pkg::PDeltaLsb +: PBits];
       y_q     <= (rec_b[eco_image_pkg::YResetLsb] ? y_base_q : y_q)
                  + rec_b[eco_image_pkg::YDeltaLsb +: eco_image_pkg::YDeltaBits];
       x_q     <= (rec_b[eco_image_pkg::XResetLsb] ? x_base_q : x_q)
@@ -453,16 +435,10 @@ module eco_pe #(
     end else if (start) begin
       a_off_q <= '0;
       b_off_q <= '0;
+      p_off_q <= '0;
       y_q     <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
       x_q     <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
       z_q     <= {z_base_field[eco_image_pkg::ZBaseBits-1], z_base_field};
-    end
-    if (issue) begin
-      p_off_q <= drain_q ? (drain_end ? '0 : p_off_q + 1'b1)
-               : (rec_a[eco_image_pkg::PResetLsb] ? '0 : p_off_q)
-                 + rec_a[eco_image_pkg::PDeltaLsb +: PBits];
-    end else if (start) begin
-      p_off_q <= '0;
     end
   end
 
@@ -482,27 +458,25 @@ module eco_pe #(
   // What a slot does travels along: in one shift register with reset, one without.
   // ctl: {live, keep, up, out, below}: it adds to, starts or ends a psum; the psum stays in the
   // file, ends up the column, ends in the output queue; it takes a psum from below.
-  // info: {merge, fresh, address}: it adds the psum from below to the one in the file; it starts
-  // from zero; address of its psum.
+  // info: {fresh, address}: it starts from zero; address of its psum.
   localparam int unsigned CtlBits = 5;
-  localparam int unsigned InfoBits = PBits + 2;
+  localparam int unsigned InfoBits = PBits + 1;
   logic [EndPos*CtlBits-1:0] ctl_q;    // stage s in bits (s-1)*CtlBits
   logic [EndPos*InfoBits-1:0] info_q;  // stage s in bits (s-1)*InfoBits
-  logic live, live_read, below_add, merge_add, fresh_add, keep_end, up_end, out_end;
+  logic live, live_read, below_add, fresh_add, keep_end, up_end, out_end;
   logic [PBits-1:0] paddr_read, paddr_add, paddr_end;
-  assign live = issue & (drain_q | result_ok);
+  assign live = issue & result_ok;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       mul_q <= 1'b0;
       ctl_q <= '0;
     end else begin
-      mul_q <= issue_slot & mac;
+      mul_q <= issue & mac;
       ctl_q <= {ctl_q[(EndPos-1)*CtlBits-1:0],
-                live, live & ~ends_up & ~ends_out, claim_above, issue & ends_out, claim_below};
+                live, live & ~psum_end, claim_above, issue & chain_end, claim_below};
     end
-    info_q <= {info_q[(EndPos-1)*InfoBits-1:0],
-               drain_below, ~drain_q & psum_start & ~chain_in, p_off_q};
+    info_q <= {info_q[(EndPos-1)*InfoBits-1:0], psum_start, p_off_q};
     if (stream_pop) stream_q <= stream_word;
     a_stream_q <= a_direct_q;
     b_stream_q <= b_direct_q;
@@ -511,10 +485,10 @@ module eco_pe #(
   assign below_add  = ctl_q[(AddPos-1)*CtlBits];
   assign {keep_end, up_end, out_end} = ctl_q[(EndPos-1)*CtlBits + 1 +: 3];
   assign paddr_read = info_q[(AddPos-2)*InfoBits +: PBits];
-  assign {merge_add, fresh_add, paddr_add} = info_q[(AddPos-1)*InfoBits +: InfoBits];
+  assign {fresh_add, paddr_add} = info_q[(AddPos-1)*InfoBits +: InfoBits];
   assign paddr_end  = info_q[(EndPos-1)*InfoBits +: PBits];
 
-  logic [31:0] psum_rdata, psum_base, below_head, sum, acc_q;
+  logic [31:0] psum_rdata, below_head, sum, acc_q;
   logic [PBits-1:0] acc_addr_q;
   logic acc_there_q, gated, below_pop, below_valid, psum_keep;
 
@@ -533,8 +507,6 @@ module eco_pe #(
   // The psum of the slot just before is still on its way into the file: take it from acc_q.
   logic [31:0] psum_now;
   assign psum_now  = acc_there_q & (acc_addr_q == paddr_add) ? acc_q : psum_rdata;
-  assign psum_base = fresh_add ? '0
-                   : below_add & ~merge_add ? below_head : psum_now;
 
   eco_mac_int16 #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
     .clk_i,
@@ -542,9 +514,8 @@ module eco_pe #(
     .a_i(a_stream_q ? stream_q : a_rdata),
     .b_i(b_stream_q ? stream_q : b_rdata),
     .gated_o(gated),
-    .add_en_i(merge_add & below_add),
-    .add_i(below_head),
-    .base_i(psum_base),
+    .add_i(below_add ? below_head : '0),
+    .base_i(fresh_add ? '0 : psum_now),
     .sum_o(sum)
   );
 
@@ -568,7 +539,7 @@ module eco_pe #(
       assign same[k] = ctl_q[k*CtlBits + 4]
                      & (info_q[k*InfoBits +: PBits] == p_off_q);
     end
-    assign adder_busy = (|same) & (drain_q | (result_ok & ~psum_start));
+    assign adder_busy = (|same) & result_ok & ~psum_start;
   end
 
   // ---------------------------------------------------------------- psums up the column
@@ -599,7 +570,7 @@ module eco_pe #(
   // ---------------------------------------------------------------- counters
   eco_pe_counters #(.DumpRoom(QueueDepth), .UsedBits(QBits)) u_counters (
     .clk_i, .rst_ni, .running_i,
-    .run_i(run_q), .issue_i(issue), .mac_i(mac & ~drain_q), .drain_i(drain_q),
+    .run_i(run_q), .issue_i(issue), .mac_i(mac),
     .wait_ifmap_i(wait_ifmap), .wait_filter_i(wait_filter), .wait_stream_i(wait_stream),
     .wait_psum_i(wait_psum), .wait_local_i(wait_local), .wait_output_i(wait_output),
     .gated_i(gated), .local_word_i(above_push),

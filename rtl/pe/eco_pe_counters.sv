@@ -13,7 +13,6 @@ module eco_pe_counters #(
   input  logic                run_i,          /// a pass is active
   input  logic                issue_i,        /// a slot is issued
   input  logic                mac_i,          /// it multiplies
-  input  logic                drain_i,        /// it only moves a psum
   input  logic                wait_ifmap_i,   /// why no slot is issued: first cause that holds
   input  logic                wait_filter_i,  /// second
   input  logic                wait_stream_i,  /// third
@@ -37,10 +36,7 @@ module eco_pe_counters #(
 
   always_comb begin
     if (!run_i) cause = 4'(eco_pkg::CntIdle);
-    else if (issue_i) begin
-      cause = drain_i ? 4'(eco_pkg::CntDrain)
-            : mac_i ? 4'(eco_pkg::CntIssued) : 4'(eco_pkg::CntMasked);
-    end
+    else if (issue_i) cause = mac_i ? 4'(eco_pkg::CntIssued) : 4'(eco_pkg::CntMasked);
     else if (wait_ifmap_i) cause = 4'(eco_pkg::CntIfmap);
     else if (wait_filter_i) cause = 4'(eco_pkg::CntFilter);
     else if (wait_stream_i) cause = 4'(eco_pkg::CntStream);

@@ -51,7 +51,7 @@ RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
   r.config_cycles = run.config_cycles;
   r.useful_macs = compiled.useful_macs;
   r.issued_macs = run.Sum(0);
-  r.gated_macs = run.Sum(11);
+  r.gated_macs = run.Sum(10);
   r.roofline_cycles = RooflineCycles(compiled);
   r.passes = compiled.schedule.num_passes;
   for (int k = 1; k < kCauses; ++k) {
@@ -60,7 +60,7 @@ RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
   r.words = {{"gin_wide", run.wide_words},
              {"gin_narrow", run.narrow_words},
              {"gon", run.gon_words},
-             {"local", run.Sum(12)},
+             {"local", run.Sum(11)},
              {"output", run.output_words},
              {"partial", run.gon_words - run.output_words}};
   r.image_bytes = ImageBytes(compiled.schedule);
@@ -106,7 +106,6 @@ std::string ToText(const RunReport& r) {
       {"local", "waiting for room in the PE above"},
       {"output", "waiting for the output network"},
       {"masked", "slots at borders, without a product"},
-      {"drain", "slots that only move a psum"},
       {"adder", "waiting for the adder"},
       {"gin_wide", "16-bit words, a multicast counts once"},
       {"gin_narrow", "16-bit words, a multicast counts once"},

@@ -63,8 +63,8 @@ uint64_t ReadStat(ArrayModel& model, ArrayPins& pins, int select) {
 }
 
 // Asks every PE for its counters, which leave through the GON.
-Result<std::vector<std::array<uint32_t, 13>>> ReadCounters(const HwConfig& hw, ArrayModel& model) {
-  std::vector<std::array<uint32_t, 13>> counters;
+Result<std::vector<std::array<uint32_t, 12>>> ReadCounters(const HwConfig& hw, ArrayModel& model) {
+  std::vector<std::array<uint32_t, 12>> counters;
   ArrayPins pins;
   pins.out_ready = true;
   const std::array<uint64_t, 2> dump = {
