@@ -4,8 +4,13 @@
 
 #include "base/files.h"
 #include "base/json_schema.h"
+#include "compiler/dataflow/direct.h"
 #include "compiler/dataflow/transposed.h"
+#include "compiler/mapping/output_mapping.h"
+#include "compiler/mapping/row_mapping.h"
 #include "compiler/mapping/strip_mapping.h"
+#include "compiler/schedule/output_schedule.h"
+#include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
 #include "compiler/verify/proof.h"
 
@@ -18,7 +23,41 @@ namespace {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-constexpr int kImageFormat = 1;
+constexpr int kImageFormat = 2;
+
+// Transposed: strips (Sec. 4.1).
+Status CompileStrips(CompiledLayer& compiled) {
+  const TransposedProblem problem = MakeTransposedProblem(compiled.layer);
+  ECO_ASSIGN(const StripMapping mapping, MapStrips(problem, compiled.config));
+  ECO_ASSIGN(compiled.schedule, ScheduleStrips(mapping, compiled.config));
+  compiled.mapping = ToJson(mapping);
+  return ProveTransposed(problem, compiled.config, compiled.schedule);
+}
+
+// Dilated (Sec. 4.2) and direct: one result per PE.
+Status CompileOutputs(CompiledLayer& compiled) {
+  const DirectProblem problem = MakeDirectProblem(compiled.layer, compiled.pass);
+  ECO_ASSIGN(const OutputMapping mapping, MapOutputs(problem, compiled.config));
+  ECO_ASSIGN(compiled.schedule, ScheduleOutputs(mapping, compiled.config));
+  compiled.mapping = ToJson(mapping);
+  return {};
+}
+
+// Everything as a direct convolution, zeros inserted (Sec. 3.1).
+Status CompileRows(CompiledLayer& compiled) {
+  const DirectProblem problem = MakePaddedProblem(compiled.layer, compiled.pass);
+  compiled.scheduled_macs = PaddedMacs(problem);
+  ECO_ASSIGN(const RowMapping mapping, MapRows(problem, compiled.config));
+  ECO_ASSIGN(compiled.schedule, ScheduleRows(mapping, compiled.config));
+  const PaddingCount zeros = CountPadding(problem);
+  compiled.mapping = ToJson(mapping);
+  compiled.mapping["input_elements"] = zeros.input_elements;
+  compiled.mapping["input_inner_zeros"] = zeros.input_inner_zeros;
+  compiled.mapping["input_outer_zeros"] = zeros.input_outer_zeros;
+  compiled.mapping["kernel_elements"] = zeros.kernel_elements;
+  compiled.mapping["kernel_zeros"] = zeros.kernel_zeros;
+  return {};
+}
 
 }  // namespace
 
@@ -27,25 +66,21 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   if (dataflow != "ecoflow" && dataflow != "auto" && dataflow != "row-stationary") {
     return BadInput("--dataflow {}: expected ecoflow, row-stationary or auto", dataflow);
   }
-  if (dataflow == "row-stationary" || !IsTransposed(layer.op, pass)) {
-    return BadInput("{} of {} does not run under --dataflow {} yet; input-grad of Conv and forward of "
-                    "ConvTranspose run under ecoflow", ToString(pass), ToString(layer.op), dataflow);
-  }
   CompiledLayer compiled;
   compiled.config = config;
   compiled.layer = layer;
   compiled.pass = pass;
-  compiled.dataflow = "ecoflow";
+  compiled.dataflow = dataflow == "auto" ? "ecoflow" : dataflow;
 
-  const TransposedProblem problem = MakeTransposedProblem(layer);
+  const DirectProblem problem = MakePaddedProblem(layer, pass);
   const UsefulElements useful = CountUseful(problem);
-  compiled.useful_macs = UsefulMacs(problem);
+  compiled.useful_macs = compiled.scheduled_macs = UsefulMacs(problem);
   compiled.input_words = useful.errors + useful.filters;
   compiled.output_words = useful.results;
-  ECO_ASSIGN(const StripMapping mapping, MapStrips(problem, config));
-  ECO_ASSIGN(compiled.schedule, ScheduleStrips(mapping, config));
-  ECO_RETURN_IF_ERROR(ProveTransposed(problem, config, compiled.schedule));
-  compiled.mapping = ToJson(mapping);
+  ECO_RETURN_IF_ERROR(compiled.dataflow == "row-stationary" ? CompileRows(compiled)
+                      : IsTransposed(layer.op, pass)        ? CompileStrips(compiled)
+                                                            : CompileOutputs(compiled));
+  ECO_RETURN_IF_ERROR(CheckPassWords(compiled.schedule));
   return compiled;
 }
 
@@ -62,6 +97,7 @@ Status WriteCompiled(const CompiledLayer& compiled, const fs::path& folder) {
   image["pass"] = ToString(compiled.pass);
   image["dataflow"] = compiled.dataflow;
   image["useful_macs"] = compiled.useful_macs;
+  image["scheduled_macs"] = compiled.scheduled_macs;
   image["input_words"] = compiled.input_words;
   image["output_words"] = compiled.output_words;
   image["schedule"] = ToJson(compiled.schedule);
@@ -93,6 +129,7 @@ Result<CompiledLayer> ReadCompiled(const fs::path& folder) {
     ECO_ASSIGN(compiled.pass, ParsePass(image.at("pass").get<std::string>()));
     compiled.dataflow = image.at("dataflow");
     compiled.useful_macs = image.at("useful_macs");
+    compiled.scheduled_macs = image.at("scheduled_macs");
     compiled.input_words = image.at("input_words");
     compiled.output_words = image.at("output_words");
     compiled.schedule = ScheduleFromJson(image.at("schedule"));

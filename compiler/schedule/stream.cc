@@ -44,11 +44,19 @@ int LoopNest::AddRegister(Register reg) {
   return var;
 }
 
-int LoopNest::Affine(std::string name, int64_t base, std::vector<Term> terms) {
-  Register reg;
-  reg.name = std::move(name);
-  reg.base = base;
-  reg.terms = std::move(terms);
+int LoopNest::Affine(std::string name, int64_t base, std::vector<Term> terms, int64_t cap) {
+  return AddRegister({std::move(name), base, std::move(terms), 1, 0, cap});
+}
+
+int LoopNest::Quotient(std::string name, int var, int64_t divisor) {
+  Register reg{std::move(name), 0, {{var, 1}}};
+  reg.divisor = divisor;
+  return AddRegister(std::move(reg));
+}
+
+int LoopNest::Remainder(std::string name, int var, int64_t modulus) {
+  Register reg{std::move(name), 0, {{var, 1}}};
+  reg.modulus = modulus;
   return AddRegister(std::move(reg));
 }
 
@@ -243,19 +251,47 @@ bool NestCursor::Holds(const Condition& condition) const {
   return true;
 }
 
+namespace {
+
+const ImageField& ParamFieldOf(std::string_view name) {
+  for (const ImageField& field : ImageFields()) {
+    if (std::string_view(field.group) == "Param" && field.name == name) return field;
+  }
+  CHECK(false && "unknown field of the pass word");
+}
+
+// Of a PE that is not active only the number of slots counts.
+bool FieldCounts(const ParamField& field, bool active) { return active || field.name == "ParamLast"; }
+
+}  // namespace
+
+Status CheckPassWords(const Schedule& schedule) {
+  for (const PassDescriptor& d : schedule.passes) {
+    for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {
+      const bool active = cursor.Holds(d.active);
+      for (const ParamField& field : d.fields) {
+        const ImageField& place = ParamFieldOf(field.name);
+        const int64_t span = int64_t{1} << (place.bits - (place.is_signed ? 1 : 0));
+        const int64_t value = cursor[field.var], low = place.is_signed ? -span : 0;
+        if (FieldCounts(field, active) && (value < low || value >= span)) {
+          return BadInput("the layer cannot run on this array: image field {} = {}, expected {}..{}",
+                          field.name, value, low, span - 1);
+        }
+      }
+    }
+  }
+  return {};
+}
+
 uint64_t PassWord(const PassDescriptor& d, const NestCursor& cursor) {
   uint64_t word = 0;
   const auto put = [&](std::string_view name, int64_t value) {
-    for (const ImageField& field : ImageFields()) {
-      if (std::string_view(field.group) != "Param" || field.name != name) continue;
-      word |= (static_cast<uint64_t>(value) & ((uint64_t{1} << field.bits) - 1)) << field.lsb;
-      return;
-    }
-    CHECK(false && "unknown field of the pass word");
+    const ImageField& field = ParamFieldOf(name);
+    word |= (static_cast<uint64_t>(value) & ((uint64_t{1} << field.bits) - 1)) << field.lsb;
   };
   const bool active = cursor.Holds(d.active);
   for (const ParamField& field : d.fields) {
-    if (active || field.name == "ParamLast") put(field.name, cursor[field.var]);
+    if (FieldCounts(field, active)) put(field.name, cursor[field.var]);
   }
   put("Active", active);
   put("FromBelow", active && cursor.Holds(d.from_below));

@@ -56,8 +56,12 @@ struct LoopNest {
   // Builders; each returns the variable's number.
   int AddLoop(std::string name, int64_t bound);
   int AddRegister(Register reg);
-  // base + sum of terms
-  int Affine(std::string name, int64_t base, std::vector<Term> terms);
+  // base + sum of terms, at most `cap`
+  int Affine(std::string name, int64_t base, std::vector<Term> terms,
+             int64_t cap = std::numeric_limits<int64_t>::max());
+  // var div divisor, var mod modulus
+  int Quotient(std::string name, int var, int64_t divisor);
+  int Remainder(std::string name, int var, int64_t modulus);
   void Keep(int var, int64_t low, int64_t high) { keep.push_back({{var, low, high}}); }
 };
 
@@ -156,6 +160,9 @@ class NestCursor {
   int frozen_ = 0;               // loops 0..frozen_-1 stay (Seek)
   bool done_ = false;
 };
+
+// Fails (bad input) when a value does not fit its field of the pass word.
+Status CheckPassWords(const Schedule& schedule);
 
 // The pass word of the PE at which `cursor` stands.
 uint64_t PassWord(const PassDescriptor& descriptor, const NestCursor& cursor);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <random>
 
+#include "compiler/dataflow/direct.h"
+
 namespace ecoflow {
 
-Layer RandomTransposedLayer(uint64_t seed, int64_t max_macs, Pass* pass) {
+Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs) {
   std::mt19937_64 random(seed * 0x9e3779b97f4a7c15ull + 1);
   const auto pick = [&](int low, int high) {
     return low + static_cast<int>(random() % static_cast<uint64_t>(high - low + 1));
@@ -14,8 +16,7 @@ Layer RandomTransposedLayer(uint64_t seed, int64_t max_macs, Pass* pass) {
   for (;;) {
     Layer layer;
     layer.name = "seed" + std::to_string(seed);
-    layer.op = one_in(2) ? Op::kConv : Op::kConvTranspose;
-    *pass = layer.op == Op::kConv ? Pass::kInputGrad : Pass::kForward;
+    layer.op = op;
     for (int axis = 0; axis < 2; ++axis) {
       layer.kernel[axis] = one_in(3) ? pick(1, 15) : pick(1, 5);
       layer.strides[axis] = one_in(4) ? pick(1, 5) : pick(1, 2);
@@ -34,15 +35,28 @@ Layer RandomTransposedLayer(uint64_t seed, int64_t max_macs, Pass* pass) {
       layer.dilations[1] = layer.dilations[0];
       layer.input[3] = layer.input[2];
     }
+    if (one_in(10)) {  // one-dimensional
+      layer.input[2] = layer.kernel[0] = 1;
+      layer.pads[0] = layer.pads[2] = 0;
+    }
+    if (one_in(10)) {  // fully connected
+      layer.input[2] = layer.input[3] = layer.kernel[0] = layer.kernel[1] = 1;
+      layer.pads = {0, 0, 0, 0};
+    }
     layer.input[0] = one_in(3) ? pick(2, 4) : 1;
     layer.group = one_in(4) ? pick(2, 4) : 1;
     // Now and then more channels or filters than a register file has entries.
     layer.input[1] = layer.group * (one_in(6) ? pick(20, 300) : pick(1, 9));
     layer.output_channels = layer.group * (one_in(6) ? pick(20, 300) : pick(1, 9));
+    if (one_in(8)) {  // depthwise
+      layer.group = layer.input[1];
+      layer.output_channels = layer.group * pick(1, 2);
+    }
     if (!CheckLayer(layer, "").ok()) continue;
     const auto small = layer.op == Op::kConv ? layer.OutputShape() : layer.InputShape();
     const auto filter = layer.FilterShape();
-    const int64_t macs = small[0] * small[2] * small[3] * filter[0] * filter[1] * filter[2] * filter[3];
+    int64_t macs = small[0] * small[2] * small[3] * filter[0] * filter[1] * filter[2] * filter[3];
+    if (padded) macs = PaddedMacs(MakePaddedProblem(layer, pass));
     if (macs <= max_macs) return layer;
   }
 }

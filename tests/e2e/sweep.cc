@@ -1,9 +1,12 @@
-// Regression over random layers on the RTL: `sweep --config C --first S --count N [--stall]`.
-// Prints one line per failure with the command that replays it; exit status 1 when there is one.
+// Regression over random layers on the RTL, a row for each dataflow, operation and pass. Prints
+// every failure with the command that replays it. Exit status 1 when a layer failed or was refused.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "compiler/compiler.h"
+#include "compiler/dataflow/direct.h"
 #include "tb/golden/golden.h"
 #include "tb/model/model_cache.h"
 #include "tb/run/report.h"
@@ -15,15 +18,29 @@ namespace {
 
 int64_t Elements(const std::array<int64_t, 4>& s) { return s[0] * s[1] * s[2] * s[3]; }
 
-// Empty when the layer runs, matches and multiplies no padding; else what went wrong.
-std::string RunOne(const HwConfig& config, ArrayModel& model, uint64_t seed, int64_t max_macs,
-                   double stall, bool verbose) {
-  Pass pass{};
-  const Layer layer = RandomTransposedLayer(seed, max_macs, &pass);
-  if (verbose) fmt::print("{} {} {}", seed, ToString(pass), ToJsonText(layer));
-  const auto compiled = Compile(config, layer, pass, "ecoflow");
-  if (!compiled.ok()) return "refused: " + compiled.error().message;
-  const auto operands = PassOperands(pass);
+struct Case {
+  Op op;
+  Pass pass;
+  std::string dataflow;
+};
+
+struct Outcome {
+  std::string failure;     // empty when the layer ran and all is well
+  bool refused = false;    // by the compiler, with a reason
+  int64_t cycles = 0;
+  double roofline_fraction = 0;
+};
+
+// Runs, compares, and checks that the MACs are those that the dataflow is to issue.
+Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint64_t seed,
+               int64_t max_macs, double stall, bool verbose) {
+  const Layer layer =
+      RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs);
+  if (verbose) fmt::print("{} {} {}", seed, ToString(test.pass), ToJsonText(layer));
+  const auto compiled = Compile(config, layer, test.pass, test.dataflow);
+  if (!compiled.ok()) return {"refused: " + compiled.error().message, true};
+  if (verbose) fmt::print("{}\n", DescribeMapping(compiled.value()));
+  const auto operands = PassOperands(test.pass);
   const auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed * 2);
   const auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed * 2 + 1);
   RunOptions options;
@@ -31,33 +48,42 @@ std::string RunOne(const HwConfig& config, ArrayModel& model, uint64_t seed, int
   options.stall_seed = static_cast<uint32_t>(seed);
   options.watchdog_cycles = 20000;
   const auto run = RunOnArray(compiled.value(), model, first, second, options);
-  if (!run.ok()) return run.error().message;
-  const RunReport report = MakeReport(compiled.value(), run.value(), Golden(layer, pass, first, second));
-  if (report.mismatches != 0) return fmt::format("{} mismatches", report.mismatches);
-  if (report.issued_macs != report.useful_macs) {
-    return fmt::format("issued {} MACs, useful are {}", report.issued_macs, report.useful_macs);
+  if (!run.ok()) return {run.error().message};
+  const RunReport report =
+      MakeReport(compiled.value(), run.value(), Golden(layer, test.pass, first, second));
+  if (report.mismatches != 0) return {fmt::format("{} mismatches", report.mismatches)};
+  const int64_t expected = test.dataflow == "row-stationary"
+                               ? PaddedMacs(MakePaddedProblem(layer, test.pass))
+                               : report.useful_macs;
+  if (report.issued_macs != expected) {
+    return {fmt::format("issued {} MACs, expected {}", report.issued_macs, expected)};
   }
   int64_t accounted = report.issued_macs;
   for (const auto& [cause, count] : report.stall_cycles) accounted += count;
   if (accounted != report.cycles * report.pe_count()) {
-    return fmt::format("{} PE-cycles accounted for, expected {}", accounted,
-                       report.cycles * report.pe_count());
+    return {fmt::format("{} PE-cycles accounted for, expected {}", accounted,
+                        report.cycles * report.pe_count())};
   }
-  return "";
+  return {"", false, report.cycles, report.roofline_fraction()};
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("random transposed layers on the Verilated RTL");
+  CLI::App app("random layers on the Verilated RTL: every operation, pass and dataflow");
   std::string config_name = "ecoflow_4x4";
   uint64_t first = 1, count = 100;
   double stall = 0;
   int64_t max_macs = 60000;
   bool assertions = false, verbose = false;
+  std::string op_name = "all", pass_name = "all", dataflow_name = "all", json_file;
   app.add_option("--config", config_name);
   app.add_option("--first", first, "first seed");
-  app.add_option("--count", count, "layers");
+  app.add_option("--count", count, "layers of each op, pass and dataflow");
   app.add_option("--stall", stall, "probability of random pauses");
   app.add_option("--max-macs", max_macs, "largest layer");
+  app.add_option("--op", op_name, "Conv, ConvTranspose or all");
+  app.add_option("--pass", pass_name, "forward, input-grad, filter-grad or all");
+  app.add_option("--dataflow", dataflow_name, "ecoflow, row-stationary or all");
+  app.add_option("--json", json_file, "what ran, for scripts/support_matrix.py");
   app.add_flag("--assert", assertions, "check RTL assertions");
   app.add_flag("--verbose", verbose);
   CLI11_PARSE(app, argc, argv);
@@ -68,22 +94,64 @@ int Main(int argc, char** argv) {
   model_options.assertions = assertions;
   const auto library = BuildModel(config.value(), model_options, [](const std::string&) {});
   if (!library.ok()) return fmt::print(stderr, "{}\n", library.error().message), 3;
-  const auto begin = std::chrono::steady_clock::now();
-  uint64_t failed = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
-    const auto model = LoadModel(library.value(), static_cast<uint32_t>(seed), "");
-    if (!model.ok()) return fmt::print(stderr, "{}\n", model.error().message), 3;
-    const std::string why = RunOne(config.value(), *model.value(), seed, max_macs, stall, verbose);
-    if (why.empty()) continue;
-    ++failed;
-    fmt::print("FAILED seed {}: {}\n  replay: sweep --config {} --first {} --count 1 --stall {} "
-               "--max-macs {}{}\n", seed, why, config_name, seed, stall, max_macs,
-               assertions ? " --assert" : "");
-    std::fflush(stdout);
+  std::vector<Case> cases;
+  for (const char* dataflow : {"ecoflow", "row-stationary"}) {
+    for (const Op op : {Op::kConv, Op::kConvTranspose}) {
+      for (const Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
+        const auto wanted = [](const std::string& name, const char* one) {
+          return name == "all" || name == one;
+        };
+        if (wanted(dataflow_name, dataflow) && wanted(op_name, ToString(op)) &&
+            wanted(pass_name, ToString(pass))) {
+          cases.push_back({op, pass, dataflow});
+        }
+      }
+    }
   }
-  fmt::print("{}: {} passed, {} failed, stall {}, {:.1f} s\n", config_name, count - failed, failed,
-             stall, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-  return failed == 0 ? 0 : 1;
+  if (cases.empty()) return fmt::print(stderr, "sweep: no such op, pass or dataflow\n"), 2;
+
+  bool good = true;
+  nlohmann::json results = nlohmann::json::array();
+  fmt::print("{} stall {}\n{:<16}{:<14}{:<13}{:>7}{:>9}{:>8}{:>10}{:>8}\n", config_name, stall,
+             "dataflow", "op", "pass", "passed", "refused", "failed", "roofline", "s");
+  for (const Case& test : cases) {
+    const auto begin = std::chrono::steady_clock::now();
+    uint64_t passed = 0, refused = 0, failed = 0;
+    double fractions = 0;
+    for (uint64_t seed = first; seed < first + count; ++seed) {
+      const auto model = LoadModel(library.value(), static_cast<uint32_t>(seed), "");
+      if (!model.ok()) return fmt::print(stderr, "{}\n", model.error().message), 3;
+      const Outcome outcome =
+          RunOne(config.value(), *model.value(), test, seed, max_macs, stall, verbose);
+      if (outcome.failure.empty()) {
+        ++passed;
+        fractions += outcome.roofline_fraction;
+        continue;
+      }
+      ++(outcome.refused ? refused : failed);
+      fmt::print("{} seed {}: {}\n  replay: build/bin/sweep --config {} --dataflow {} --op {} "
+                 "--pass {} --first {} --count 1 --stall {} --max-macs {}{}\n",
+                 outcome.refused ? "REFUSED" : "FAILED", seed, outcome.failure, config_name,
+                 test.dataflow, ToString(test.op), ToString(test.pass), seed, stall, max_macs,
+                 assertions ? " --assert" : "");
+      std::fflush(stdout);
+    }
+    good = good && passed == count;
+    fmt::print("{:<16}{:<14}{:<13}{:>7}{:>9}{:>8}{:>10.3f}{:>8.1f}\n", test.dataflow,
+               ToString(test.op), ToString(test.pass), passed, refused, failed,
+               passed == 0 ? 0.0 : fractions / static_cast<double>(passed),
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    std::fflush(stdout);
+    results.push_back({{"config", config.value().name}, {"stall", stall},
+                       {"dataflow", test.dataflow}, {"op", ToString(test.op)},
+                       {"pass", ToString(test.pass)}, {"passed", passed}, {"refused", refused},
+                       {"failed", failed}, {"first_seed", first}});
+  }
+  if (!json_file.empty()) {
+    const auto written = WriteFileAtomically(json_file, results.dump(1) + "\n");
+    if (!written.ok()) return fmt::print(stderr, "{}\n", written.error().message), 2;
+  }
+  return good ? 0 : 1;
 }
 
 }  // namespace

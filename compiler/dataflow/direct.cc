@@ -1,0 +1,234 @@
+#include "compiler/dataflow/direct.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace ecoflow {
+namespace {
+
+struct Axis {
+  int64_t products = 0, inputs = 0, taps = 0, results = 0;
+};
+
+// Index of the real input element that result `at` and tap `i` meet; -1 when there is none.
+int64_t InputAt(const DirectProblem& p, int axis, int64_t at, int64_t i) {
+  if (i % p.kernel_step[axis] != 0) return -1;
+  const int64_t v = at * p.stride[axis] + i * p.dilation[axis] - p.pad[axis];
+  if (v < 0 || v % p.in_step[axis] != 0 || v / p.in_step[axis] >= p.in[axis]) return -1;
+  return v / p.in_step[axis];
+}
+
+Axis CountAxis(const DirectProblem& p, int axis) {
+  Axis count;
+  std::vector<char> input(static_cast<std::size_t>(p.in[axis]));
+  std::vector<char> tap(static_cast<std::size_t>(p.kernel[axis]));
+  for (int64_t at = 0; at < p.out[axis]; ++at) {
+    bool used = false;
+    for (int64_t i = 0; i < p.kernel[axis]; ++i) {
+      const int64_t from = InputAt(p, axis, at, i);
+      if (from < 0) continue;
+      ++count.products;
+      used = true;
+      input[static_cast<std::size_t>(from)] = tap[static_cast<std::size_t>(i)] = 1;
+    }
+    count.results += used;
+  }
+  count.inputs = std::count(input.begin(), input.end(), 1);
+  count.taps = std::count(tap.begin(), tap.end(), 1);
+  return count;
+}
+
+// Leaves out leading and trailing taps and results without a product.
+void Trim(DirectProblem& p, int axis) {
+  int64_t first_tap = -1, last_tap = -1, first = -1, last = -1;
+  for (int64_t at = 0; at < p.out[axis]; ++at) {
+    for (int64_t i = 0; i < p.kernel[axis]; ++i) {
+      if (InputAt(p, axis, at, i) < 0) continue;
+      if (first < 0) first = at;
+      last = at;
+      if (first_tap < 0 || i < first_tap) first_tap = i;
+      last_tap = std::max(last_tap, i);
+    }
+  }
+  if (first < 0) {
+    p.empty = true;
+    return;
+  }
+  p.pad[axis] -= first * p.stride[axis] + first_tap * p.dilation[axis];
+  p.kernel_at.base += first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
+  p.result_at.base += first * (axis == 0 ? p.result_at.row : p.result_at.col);
+  p.kernel[axis] = last_tap - first_tap + 1;
+  p.out[axis] = last - first + 1;
+}
+
+// The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter.
+struct LayerTensors {
+  std::array<int64_t, 4> small, large;
+  int64_t small_channels, large_channels;  // of a group
+  TensorAddress small_at, large_at, filter_at;  // batch: image; outc: filter; red: channel
+};
+
+LayerTensors TensorsOf(const Layer& layer) {
+  LayerTensors t{};
+  const bool conv = layer.op == Op::kConv;
+  t.small = conv ? layer.OutputShape() : layer.InputShape();
+  t.large = conv ? layer.InputShape() : layer.OutputShape();
+  t.small_channels = t.small[1] / layer.group;
+  t.large_channels = t.large[1] / layer.group;
+  const auto map = [&](const std::array<int64_t, 4>& shape, int64_t channels) {
+    TensorAddress at;
+    at.batch = shape[1] * shape[2] * shape[3];
+    at.red = shape[2] * shape[3];
+    at.group = channels * at.red;
+    at.row = shape[3];
+    at.col = 1;
+    return at;
+  };
+  t.small_at = map(t.small, t.small_channels);
+  t.large_at = map(t.large, t.large_channels);
+  t.filter_at.red = int64_t{layer.kernel[0]} * layer.kernel[1];
+  t.filter_at.outc = t.large_channels * t.filter_at.red;
+  t.filter_at.group = t.small_channels * t.filter_at.outc;
+  t.filter_at.row = layer.kernel[1];
+  t.filter_at.col = 1;
+  return t;
+}
+
+// Result: the small map.
+DirectProblem SmallMap(const Layer& layer) {
+  const LayerTensors t = TensorsOf(layer);
+  DirectProblem p;
+  p.batch = layer.batch();
+  p.groups = layer.group;
+  p.outc = t.small_channels;
+  p.red = t.large_channels;
+  p.input_at = t.large_at;
+  p.kernel_at = t.filter_at;
+  p.result_at = t.small_at;
+  std::swap(p.result_at.outc, p.result_at.red);
+  for (int axis = 0; axis < 2; ++axis) {
+    p.in[axis] = t.large[2 + axis];
+    p.out[axis] = t.small[2 + axis];
+    p.kernel[axis] = layer.kernel[axis];
+    p.stride[axis] = layer.strides[axis];
+    p.dilation[axis] = layer.dilations[axis];
+    p.pad[axis] = layer.pads[axis];
+  }
+  return p;
+}
+
+// Result: the filter. Errors (the small map) are the kernel, images are summed over.
+DirectProblem Filter(const Layer& layer) {
+  const LayerTensors t = TensorsOf(layer);
+  DirectProblem p;
+  p.batch = t.large_channels;
+  p.groups = layer.group;
+  p.outc = t.small_channels;
+  p.red = layer.batch();
+  p.input_operand = layer.op == Op::kConv ? 0 : 1;
+  p.input_at = t.large_at;
+  std::swap(p.input_at.batch, p.input_at.red);
+  p.kernel_at = t.small_at;
+  p.kernel_at.outc = t.small_at.red;
+  p.kernel_at.red = t.small_at.batch;
+  p.kernel_at.batch = 0;
+  p.result_at = t.filter_at;
+  p.result_at.batch = t.filter_at.red;
+  p.result_at.red = 0;
+  for (int axis = 0; axis < 2; ++axis) {
+    p.in[axis] = t.large[2 + axis];
+    p.out[axis] = layer.kernel[axis];
+    p.kernel[axis] = t.small[2 + axis];
+    p.stride[axis] = layer.dilations[axis];
+    p.dilation[axis] = layer.strides[axis];
+    p.pad[axis] = layer.pads[axis];
+  }
+  return p;
+}
+
+// Result: the large map, from an up-sampled small map and the rotated filter.
+DirectProblem LargeMap(const Layer& layer) {
+  const LayerTensors t = TensorsOf(layer);
+  DirectProblem p;
+  p.batch = layer.batch();
+  p.groups = layer.group;
+  p.outc = t.large_channels;
+  p.red = t.small_channels;
+  p.input_at = t.small_at;
+  p.kernel_at = t.filter_at;
+  std::swap(p.kernel_at.outc, p.kernel_at.red);
+  p.kernel_at.base = int64_t{layer.kernel[0]} * layer.kernel[1] - 1;
+  p.kernel_at.row = -t.filter_at.row;
+  p.kernel_at.col = -1;
+  p.result_at = t.large_at;
+  std::swap(p.result_at.outc, p.result_at.red);
+  for (int axis = 0; axis < 2; ++axis) {
+    p.in[axis] = t.small[2 + axis];
+    p.out[axis] = t.large[2 + axis];
+    p.kernel[axis] = layer.kernel[axis];
+    p.dilation[axis] = layer.dilations[axis];
+    p.in_step[axis] = layer.strides[axis];
+    p.pad[axis] = int64_t{layer.dilations[axis]} * (layer.kernel[axis] - 1) - layer.pads[axis];
+  }
+  return p;
+}
+
+}  // namespace
+
+DirectProblem MakeDirectProblem(const Layer& layer, Pass pass) {
+  DirectProblem p = pass == Pass::kFilterGrad ? Filter(layer) : SmallMap(layer);
+  Trim(p, 0);
+  Trim(p, 1);
+  return p;
+}
+
+DirectProblem MakePaddedProblem(const Layer& layer, Pass pass) {
+  DirectProblem p = pass == Pass::kFilterGrad          ? Filter(layer)
+                    : IsTransposed(layer.op, pass) ? LargeMap(layer)
+                                                       : SmallMap(layer);
+  for (int axis = 0; axis < 2; ++axis) {
+    p.kernel[axis] = (p.kernel[axis] - 1) * p.dilation[axis] + 1;
+    p.kernel_step[axis] = p.dilation[axis];
+    p.dilation[axis] = 1;
+  }
+  return p;
+}
+
+int64_t UsefulMacs(const DirectProblem& p) {
+  return p.batch * p.groups * p.red * p.outc * CountAxis(p, 0).products * CountAxis(p, 1).products;
+}
+
+UsefulElements CountUseful(const DirectProblem& p) {
+  const Axis y = CountAxis(p, 0), x = CountAxis(p, 1);
+  if (y.products == 0 || x.products == 0) return {};
+  return {p.batch * p.groups * p.red * y.inputs * x.inputs,
+          p.groups * p.red * p.outc * y.taps * x.taps,
+          p.batch * p.groups * p.outc * y.results * x.results};
+}
+
+PaddingCount CountPadding(const DirectProblem& p) {
+  // Per axis: span of the map that is read, of the part between real elements, and these.
+  int64_t all = 1, inside = 1, real = 1, taps = 1, real_taps = 1;
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t extent = (p.out[axis] - 1) * p.stride[axis] + p.kernel[axis];
+    int64_t count = 0, first = 0, last = -1;
+    for (int64_t e = 0; e < p.in[axis]; ++e) {
+      const int64_t at = e * p.in_step[axis] + p.pad[axis];
+      if (at < 0 || at >= extent) continue;
+      if (count++ == 0) first = at;
+      last = at;
+    }
+    all *= extent;
+    inside *= last - first + 1;
+    real *= count;
+    taps *= p.kernel[axis];
+    real_taps *= (p.kernel[axis] - 1) / p.kernel_step[axis] + 1;
+  }
+  return {all, inside - real, all - inside, taps, taps - real_taps};
+}
+
+int64_t PaddedMacs(const DirectProblem& p) {
+  return p.batch * p.groups * p.outc * p.red * p.out[0] * p.out[1] * p.kernel[0] * p.kernel[1];
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,69 @@
+// The direct convolution behind a layer's pass, in one general form:
+//
+// out[b][g*outc + o][y][x] = sum over r, i, j of
+//     input[b][g*red + r][v(y, i)][v(x, j)] * kernel[g*outc + o][r][i][j],
+// with v(y, i) = (y*stride + i*dilation - pad) / in_step.
+//
+// The forward pass of Conv is one. A filter gradient is one, too (Sec. 2.1.3): a "batch" of input
+// channels, summed over the images, whose kernel is the map of errors, dilated by the layer's
+// stride. A transposed convolution becomes one by inserting zeros (Sec. 3.1.1).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "compiler/dataflow/transposed.h"
+#include "compiler/layer/layer.h"
+
+namespace ecoflow {
+
+// Where an element of a tensor lies: base + sum of index * factor.
+struct TensorAddress {
+  int64_t base = 0, group = 0, batch = 0, outc = 0, red = 0, row = 0, col = 0;
+};
+
+// Index 0 of a pair is vertical, 1 horizontal.
+struct DirectProblem {
+  int64_t batch = 1, groups = 1;
+  int64_t outc = 1;  // result channels of a group
+  int64_t red = 1;   // channels of a group that are summed over
+  std::array<int64_t, 2> in = {1, 1};      // real elements of the input
+  std::array<int64_t, 2> out = {1, 1};
+  std::array<int64_t, 2> kernel = {1, 1};  // taps
+  std::array<int64_t, 2> stride = {1, 1};
+  std::array<int64_t, 2> dilation = {1, 1};
+  std::array<int64_t, 2> pad = {0, 0};     // top, left; may be negative
+  // Inserted zeros: real elements lie this far apart; 1 without.
+  std::array<int64_t, 2> in_step = {1, 1};
+  std::array<int64_t, 2> kernel_step = {1, 1};
+  TensorAddress input_at, kernel_at, result_at;  // rows and columns count real elements
+  int input_operand = 0;                         // which of PassOperands; the kernel is the other
+  bool empty = false;                            // no product has two real elements
+};
+
+// Every pass that is not transposed, without any inserted zero; taps and results that only meet
+// padding at the edges are left out.
+DirectProblem MakeDirectProblem(const Layer& layer, Pass pass);
+
+// Any pass as an accelerator for inference runs it: inner zeros in the input where the pass is
+// transposed, in the kernel where it is dilated, and border zeros as input (Sec. 3.1). All
+// products count.
+DirectProblem MakePaddedProblem(const Layer& layer, Pass pass);
+
+// Products of two real elements, and elements that take part in one.
+int64_t UsefulMacs(const DirectProblem& problem);
+UsefulElements CountUseful(const DirectProblem& problem);  // errors: of the input
+
+// Zeros of one channel (Sec. 3.1).
+struct PaddingCount {
+  int64_t input_elements = 0;     // of the map that the products read, zeros included
+  int64_t input_inner_zeros = 0;  // between real elements
+  int64_t input_outer_zeros = 0;  // around them
+  int64_t kernel_elements = 0;
+  int64_t kernel_zeros = 0;
+};
+PaddingCount CountPadding(const DirectProblem& padded);
+// All products, with zeros.
+int64_t PaddedMacs(const DirectProblem& padded);
+
+}  // namespace ecoflow

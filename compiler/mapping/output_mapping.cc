@@ -1,0 +1,130 @@
+#include "compiler/mapping/output_mapping.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+
+namespace ecoflow {
+namespace {
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// How results of a line share input elements. Results v and v + period meet an element one tap
+// apart when the stride divides the dilation (filter gradients, and forward passes at stride 1);
+// otherwise every PE gets its own words.
+void Share(OutputMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  m.period = m.width;
+  m.share = m.runs = 1;
+  if (p.dilation[1] % p.stride[1] != 0) return;
+  m.period = p.dilation[1] / p.stride[1];
+  const int64_t members = CeilDiv(m.width, m.period);
+  // A member reads while later words of the run wait in its file.
+  const int64_t room = std::max<int64_t>(1, hw.ifmap_depth - hw.wide_lanes());
+  for (m.share = std::min(members, room); m.share >= 1; --m.share) {
+    m.runs = CeilDiv(members, m.share);
+    if (std::min(m.share, p.kernel[1]) <= hw.ids_per_controller && m.tags() <= hw.num_tags()) return;
+  }
+  m.period = m.width;
+  m.share = m.runs = 1;
+}
+
+// Cycles of the whole layer, by resource; only used to compare mappings.
+double Estimate(const OutputMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  const auto real = [](int64_t n) { return static_cast<double>(n); };
+  const int64_t taps = p.red * p.kernel[0] * p.kernel[1];
+  const double compute = real(m.filters * taps) / real(m.expansion);
+  const double kernel = real(m.sets * m.filters * taps) / hw.narrow_lanes();
+  const int64_t words_of_run = p.kernel[1] + m.share - 1;
+  const double input = real(m.lines_per_round() * m.classes() * m.runs * words_of_run) *
+                       real(p.red * p.kernel[0]) / hw.wide_lanes();
+  const double outputs =
+      real(m.sets * m.lines_per_round() * m.width * m.filters) / hw.gon_lanes();
+  const double busy = std::max({compute, kernel, input, real(hw.pe_count())});
+  return real(m.passes()) * (busy + outputs + 20);
+}
+
+// The best choice of filters and sets for a width and an expansion.
+void Search(OutputMapping m, const HwConfig& hw, std::optional<OutputMapping>& best) {
+  const DirectProblem& p = m.problem;
+  m.lines_per_row = hw.columns / m.width;
+  m.chunks = CeilDiv(p.out[1], m.width);
+  Share(m, hw);
+  if (m.tags() > hw.num_tags()) return;
+  const int64_t fewest = CeilDiv(p.outc, hw.psum_depth);
+  for (int64_t wanted = fewest; wanted <= std::min(p.outc, 3 * fewest); ++wanted) {
+    m.filters = CeilDiv(p.outc, wanted);
+    m.filter_blocks = CeilDiv(p.outc, m.filters);
+    const int64_t most = std::min<int64_t>(hw.rows / m.expansion, m.filter_blocks);
+    for (m.sets = 1; m.sets <= most; ++m.sets) {
+      m.line_rows = std::min(hw.rows / (m.sets * m.expansion), CeilDiv(m.lines(), m.lines_per_row));
+      m.estimated_cycles = Estimate(m, hw);
+      if (!best || m.estimated_cycles < best->estimated_cycles) best = m;
+    }
+  }
+}
+
+Error DoesNotFit(const HwConfig& hw) {
+  return BadInput("the layer cannot run on {}: no mapping of results to PEs fits its IDs", hw.name);
+}
+
+bool CanExpand(const DirectProblem& p, int64_t expansion, bool rows) {
+  return (rows ? p.kernel[0] : p.red) % expansion == 0;
+}
+
+}  // namespace
+
+Result<OutputMapping> MapOutputsWith(const DirectProblem& problem, const HwConfig& config,
+                                     int64_t width, int64_t expansion) {
+  std::optional<OutputMapping> best;
+  for (const bool rows : {true, false}) {
+    if (!CanExpand(problem, expansion, rows)) continue;
+    OutputMapping m;
+    m.problem = problem;
+    m.width = width;
+    m.expansion = expansion;
+    m.expand_rows = rows;
+    Search(m, config, best);
+  }
+  if (best) return *best;
+  return DoesNotFit(config);
+}
+
+Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& config) {
+  std::optional<OutputMapping> best;
+  for (int64_t width = 1; width <= std::min<int64_t>(config.columns, problem.out[1]); ++width) {
+    for (int64_t expansion = 1; expansion <= config.rows; ++expansion) {
+      const auto candidate = MapOutputsWith(problem, config, width, expansion);
+      if (candidate.ok() &&
+          (!best || candidate.value().estimated_cycles < best->estimated_cycles)) {
+        best = candidate.value();
+      }
+    }
+  }
+  if (best) return *best;
+  return DoesNotFit(config);
+}
+
+nlohmann::ordered_json ToJson(const OutputMapping& m) {
+  return {{"family", "results per PE"},
+          {"width", m.width},
+          {"chunks", m.chunks},
+          {"lines_per_row", m.lines_per_row},
+          {"line_rows", m.line_rows},
+          {"lines", m.lines()},
+          {"rounds", m.rounds()},
+          {"filters", m.filters},
+          {"filter_blocks", m.filter_blocks},
+          {"sets", m.sets},
+          {"expansion", m.expansion},
+          {"expansion_over", m.expand_rows ? "kernel rows" : "channels"},
+          {"period", m.period},
+          {"share", m.share},
+          {"runs", m.runs},
+          {"passes", m.passes()},
+          {"estimated_cycles", m.estimated_cycles}};
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,163 @@
+#include "compiler/mapping/row_mapping.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+namespace ecoflow {
+namespace {
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Divisors of `number` up to `limit`.
+std::vector<int64_t> Divisors(int64_t number, int64_t limit) {
+  std::vector<int64_t> divisors;
+  for (int64_t d = 1; d <= std::min(number, limit); ++d) {
+    if (number % d == 0) divisors.push_back(d);
+  }
+  return divisors;
+}
+
+// Sizes of the tiles when `number` is cut into 1, 2, 3... even parts, none above `limit`.
+std::vector<int64_t> EvenParts(int64_t number, int64_t limit, std::size_t most) {
+  std::vector<int64_t> sizes;
+  for (int64_t parts = CeilDiv(number, limit); parts <= number && sizes.size() < most; ++parts) {
+    const int64_t size = CeilDiv(number, parts);
+    if (sizes.empty() || sizes.back() != size) sizes.push_back(size);
+  }
+  return sizes;
+}
+
+// Cycles of the whole layer, by resource; only used to compare mappings.
+double Estimate(const RowMapping& m, const HwConfig& hw) {
+  const DirectProblem& d = m.problem;
+  const auto real = [](int64_t number) { return static_cast<double>(number); };
+  const int64_t block = m.p * m.q * m.taps;
+  const double compute = real(m.n * m.columns * block);
+  const double filters = real(m.t * m.chain() * block) /
+                         (m.input_wide ? hw.narrow_lanes() : hw.wide_lanes());
+  const int64_t span = (m.columns - 1) * m.step() + m.taps;
+  const int64_t rows = std::min(m.row_classes() * m.diagonals(),
+                                m.kernel_rows + (m.e - 1) * d.stride[0]);
+  const double input = real(m.n * m.images * m.r * rows * span * m.q) /
+                       (m.input_wide ? hw.wide_lanes() : hw.narrow_lanes());
+  const double outputs = real(m.n * m.columns * m.p * m.t * m.images * m.e) / hw.gon_lanes();
+  // What cannot be loaded while the pass before runs.
+  const double ahead = std::min<double>(1, real(hw.filter_depth - block) / real(block));
+  const double busy = std::max({compute, filters, input, outputs, real(hw.pe_count() + 1)});
+  return real(m.passes()) * (busy + (1 - ahead) * filters + real(m.chain() + 10));
+}
+
+// Loops over the parameters, the outer ones first; `best` collects.
+class Search {
+ public:
+  Search(const DirectProblem& problem, const HwConfig& hw) : d_(problem), hw_(hw) {}
+
+  std::optional<RowMapping> Run() {
+    RowMapping m;
+    m.problem = d_;
+    for (m.taps = 1; m.taps <= d_.kernel[1]; ++m.taps) {
+      // Even tiles only; where the stride leaves gaps, all of one size.
+      if (CeilDiv(d_.kernel[1], CeilDiv(d_.kernel[1], m.taps)) != m.taps) continue;
+      if (m.gaps() && d_.kernel[1] % m.taps != 0) continue;
+      if (m.taps > hw_.ifmap_depth || m.step() > hw_.ifmap_depth) continue;
+      m.tap_chunks = CeilDiv(d_.kernel[1], m.taps);
+      Rows(m);
+    }
+    return best_;
+  }
+
+ private:
+  void Rows(RowMapping m) {
+    for (m.kernel_rows = 1; m.kernel_rows <= std::min<int64_t>(hw_.rows, d_.kernel[0]);
+         ++m.kernel_rows) {
+      m.row_chunks = CeilDiv(d_.kernel[0], m.kernel_rows);
+      for (const int64_t e : EvenParts(d_.out[0], hw_.columns, 8)) {
+        m.e = e;
+        m.bands = CeilDiv(d_.out[0], m.e);
+        const int64_t tags = hw_.num_tags() / m.diagonals();
+        m.images = std::min({hw_.columns / m.e, d_.batch, tags});
+        if (m.images > 0) Channels(m);
+      }
+    }
+  }
+  void Channels(RowMapping m) {
+    const int64_t room = hw_.ifmap_depth / std::max(m.taps, m.step());
+    for (const int64_t q : Divisors(d_.red, std::min<int64_t>(room, hw_.filter_depth / m.taps))) {
+      m.q = q;
+      const int64_t most = std::min(hw_.rows / m.kernel_rows, d_.red / q);
+      for (m.r = 1; m.r <= most; ++m.r) {
+        m.channel_blocks = CeilDiv(d_.red / q, m.r);
+        Filters(m);
+      }
+    }
+  }
+  void Filters(RowMapping m) {
+    const int64_t room = std::min<int64_t>(hw_.psum_depth, hw_.filter_depth / (m.taps * m.q));
+    for (const int64_t p : Divisors(d_.outc, room)) {
+      m.p = p;
+      m.t = std::min(hw_.rows / m.chain(), d_.outc / p);
+      m.filter_blocks = CeilDiv(d_.outc / p, m.t);
+      Images(m);
+    }
+  }
+  void Images(RowMapping m) {
+    // As many images, or at least result columns, as the accumulator has room for.
+    const int64_t each = CeilDiv(d_.batch, m.images);
+    const int64_t row_slots = m.p * m.t * m.images * m.e;
+    const int64_t room = m.partials() == 1 ? int64_t{1} << 40 : hw_.accumulator_words / row_slots;
+    if (room == 0) return;
+    m.tiles = CeilDiv(d_.out[1], std::min(d_.out[1], room));
+    m.columns = CeilDiv(d_.out[1], m.tiles);
+    m.tiles = CeilDiv(d_.out[1], m.columns);
+    const int64_t fit = std::min({each, room / m.columns, int64_t{1000}});
+    m.image_blocks = CeilDiv(each, fit);
+    m.n = CeilDiv(each, m.image_blocks);
+    m.image_blocks = CeilDiv(each, m.n);
+    for (const bool wide : {true, false}) {
+      m.input_wide = wide;
+      m.estimated_cycles = Estimate(m, hw_);
+      if (!best_ || m.estimated_cycles < best_->estimated_cycles) best_ = m;
+    }
+  }
+
+  const DirectProblem& d_;
+  const HwConfig& hw_;
+  std::optional<RowMapping> best_;
+};
+
+}  // namespace
+
+Result<RowMapping> MapRows(const DirectProblem& problem, const HwConfig& config) {
+  if (const auto best = Search(problem, config).Run()) return *best;
+  return BadInput("the layer cannot run on {}: no row-stationary mapping fits its register files",
+                  config.name);
+}
+
+nlohmann::ordered_json ToJson(const RowMapping& m) {
+  return {{"family", "row-stationary"},
+          {"p", m.p},
+          {"q", m.q},
+          {"r", m.r},
+          {"t", m.t},
+          {"e", m.e},
+          {"n", m.n},
+          {"kernel_rows", m.kernel_rows},
+          {"taps", m.taps},
+          {"images", m.images},
+          {"columns", m.columns},
+          {"input_network", m.input_wide ? "wide" : "narrow"},
+          {"filter_blocks", m.filter_blocks},
+          {"bands", m.bands},
+          {"tiles", m.tiles},
+          {"image_blocks", m.image_blocks},
+          {"channel_blocks", m.channel_blocks},
+          {"row_chunks", m.row_chunks},
+          {"tap_chunks", m.tap_chunks},
+          {"slots", m.slots()},
+          {"passes", m.passes()},
+          {"estimated_cycles", m.estimated_cycles}};
+}
+
+}  // namespace ecoflow

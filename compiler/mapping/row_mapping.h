@@ -1,0 +1,61 @@
+// Row-stationary mapping (Sec. 2.3 and the Eyeriss papers): a PE for each kernel row and result
+// row. A PE holds a row of p filters and q channels and slides along a row of the input; input
+// rows reach their PEs by diagonal multicast, psums climb the column.
+//
+// A PE set is `kernel_rows` by `rows` PEs; r sets above each other add up their channels, t such
+// chains work on different filters, `images` sets side by side on different images. What does
+// not fit is cut into processing passes: bands of result rows, tiles of result columns, blocks of
+// filters, images, channels, kernel rows, kernel columns.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.h"
+#include "compiler/dataflow/direct.h"
+#include "gen/config/hw_config.h"
+
+namespace ecoflow {
+
+struct RowMapping {
+  DirectProblem problem;  // padded: dilation 1
+
+  int64_t p = 1, q = 1;   // filters and channels that a PE holds at a time
+  int64_t r = 1, t = 1;   // sets for channels (one chain) and for filters
+  int64_t e = 1;          // result rows of a set
+  int64_t n = 1;          // images that a pass streams through each set
+  int64_t kernel_rows = 1;  // of a set
+  int64_t taps = 1;         // kernel columns of a pass
+  int64_t images = 1;       // sets side by side
+  int64_t columns = 1;      // result columns of a pass
+
+  bool input_wide = true;   // input rows on the wide network, filters on the narrow one
+
+  // Numbers of passes, outermost loop first.
+  int64_t filter_blocks = 1, bands = 1, tiles = 1, image_blocks = 1;
+  int64_t channel_blocks = 1, row_chunks = 1, tap_chunks = 1;
+
+  int64_t chain() const { return r * kernel_rows; }  // PEs that a psum climbs
+  int64_t partials() const { return channel_blocks * row_chunks * tap_chunks; }
+  // Input rows that differ by the stride share a row tag; along it, column tags count diagonals.
+  int64_t row_classes() const {
+    return problem.stride[0] < kernel_rows ? problem.stride[0] : kernel_rows;
+  }
+  int64_t diagonals() const { return (kernel_rows - 1) / problem.stride[0] + e; }
+  // A tap column tile that lies apart from the next result's: only its columns are sent.
+  bool gaps() const { return problem.stride[1] > taps; }
+  int64_t step() const { return gaps() ? taps : problem.stride[1]; }  // columns per result
+  int64_t slots() const { return partials() == 1 ? 0 : n * columns * p * t * images * e; }
+  int64_t passes() const {
+    return problem.groups * filter_blocks * bands * tiles * image_blocks * partials();
+  }
+  double estimated_cycles = 0;
+};
+
+// Searches the parameters that need the fewest estimated cycles. Fails (bad input) when the layer
+// cannot run on the array.
+Result<RowMapping> MapRows(const DirectProblem& problem, const HwConfig& config);
+
+nlohmann::ordered_json ToJson(const RowMapping& mapping);
+
+}  // namespace ecoflow

@@ -1,0 +1,346 @@
+#include "compiler/schedule/row_schedule.h"
+
+#include <algorithm>
+
+#include "compiler/image/pe_image.h"
+#include "compiler/schedule/setup.h"
+
+namespace ecoflow {
+namespace {
+
+// Loop levels of the program: filters, kernel columns with channels, result columns, images.
+enum Level { kFilter, kTap, kColumn, kImage };
+
+constexpr int64_t kMany = int64_t{1} << 40;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// The pass loops that every stream starts with, outermost first; the last three add up.
+struct PassLoops {
+  int group, filter_block, band, tile, image_block, channel_block, row_chunk, tap_chunk;
+};
+
+PassLoops AddPassLoops(LoopNest& nest, const RowMapping& m) {
+  PassLoops loops{};
+  loops.group = nest.AddLoop("group", m.problem.groups);
+  loops.filter_block = nest.AddLoop("filter_block", m.filter_blocks);
+  loops.band = nest.AddLoop("band", m.bands);
+  loops.tile = nest.AddLoop("tile", m.tiles);
+  loops.image_block = nest.AddLoop("image_block", m.image_blocks);
+  loops.channel_block = nest.AddLoop("channel_block", m.channel_blocks);
+  loops.row_chunk = nest.AddLoop("row_chunk", m.row_chunks);
+  loops.tap_chunk = nest.AddLoop("tap_chunk", m.tap_chunks);
+  return loops;
+}
+
+// Kernel columns and result columns of a pass: fewer in the last of each.
+int AddTaps(LoopNest& nest, const RowMapping& m, const PassLoops& pass) {
+  return nest.Affine("taps", m.problem.kernel[1], {{pass.tap_chunk, -m.taps}}, m.taps);
+}
+int AddColumns(LoopNest& nest, const RowMapping& m, const PassLoops& pass) {
+  return nest.Affine("columns", m.problem.out[1], {{pass.tile, -m.columns}}, m.columns);
+}
+
+// A real element lies at v (a variable) / step; adds the conditions, returns the index.
+int AddElement(LoopNest& nest, Condition& real, const char* name, int v, int64_t step,
+               int64_t count) {
+  const int index = nest.Quotient(name, v, step);
+  real.push_back({{index, 0, count}});
+  if (step > 1) real.push_back({{nest.Remainder("between", v, step), 0, 1}});
+  return index;
+}
+
+Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, int64_t taps,
+                                      int64_t columns) {
+  PeImage image;
+  image.mode.ReduceMask = 1 << kTap;
+  image.mode.YKind = kRangeResult;   // Y = 0: the results of this PE exist
+  image.mode.ZKind = kRangeOperand;  // Z = 0: its kernel row and channels exist
+  image.mode.ChainAtEnd = 1;
+  image.mode.ChainOutMax = (1 << 14) - 1;
+  image.mode.ParamLevel = kImage;
+  image.limit.YLimit = image.limit.ZLimit = 1;
+  image.limit.Ragged0 = image.limit.Ragged1 = 1023;
+
+  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
+  const auto level = [&](int l) -> PeImage::Record& {
+    return image.levels[static_cast<std::size_t>(l)];
+  };
+  level(kFilter).a.Last = m.p - 1;
+  level(kTap).a.Last = taps * m.q - 1;
+  level(kColumn).a.Last = columns - 1;
+  level(kFilter).a.BDelta = 1;
+  level(kFilter).a.PDelta = 1;
+  level(kTap).a.ADelta = 1;
+  level(kTap).a.BDelta = 1;
+  level(kTap).a.PReset = 1;
+  for (int l = kColumn; l <= hw.num_levels(); ++l) {
+    level(l).a.AReset = level(l).a.BReset = level(l).a.PReset = 1;
+    level(l).a.ARelease = (l == kColumn ? m.step() : taps) * m.q;
+  }
+  level(hw.num_levels()).a.BRelease = taps * m.q * m.p;
+  return Encode(image);
+}
+
+std::vector<uint64_t> Setup(const RowMapping& m, const HwConfig& hw) {
+  ArraySetup setup(hw);
+  auto& input_rows = m.input_wide ? setup.row_wide : setup.row_narrow;
+  auto& filter_rows = m.input_wide ? setup.row_narrow : setup.row_wide;
+  for (int64_t row = 0; row < m.t * m.chain(); ++row) {
+    const int64_t i = row % m.kernel_rows, channels = row % m.chain() / m.kernel_rows;
+    input_rows[static_cast<std::size_t>(row)] = {channels * m.row_classes() +
+                                                 i % m.problem.stride[0]};
+    filter_rows[static_cast<std::size_t>(row)] = {row};
+    for (int64_t col = 0; col < m.images * m.e; ++col) {
+      const int64_t diagonal = i / m.problem.stride[0] + col % m.e;
+      const int64_t tag = col / m.e * m.diagonals() + diagonal;
+      (m.input_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col)) = {tag};
+      (m.input_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {0};
+    }
+  }
+  (m.input_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
+  (m.input_wide ? setup.filter_narrow : setup.filter_wide) = 1;
+  return setup.Words();
+}
+
+PassDescriptor PassWords(const RowMapping& m) {
+  const DirectProblem& d = m.problem;
+  PassDescriptor words;
+  LoopNest& nest = words.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int row = nest.AddLoop("row", m.t * m.chain());
+  const int col = nest.AddLoop("column", m.images * m.e);
+  words.pass_loops = pass.tap_chunk + 1;
+
+  const int filter_set = nest.Quotient("filter_set", row, m.chain());
+  const int in_chain = nest.Remainder("in_chain", row, m.chain());
+  const int channel_set = nest.Quotient("channel_set", in_chain, m.kernel_rows);
+  const int i = nest.Remainder("kernel_row", in_chain, m.kernel_rows);
+  const int set = nest.Quotient("set", col, m.e);
+  const int y_in_set = nest.Remainder("y_in_set", col, m.e);
+
+  // Each is 0 where it exists, else 1.
+  const int y = nest.Affine("y", 0, {{pass.band, m.e}, {y_in_set, 1}});
+  const int no_y = nest.Quotient("no_y", y, d.out[0]);
+  const int filters = nest.Affine("filters", 0, {{pass.filter_block, m.t}, {filter_set, 1}});
+  const int no_filters = nest.Quotient("no_filters", filters, d.outc / m.p);
+  const int first_image = nest.Affine("first_image", 0, {{pass.image_block, m.n * m.images},
+                                                         {set, 1}});
+  const int no_image = nest.Quotient("no_image", first_image, d.batch);
+  const int kernel_row = nest.Affine("kernel_row_of_all", 0, {{pass.row_chunk, m.kernel_rows},
+                                                              {i, 1}});
+  const int no_row = nest.Quotient("no_row", kernel_row, d.kernel[0]);
+  const int channels = nest.Affine("channels", 0, {{pass.channel_block, m.r}, {channel_set, 1}});
+  const int no_channel = nest.Quotient("no_channel", channels, d.red / m.q);
+  const int y_base = nest.Affine("y_base", 0, {{no_y, 1}, {no_filters, 1}, {no_image, 1}});
+  const int z_base = nest.Affine("z_base", 0, {{no_row, 1}, {no_channel, 1}});
+  // Images of this set in this pass, less one; PEs without any run one on fillers.
+  Register left;
+  left.name = "images_left";
+  left.base = d.batch - 1;
+  left.terms = {{set, -1}};
+  left.divisor = m.images;
+  const int images_left = nest.AddRegister(left);
+  const int last = nest.Affine("last", 0, {{images_left, 1}, {pass.image_block, -m.n}}, m.n - 1);
+  const int below_zero = nest.Affine("below_zero", 0, {{last, 1}}, 0);
+  const int last_image = nest.Affine("last_image", 0, {{last, 1}, {below_zero, -1}});
+
+  words.fields = {{"YBase", y_base}, {"ZBase", z_base}, {"ParamLast", last_image}};
+  words.from_below = {{{in_chain, 0, m.chain() - 1}}};
+  words.to_above = {{{in_chain, 1, m.chain()}}};
+  // Programs: fewer taps in the last chunk, fewer columns in the last tile.
+  const bool short_taps = m.tap_chunks * m.taps != d.kernel[1];
+  const bool short_columns = m.tiles * m.columns != d.out[1];
+  if (short_taps || short_columns) {
+    const int taps = AddTaps(nest, m, pass), columns = AddColumns(nest, m, pass);
+    // 0 full, 1 short: (full - size + full - 1) div full.
+    Register fewer_taps{"fewer_taps", 2 * m.taps - 1, {{taps, -1}}, m.taps};
+    Register fewer_columns{"fewer_columns", 2 * m.columns - 1, {{columns, -1}}, m.columns};
+    const int t = nest.AddRegister(fewer_taps), c = nest.AddRegister(fewer_columns);
+    words.variant = nest.Affine("program", 0, {{t, 1}, {c, 2}});
+  }
+  return words;
+}
+
+// Image `n` of a set: variable. PEs without an image get fillers for one.
+int AddImage(LoopNest& nest, const RowMapping& m, const PassLoops& pass, int image, int set) {
+  return nest.Affine("b", 0, {{pass.image_block, m.n * m.images}, {image, m.images}, {set, 1}});
+}
+
+// Input rows by diagonals: column by column, channels inside.
+GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
+  const DirectProblem& d = m.problem;
+  GinDescriptor words;
+  LoopNest& nest = words.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int64_t lanes = m.input_wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int64_t most = ((m.columns - 1) * m.step() + m.taps) * m.q;
+  const int image = nest.AddLoop("image", m.n);
+  const int piece = nest.AddLoop("piece", CeilDiv(most, lanes));
+  const int set = nest.AddLoop("set", m.images);
+  const int channel_set = nest.AddLoop("channel_set", m.r);
+  const int row_class = nest.AddLoop("row_class", m.row_classes());
+  const int diagonal = nest.AddLoop("diagonal", m.diagonals());
+  const int word = nest.AddLoop("word", lanes);
+
+  // The diagonal exists when one of the kernel rows of its class crosses the set.
+  Register rows{"kernel_rows_of_class", m.kernel_rows - 1, {{row_class, -1}}, d.stride[0]};
+  const int rows_of_class = nest.AddRegister(rows);
+  const int beyond = nest.Affine("beyond", 0, {{diagonal, 1}, {rows_of_class, -1}});
+  nest.Keep(beyond, -kMany, m.e);
+
+  const int taps = AddTaps(nest, m, pass), columns = AddColumns(nest, m, pass);
+  const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
+  const int left = nest.Affine("words_left", -m.q * m.step(),
+                               {{columns, m.q * m.step()}, {taps, m.q}, {number, -1}});
+  nest.Keep(left, 1, kMany);
+  const int b = AddImage(nest, m, pass, image, set);
+  nest.keep.push_back({{b, 0, d.batch}, {image, 0, 1}});
+  words.real.push_back({{b, 0, d.batch}});
+
+  const int channel_in_pe = nest.Remainder("channel_in_pe", number, m.q);
+  const int c = nest.Affine("c", 0, {{pass.channel_block, m.r * m.q}, {channel_set, m.q},
+                                     {channel_in_pe, 1}});
+  words.real.push_back({{c, 0, d.red}});
+  const int y = nest.Affine("y", -d.pad[0], {{pass.band, m.e * d.stride[0]},
+                                             {pass.row_chunk, m.kernel_rows},
+                                             {diagonal, d.stride[0]}, {row_class, 1}});
+  const int column = nest.Quotient("column", number, m.q);
+  const int64_t tile = m.columns * d.stride[1];
+  int x = 0;
+  if (m.gaps()) {
+    const int result = nest.Quotient("result", column, m.taps);
+    const int tap = nest.Remainder("tap", column, m.taps);
+    x = nest.Affine("x", -d.pad[1], {{pass.tile, tile}, {pass.tap_chunk, m.taps},
+                                     {result, d.stride[1]}, {tap, 1}});
+  } else {
+    x = nest.Affine("x", -d.pad[1], {{pass.tile, tile}, {pass.tap_chunk, m.taps}, {column, 1}});
+  }
+  const int row_in = AddElement(nest, words.real, "row_in", y, d.in_step[0], d.in[0]);
+  const int col_in = AddElement(nest, words.real, "col_in", x, d.in_step[1], d.in[1]);
+  words.address = nest.Affine("address", d.input_at.base,
+                              {{pass.group, d.input_at.group}, {b, d.input_at.batch},
+                               {c, d.input_at.red}, {row_in, d.input_at.row},
+                               {col_in, d.input_at.col}});
+  words.row_tag = nest.Affine("row_tag", 0, {{channel_set, m.row_classes()}, {row_class, 1}});
+  words.col_tag = nest.Affine("col_tag", 0, {{set, m.diagonals()}, {diagonal, 1}});
+  words.operand = d.input_operand;
+  words.destination = kDestIfmap;
+  return words;
+}
+
+// Filters: to every PE row its kernel row, filters inside channels inside taps.
+GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
+  const DirectProblem& d = m.problem;
+  GinDescriptor words;
+  LoopNest& nest = words.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int64_t lanes = m.input_wide ? hw.narrow_lanes() : hw.wide_lanes();
+  const int piece = nest.AddLoop("piece", CeilDiv(m.taps * m.q * m.p, lanes));
+  const int row = nest.AddLoop("row", m.t * m.chain());
+  const int word = nest.AddLoop("word", lanes);
+
+  const int taps = AddTaps(nest, m, pass);
+  const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
+  const int left = nest.Affine("words_left", 0, {{taps, m.q * m.p}, {number, -1}});
+  nest.Keep(left, 1, kMany);
+  const int filter_set = nest.Quotient("filter_set", row, m.chain());
+  const int in_chain = nest.Remainder("in_chain", row, m.chain());
+  const int channel_set = nest.Quotient("channel_set", in_chain, m.kernel_rows);
+  const int i = nest.Remainder("kernel_row", in_chain, m.kernel_rows);
+  const int f_in_pe = nest.Remainder("filter_in_pe", number, m.p);
+  const int tap_channel = nest.Quotient("tap_channel", number, m.p);
+  const int channel_in_pe = nest.Remainder("channel_in_pe", tap_channel, m.q);
+  const int tap = nest.Quotient("tap", tap_channel, m.q);
+
+  const int f = nest.Affine("f", 0, {{pass.filter_block, m.t * m.p}, {filter_set, m.p},
+                                     {f_in_pe, 1}});
+  const int c = nest.Affine("c", 0, {{pass.channel_block, m.r * m.q}, {channel_set, m.q},
+                                     {channel_in_pe, 1}});
+  const int y = nest.Affine("y", 0, {{pass.row_chunk, m.kernel_rows}, {i, 1}});
+  const int x = nest.Affine("x", 0, {{pass.tap_chunk, m.taps}, {tap, 1}});
+  words.real = {{{f, 0, d.outc}}, {{c, 0, d.red}}, {{y, 0, d.kernel[0]}}};
+  const int row_in = AddElement(nest, words.real, "row_in", y, d.kernel_step[0], kMany);
+  const int col_in = AddElement(nest, words.real, "col_in", x, d.kernel_step[1], kMany);
+  words.address = nest.Affine("address", d.kernel_at.base,
+                              {{pass.group, d.kernel_at.group}, {f, d.kernel_at.outc},
+                               {c, d.kernel_at.red}, {row_in, d.kernel_at.row},
+                               {col_in, d.kernel_at.col}});
+  words.row_tag = row;
+  words.col_tag = nest.Affine("col_tag", 0, {});
+  words.operand = 1 - d.input_operand;
+  words.destination = kDestFilter;
+  return words;
+}
+
+// Results: column by column, filters inside, as the top PEs of the chains finish them.
+GonDescriptor Results(const RowMapping& m) {
+  const DirectProblem& d = m.problem;
+  GonDescriptor words;
+  LoopNest& nest = words.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int image = nest.AddLoop("image", m.n);
+  const int column = nest.AddLoop("column", m.columns);
+  const int f_in_pe = nest.AddLoop("filter", m.p);
+  const int filter_set = nest.AddLoop("filter_set", m.t);
+  const int pe_column = nest.AddLoop("pe_column", m.images * m.e);
+
+  const int set = nest.Quotient("set", pe_column, m.e);
+  const int y_in_set = nest.Remainder("y_in_set", pe_column, m.e);
+  const int b = AddImage(nest, m, pass, image, set);
+  const int y = nest.Affine("y", 0, {{pass.band, m.e}, {y_in_set, 1}});
+  const int x = nest.Affine("x", 0, {{pass.tile, m.columns}, {column, 1}});
+  const int f = nest.Affine("f", 0, {{pass.filter_block, m.t * m.p}, {filter_set, m.p},
+                                     {f_in_pe, 1}});
+  nest.Keep(b, 0, d.batch);
+  nest.Keep(y, 0, d.out[0]);
+  nest.Keep(x, 0, d.out[1]);
+  nest.Keep(f, 0, d.outc);
+  const auto ends = [&](Condition& condition, bool last) {
+    for (const auto& [loop, count] : {std::pair{pass.channel_block, m.channel_blocks},
+                                      std::pair{pass.row_chunk, m.row_chunks},
+                                      std::pair{pass.tap_chunk, m.tap_chunks}}) {
+      if (count == 1) continue;
+      const int64_t at = last ? count - 1 : 0;
+      condition.push_back({{loop, at, at + 1}});
+    }
+  };
+  ends(words.first, false);
+  ends(words.last, true);
+  const int64_t across = m.t * m.images * m.e;
+  words.slot = nest.Affine("slot", 0, {{image, m.columns * m.p * across}, {column, m.p * across},
+                                       {f_in_pe, across}, {filter_set, m.images * m.e},
+                                       {pe_column, 1}});
+  words.row = nest.Affine("row", 0, {{filter_set, m.chain()}});
+  words.col = pe_column;
+  words.address = nest.Affine("address", d.result_at.base,
+                              {{pass.group, d.result_at.group}, {b, d.result_at.batch},
+                               {f, d.result_at.outc}, {y, d.result_at.row},
+                               {x, d.result_at.col}});
+  return words;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleRows(const RowMapping& m, const HwConfig& hw) {
+  const DirectProblem& d = m.problem;
+  Schedule schedule;
+  schedule.setup = Setup(m, hw);
+  const int64_t last_taps = d.kernel[1] - (m.tap_chunks - 1) * m.taps;
+  const int64_t last_columns = d.out[1] - (m.tiles - 1) * m.columns;
+  schedule.passes.push_back(PassWords(m));
+  for (const int64_t columns : {m.columns, last_columns}) {
+    for (const int64_t taps : {m.taps, last_taps}) {
+      ECO_ASSIGN(auto program, Program(m, hw, taps, columns));
+      schedule.programs.push_back(std::move(program));
+    }
+  }
+  if (schedule.passes[0].variant < 0) schedule.programs.resize(1);
+  (m.input_wide ? schedule.wide : schedule.narrow).push_back(Inputs(m, hw));
+  (m.input_wide ? schedule.narrow : schedule.wide).push_back(Filters(m, hw));
+  schedule.gon.push_back(Results(m));
+  schedule.num_passes = m.passes();
+  return schedule;
+}
+
+}  // namespace ecoflow
