@@ -6,99 +6,131 @@
 #include <map>
 #include <vector>
 
-#include "compiler/dataflow/transposed.h"
-#include "compiler/verify/proof.h"
+#include "compiler/verify/execute.h"
+#include "compiler/verify/relation.h"
 
 namespace ecoflow {
 namespace {
 
-constexpr std::size_t kMostSlots = 20000;
+constexpr int64_t kMostSlots = 20000;
+
+// Symbols of elements: letter, row and column, then what else tells them apart.
+class Names {
+ public:
+  explicit Names(const CompiledLayer& compiled) {
+    const auto operands = PassOperands(compiled.pass);
+    for (std::size_t k = 0; k < 2; ++k) {
+      shapes_[k] = TensorShape(compiled.layer, operands[k]);
+      letters_[k] = operands[k] == Tensor::kIfmap ? 'i' : operands[k] == Tensor::kError ? 'e' : 'w';
+    }
+    result_ = ResultShape(compiled.layer, compiled.pass);
+  }
+  std::string operator()(const SymbolicWord& word) const {
+    if (word.operand < 0) return "0";
+    const auto k = static_cast<std::size_t>(word.operand);
+    return letters_[k] + Place(shapes_[k], word.element, "");
+  }
+  std::string Result(int64_t element) const { return Place(result_, element, ","); }
+
+ private:
+  static std::string Place(const std::array<int64_t, 4>& s, int64_t element, std::string separator) {
+    if (s[2] > 10 || s[3] > 10) separator = ",";
+    std::string name = fmt::format("{}{}{}", element / s[3] % s[2], separator, element % s[3]);
+    if (s[1] > 1) name += fmt::format("c{}", element / (s[2] * s[3]) % s[1]);
+    if (s[0] > 1) name += fmt::format("n{}", element / (s[1] * s[2] * s[3]));
+    return name;
+  }
+  std::array<std::array<int64_t, 4>, 2> shapes_;
+  std::array<int64_t, 4> result_;
+  std::array<char, 2> letters_;
+};
 
 }  // namespace
 
 Result<std::string> ShowMapping(const CompiledLayer& compiled) {
   const HwConfig& hw = compiled.config;
-  const TransposedProblem p = MakeTransposedProblem(compiled.layer);
-  if (p.empty) return std::string("no product has two real elements\n");
-  ECO_ASSIGN(const auto slots, ExecuteSymbolically(p, hw, compiled.schedule, {0, 0, 0, 0}, 0));
-  std::size_t steps = 0, total = 0;
-  std::vector<std::size_t> used;
-  for (std::size_t pe = 0; pe < slots.size(); ++pe) {
-    const bool multiplies = std::any_of(slots[pe].begin(), slots[pe].end(),
-                                        [](const SymbolicSlot& s) { return s.multiplies; });
-    if (!multiplies) continue;
-    used.push_back(pe);
-    steps = std::max(steps, slots[pe].size());
-    total += slots[pe].size();
+  if (compiled.schedule.passes.empty()) return std::string("no product has two real elements\n");
+  ECO_ASSIGN(const ArrayIds ids, ReadIds(hw, compiled.schedule));
+  const std::vector<int64_t> pass(static_cast<std::size_t>(compiled.schedule.passes[0].pass_loops), 0);
+  ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw, compiled.schedule, ids, pass));
+  if (executor.Slots() > kMostSlots) {
+    return BadInput("--show: the first pass has {} steps of PEs, expected a layer of at most {}",
+                    executor.Slots(), kMostSlots);
   }
-  if (total > kMostSlots) {
-    return BadInput("--show: the first pass has {} products, expected a layer of at most {}", total,
-                    kMostSlots);
-  }
-  const int64_t map = p.in[0] * p.in[1], taps = p.full_kernel[0] * p.full_kernel[1];
-  const bool one_filter = p.red == 1, one_image = p.batch == 1;
-  const auto error = [&](int64_t e) {
-    std::string name = fmt::format("e{}{}", e / p.in[1] % p.in[0], e % p.in[1]);
-    if (p.in[0] > 10 || p.in[1] > 10) name = fmt::format("e{},{}", e / p.in[1] % p.in[0], e % p.in[1]);
-    if (!one_filter) name += fmt::format("f{}", e / map % p.red);
-    if (!one_image) name += fmt::format("n{}", e / (p.groups * p.red * map));
-    return name;
-  };
-  const auto tap = [&](int64_t w) {
-    std::string name = fmt::format("w{}{}", w / p.full_kernel[1] % p.full_kernel[0], w % p.full_kernel[1]);
-    if (!one_filter) name += fmt::format("f{}", w / (p.outc * taps) % p.red);
-    return name;
-  };
-  const auto gradient = [&](int64_t label) {
-    return fmt::format("{},{}", label / p.out[1] % p.out[0], label % p.out[1]);
-  };
+  const Names name(compiled);
+  const Relation relation(compiled.layer, compiled.pass);
+  const auto columns = static_cast<std::size_t>(hw.columns);
   const auto pe_name = [&](std::size_t pe) {
-    return fmt::format("PE{}{}", pe / static_cast<std::size_t>(hw.columns),
-                       pe % static_cast<std::size_t>(hw.columns));
+    const char* separator = hw.columns > 10 || hw.rows > 10 ? "," : "";
+    return fmt::format("PE{}{}{}", pe / columns, separator, pe % columns);
   };
 
-  std::string out = fmt::format(
-      "Symbols (Sec. 4.1.1): {} filter elements x {} error elements; first pass of {}, first channel\n\n",
-      p.kernel[0] * p.kernel[1], map, compiled.schedule.num_passes);
-  out += "Multicast groups\n";
-  for (std::size_t pe : used) {
-    std::vector<std::string> names;
-    for (const SymbolicSlot& s : slots[pe]) {
-      if (!s.multiplies) continue;
-      const std::string name = error(s.error);
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-    }
-    out += fmt::format("  {}: {{{}}}\n", pe_name(pe), fmt::join(names, ", "));
-  }
-  out += "\nProducts, step by step (+ starts a psum, ^ sends it up, > sends it out)\n\n  step";
-  std::size_t width = 0;
-  std::vector<std::vector<std::string>> cells(used.size());
-  for (std::size_t k = 0; k < used.size(); ++k) {
-    for (const SymbolicSlot& s : slots[used[k]]) {
-      std::string cell = s.multiplies ? tap(s.filter) + "*" + error(s.error) : "-";
-      if (s.multiplies) cell += " [" + gradient(s.label) + "]";
+  // Cells of the table, and where the products of each result are.
+  std::vector<std::size_t> used;
+  std::vector<std::vector<std::string>> cells;
+  std::map<int64_t, std::map<std::size_t, std::vector<std::string>, std::greater<>>> labels;
+  std::size_t width = 0, steps = 0;
+  for (std::size_t pe = 0; pe < static_cast<std::size_t>(hw.pe_count()); ++pe) {
+    std::vector<std::string> own;
+    bool multiplies = false;
+    const Status ran = executor.Run(pe, [&](const SymbolicSlot& s) -> Status {
+      std::string cell = "-";
+      if (s.multiplies) {
+        multiplies = true;
+        cell = name(s.a) + "*" + name(s.b);
+        if (s.a.operand >= 0 && s.b.operand >= 0) {
+          const bool swapped = s.a.operand == 1;
+          const int64_t label = relation.ResultOf((swapped ? s.b : s.a).element,
+                                                  (swapped ? s.a : s.b).element);
+          labels[label][pe].push_back(fmt::format("{} (step {})", cell, own.size()));
+          cell += " [" + name.Result(label) + "]";
+        }
+      }
       cell = (s.starts ? "+" : " ") + cell + (s.ends ? (s.to_above ? " ^" : " >") : "");
       width = std::max(width, cell.size());
-      cells[k].push_back(cell);
-    }
+      own.push_back(cell);
+      return {};
+    });
+    if (!ran.ok()) return ran.error();
+    if (!multiplies) continue;
+    used.push_back(pe);
+    steps = std::max(steps, own.size());
+    cells.push_back(std::move(own));
   }
+
+  const auto operands = PassOperands(compiled.pass);
+  const auto elements = [&](std::size_t k) {
+    const auto shape = TensorShape(compiled.layer, operands[k]);
+    return shape[2] * shape[3];
+  };
+  std::string out = fmt::format("Symbols: {} {} elements x {} {} elements; first pass of {}\n\n",
+                                elements(1), ToString(operands[1]), elements(0),
+                                ToString(operands[0]), compiled.schedule.num_passes);
+  out += "Multicast groups of each PE (elements that its register files receive)\n";
+  for (std::size_t pe : used) {
+    std::vector<std::string> group;
+    for (const Destination file : {kDestIfmap, kDestFilter}) {
+      for (const SymbolicWord& word : executor.Received(pe, file)) {
+        if (word.operand < 0) continue;
+        const std::string one = name(word);
+        if (std::find(group.begin(), group.end(), one) == group.end()) group.push_back(one);
+      }
+    }
+    out += fmt::format("  {}: {{{}}}\n", pe_name(pe), fmt::join(group, ", "));
+  }
+  out += "\nProducts, step by step (+ starts a psum, ^ sends it up, > sends it out)\n\n  step";
   for (std::size_t pe : used) out += fmt::format("  {:<{}}", pe_name(pe), width);
   out += "\n";
   for (std::size_t step = 0; step < steps; ++step) {
     out += fmt::format("  {:>4}", step);
-    for (const auto& column : cells) out += fmt::format("  {:<{}}", step < column.size() ? column[step] : "", width);
+    for (const auto& column : cells) {
+      out += fmt::format("  {:<{}}", step < column.size() ? column[step] : "", width);
+    }
     out += "\n";
   }
-  out += "\nLabels that meet\n";
-  std::map<int64_t, std::map<std::size_t, std::vector<std::string>, std::greater<>>> labels;
-  for (std::size_t pe : used) {
-    for (std::size_t step = 0; step < slots[pe].size(); ++step) {
-      const SymbolicSlot& s = slots[pe][step];
-      if (s.multiplies) labels[s.label][pe].push_back(fmt::format("{}*{} (step {})", tap(s.filter), error(s.error), step));
-    }
-  }
+  out += "\nProducts that add up\n";
   for (const auto& [label, by_pe] : labels) {
-    out += fmt::format("  [{}]", gradient(label));
+    out += fmt::format("  [{}]", name.Result(label));
     bool first = true;
     for (const auto& [pe, products] : by_pe) {
       out += fmt::format("{} {}: {}", first ? "" : "  -> up to", pe_name(pe), fmt::join(products, " + "));

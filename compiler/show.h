@@ -1,4 +1,4 @@
-// Shows the mapping of a small layer the way Fig. 5 does, from the images that leave the compiler.
+// Shows the mapping of a small layer the way Figs. 5 and 7 do, from the images that leave the compiler.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 namespace ecoflow {
 
 // Which PE multiplies what in which step, the multicast groups of each PE, and where the products
-// of each label meet: first pass, first channel. Fails (bad input) when that is too much to print.
+// of each result meet, in the first pass. Fails (bad input) when that is too much to print.
 Result<std::string> ShowMapping(const CompiledLayer& compiled);
 
 }  // namespace ecoflow

@@ -1,0 +1,290 @@
+#include "compiler/verify/execute.h"
+
+#include <algorithm>
+#include <map>
+
+namespace ecoflow {
+namespace {
+
+template <typename... Args>
+Error Broken(fmt::format_string<Args...> format, Args&&... args) {
+  return Machinery("internal error, the schedule is wrong: {}",
+                   fmt::format(format, std::forward<Args>(args)...));
+}
+
+bool Has(const std::vector<int64_t>& tags, int64_t tag) {
+  return std::find(tags.begin(), tags.end(), tag) != tags.end();
+}
+
+// Words of one network to each PE, by destination, in order of arrival.
+using Deliveries = std::vector<std::array<std::vector<SymbolicWord>, 3>>;
+
+void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors,
+             const std::vector<int64_t>& pass, const std::vector<std::vector<int64_t>>& row_ids,
+             const std::vector<std::vector<int64_t>>& col_ids, Deliveries& deliveries) {
+  std::map<std::pair<int64_t, int64_t>, std::vector<std::size_t>> targets;  // by tag
+  for (const GinDescriptor& d : descriptors) {
+    NestCursor cursor(d.nest);
+    for (cursor.Seek(pass); !cursor.done(); cursor.Next()) {
+      const std::pair tag{cursor[d.row_tag], cursor[d.col_tag]};
+      const auto [found, fresh] = targets.try_emplace(tag);
+      if (fresh) {
+        for (int r = 0; r < hw.rows; ++r) {
+          if (!Has(row_ids[static_cast<std::size_t>(r)], tag.first)) continue;
+          for (int c = 0; c < hw.columns; ++c) {
+            const auto pe = static_cast<std::size_t>(r * hw.columns + c);
+            if (Has(col_ids[pe], tag.second)) found->second.push_back(pe);
+          }
+        }
+      }
+      SymbolicWord word;
+      if (cursor.Holds(d.real)) word = {static_cast<int8_t>(d.operand), cursor[d.address]};
+      for (std::size_t pe : found->second) {
+        deliveries[pe][static_cast<std::size_t>(d.destination)].push_back(word);
+      }
+    }
+  }
+}
+
+// A file takes `wide` words from one network, then `narrow` from the other, in turn.
+std::vector<SymbolicWord> Merge(const std::vector<SymbolicWord>& from_wide,
+                                const std::vector<SymbolicWord>& from_narrow, uint64_t wide,
+                                uint64_t narrow) {
+  std::vector<SymbolicWord> merged;
+  std::size_t w = 0, n = 0;
+  while ((wide != 0 && w < from_wide.size()) || (narrow != 0 && n < from_narrow.size())) {
+    for (uint64_t k = 0; k < wide && w < from_wide.size(); ++k) merged.push_back(from_wide[w++]);
+    for (uint64_t k = 0; k < narrow && n < from_narrow.size(); ++k) merged.push_back(from_narrow[n++]);
+  }
+  return merged;
+}
+
+}  // namespace
+
+Result<ArrayIds> ReadIds(const HwConfig& hw, const Schedule& schedule) {
+  ArrayIds ids;
+  const auto pes = static_cast<std::size_t>(hw.pe_count());
+  ids.row_wide.resize(static_cast<std::size_t>(hw.rows));
+  ids.row_narrow.resize(static_cast<std::size_t>(hw.rows));
+  ids.col_wide.resize(pes);
+  ids.col_narrow.resize(pes);
+  ids.loader.resize(pes);
+  const auto decode = [&](uint64_t word) {
+    std::vector<int64_t> tags;
+    for (int k = 0; k < hw.ids_per_controller; ++k) {
+      const auto tag = static_cast<int64_t>(word >> (k * hw.id_bits) & ((1u << hw.id_bits) - 1));
+      if (tag != hw.num_tags()) tags.push_back(tag);  // all ones: unused
+    }
+    return tags;
+  };
+  for (std::size_t at = 0; at < schedule.setup.size();) {
+    const uint64_t header = schedule.setup[at++];
+    const auto part = [&](int lsb, int bits) {
+      return static_cast<int>(header >> lsb & ((uint64_t{1} << bits) - 1));
+    };
+    const int row_lo = part(0, 8), row_hi = part(8, 8), col_lo = part(16, 8), col_hi = part(24, 8);
+    const bool scatter = part(38, 1) != 0;
+    int row = row_lo, col = col_lo, address = part(32, 6);
+    for (int k = part(39, 16); k > 0; --k) {
+      if (at == schedule.setup.size()) return Broken("the configuration ends inside a header's words");
+      const uint64_t word = schedule.setup[at++];
+      for (int r = scatter ? row : row_lo; r <= (scatter ? row : row_hi); ++r) {
+        for (int c = scatter ? col : col_lo; c <= (scatter ? col : col_hi); ++c) {
+          if (r >= hw.rows || c >= hw.columns) return Broken("configuration of PE {},{}", r, c);
+          const auto pe = static_cast<std::size_t>(r * hw.columns + c);
+          const auto row_index = static_cast<std::size_t>(r);
+          if (address == kCfgRowWide) ids.row_wide[row_index] = decode(word);
+          if (address == kCfgRowNarrow) ids.row_narrow[row_index] = decode(word);
+          if (address == kCfgColWide) ids.col_wide[pe] = decode(word);
+          if (address == kCfgColNarrow) ids.col_narrow[pe] = decode(word);
+          if (address == kCfgLoader) ids.loader[pe] = word;
+        }
+      }
+      if (!scatter) {
+        ++address;
+      } else if (++col > col_hi) {
+        col = col_lo;
+        ++row;
+      }
+    }
+  }
+  return ids;
+}
+
+Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& schedule,
+                                        const ArrayIds& ids, const std::vector<int64_t>& pass) {
+  PassExecutor e(hw);
+  const auto pes = static_cast<std::size_t>(hw.pe_count());
+  e.params_.resize(pes);
+  e.takes_part_.assign(pes, false);
+  CHECK(schedule.passes.size() == 1);  // all families so far
+  const PassDescriptor& d = schedule.passes[0];
+  NestCursor cursor(d.nest);
+  cursor.Seek(pass);
+  CHECK(!cursor.done());
+  const int64_t program = d.variant < 0 ? 0 : cursor[d.variant];
+  e.image_ = DecodeImage(schedule.programs.at(static_cast<std::size_t>(program)));
+  const std::size_t row = static_cast<std::size_t>(d.nest.loops.size()) - 2;
+  for (; !cursor.done(); cursor.Next()) {
+    const auto pe = static_cast<std::size_t>(cursor[static_cast<int>(row)] * hw.columns +
+                                             cursor[static_cast<int>(row) + 1]);
+    e.params_[pe] = DecodeParam(PassWord(d, cursor));
+    e.takes_part_[pe] = true;
+  }
+
+  Deliveries wide(pes), narrow(pes);
+  Deliver(hw, schedule.wide, pass, ids.row_wide, ids.col_wide, wide);
+  Deliver(hw, schedule.narrow, pass, ids.row_narrow, ids.col_narrow, narrow);
+  e.received_.resize(pes);
+  for (std::size_t pe = 0; pe < pes; ++pe) {
+    const auto count = [&](int lsb) { return ids.loader[pe] >> lsb & 0xfff; };
+    for (const Destination file : {kDestIfmap, kDestFilter}) {
+      const int lsb = file == kDestIfmap ? 0 : 24;
+      e.received_[pe][file] = Merge(wide[pe][file], narrow[pe][file], count(lsb), count(lsb + 12));
+      if (e.received_[pe][file].size() != wide[pe][file].size() + narrow[pe][file].size()) {
+        return Broken("PE {} receives words that its loader does not take", pe);
+      }
+    }
+    const bool from_narrow = e.image_.mode.StreamNarrow != 0;
+    if (!(from_narrow ? wide : narrow)[pe][kDestStream].empty()) {
+      return Broken("PE {} receives stream words on the network that it does not stream from", pe);
+    }
+    e.received_[pe][kDestStream] = std::move((from_narrow ? narrow : wide)[pe][kDestStream]);
+  }
+  return e;
+}
+
+int64_t PassExecutor::Slots() const {
+  int64_t slots = 0;
+  for (std::size_t pe = 0; pe < params_.size(); ++pe) {
+    if (!takes_part_[pe]) continue;
+    int64_t own = 1;
+    for (int l = 0; l < config_.num_levels(); ++l) {
+      own *= 1 + (l == image_.mode.ParamLevel ? params_[pe].ParamLast
+                                              : image_.levels[static_cast<std::size_t>(l)].a.Last);
+    }
+    slots += own;
+  }
+  return slots;
+}
+
+Status PassExecutor::Run(std::size_t pe,
+                         const std::function<Status(const SymbolicSlot&)>& visit) const {
+  const auto& words = received_[pe];
+  if (!takes_part_[pe]) {
+    for (const auto& list : words) {
+      if (!list.empty()) return Broken("PE {} takes no part and receives words", pe);
+    }
+    return {};
+  }
+  const ParamWord& param = params_[pe];
+  const bool active = param.Active != 0;
+  const int levels = config_.num_levels();
+  std::array<int64_t, kMaxLevels> index{}, last{};
+  for (int l = 0; l < levels; ++l) {
+    const auto at = static_cast<std::size_t>(l);
+    last[at] = l == image_.mode.ParamLevel ? param.ParamLast : image_.levels[at].a.Last;
+  }
+  int64_t y = param.YBase, x = param.XBase, z = param.ZBase, psum = 0;
+  std::array<int64_t, 2> offset{};     // of the files
+  std::array<std::size_t, 3> taken{};  // words freed from the files, used from the stream
+  const bool streams = image_.mode.ADirect != 0 || image_.mode.BDirect != 0;
+  const bool circular = image_.mode.ZKind == kRangeCircular;
+  const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
+
+  for (;;) {
+    std::array<int64_t, kMaxLevels> end = last;
+    end[0] -= index[2] >= image_.limit.Ragged0;
+    end[1] -= index[3] >= image_.limit.Ragged1;
+    int step = levels;
+    bool first = true, final_slot = true;
+    for (int l = levels - 1; l >= 0; --l) {
+      const auto at = static_cast<std::size_t>(l);
+      if (index[at] != end[at]) step = l;
+      if ((image_.mode.ReduceMask >> l & 1) == 0) continue;
+      first = first && (index[at] == 0 || (circular && l == 1 && z == -1));
+      final_slot = final_slot && (index[at] == end[at] || (circular && l == 1 && z == 0));
+    }
+    bool result_ok = active, product = true;
+    const auto check = [&](int64_t kind, int64_t value, int64_t limit) {
+      const bool in = value >= 0 && value < limit;
+      if (kind == kRangeResult) result_ok = result_ok && in;
+      if (kind == kRangeOperand) product = product && in;
+    };
+    check(image_.mode.YKind, y, image_.limit.YLimit);
+    check(image_.mode.XKind, x, image_.limit.XLimit);
+    check(image_.mode.ZKind, z, image_.limit.ZLimit);
+
+    SymbolicSlot slot;
+    slot.result_ok = result_ok;
+    slot.multiplies = result_ok && product;
+    slot.psum = psum;
+    slot.starts = result_ok && first;
+    slot.ends = result_ok && final_slot;
+    slot.from_below = (image_.mode.ChainAtEnd != 0 ? slot.ends : slot.starts) &&
+                      param.FromBelow != 0 && index[2] >= image_.mode.ChainInMin;
+    slot.to_above = slot.ends && param.ToAbove != 0 && index[2] < image_.mode.ChainOutMax;
+    SymbolicWord streamed;
+    if (streams) {
+      if (taken[kDestStream] == words[kDestStream].size()) {
+        return Broken("PE {} has more slots than the {} stream words that it receives", pe,
+                      words[kDestStream].size());
+      }
+      streamed = words[kDestStream][taken[kDestStream]++];
+    }
+    const auto operand = [&](Destination file, bool direct, SymbolicWord& word) -> Status {
+      if (direct) {
+        word = streamed;
+        return {};
+      }
+      const int64_t at = static_cast<int64_t>(taken[file]) + offset[file];
+      if (offset[file] < 0 || offset[file] >= depth[file] ||
+          at >= static_cast<int64_t>(words[file].size())) {
+        return Broken("PE {} reads word {} of {} in a file of {}", pe, offset[file],
+                      static_cast<int64_t>(words[file].size()) - static_cast<int64_t>(taken[file]),
+                      depth[file]);
+      }
+      word = words[file][static_cast<std::size_t>(at)];
+      return {};
+    };
+    if (slot.multiplies) {
+      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image_.mode.ADirect != 0, slot.a));
+      ECO_RETURN_IF_ERROR(operand(kDestFilter, image_.mode.BDirect != 0, slot.b));
+    }
+    if (result_ok && (psum < 0 || psum >= config_.psum_depth)) {
+      return Broken("PE {} uses psum {} of a file of {}", pe, psum, config_.psum_depth);
+    }
+    ECO_RETURN_IF_ERROR(visit(slot));
+
+    const PeImage::Record& record = image_.levels[static_cast<std::size_t>(step)];
+    if (active) {
+      for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.a.ARelease},
+                                              std::pair{kDestFilter, record.a.BRelease}}) {
+        taken[file] += static_cast<std::size_t>(words_freed);
+        if (taken[file] > words[file].size() || words_freed > depth[file]) {
+          return Broken("PE {} frees word {} of {} in a file of {}", pe, taken[file],
+                        words[file].size(), depth[file]);
+        }
+      }
+    }
+    if (step == levels) break;
+    for (int l = 0; l < step; ++l) index[static_cast<std::size_t>(l)] = 0;
+    ++index[static_cast<std::size_t>(step)];
+    offset[0] = (record.a.AReset != 0 ? 0 : offset[0]) + record.a.ADelta;
+    offset[1] = (record.a.BReset != 0 ? 0 : offset[1]) + record.a.BDelta;
+    psum = (record.a.PReset != 0 ? 0 : psum) + record.a.PDelta;
+    y = (record.b.YReset != 0 ? param.YBase : y) + record.b.YDelta;
+    x = (record.b.XReset != 0 ? param.XBase : x) + record.b.XDelta;
+    z = (record.b.ZReset != 0 ? param.ZBase : z) + record.b.ZDelta;
+  }
+  for (std::size_t k = 0; k < words.size(); ++k) {
+    if (taken[k] != words[k].size()) {
+      return Broken("PE {} uses {} of the {} words that it receives for {}", pe, taken[k],
+                    words[k].size(), k == kDestStream ? "its slots" : k == kDestIfmap ? "the ifmap file"
+                                                                                      : "the filter file");
+    }
+  }
+  return {};
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,67 @@
+// Executes a pass of a schedule on symbols: IDs, image, pass words and streams are read as the
+// array reads them, words are element numbers instead of values, time does not exist.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/result.h"
+#include "compiler/image/pe_image.h"
+#include "compiler/schedule/stream.h"
+#include "gen/config/hw_config.h"
+
+namespace ecoflow {
+
+// A word on its way: an element of one of the two operands, or a filler.
+struct SymbolicWord {
+  int8_t operand = -1;  // -1: filler
+  int64_t element = -1;
+};
+
+// One slot of a PE.
+struct SymbolicSlot {
+  bool result_ok = false;   // it belongs to a result; otherwise its words are dropped
+  bool multiplies = false;
+  SymbolicWord a, b;        // the operands of the product
+  int64_t psum = 0;         // its entry in the psum file
+  bool starts = false, ends = false;
+  bool from_below = false;  // takes the psum from below
+  bool to_above = false;    // ends up the column
+};
+
+// What the setup says.
+struct ArrayIds {
+  std::vector<std::vector<int64_t>> row_wide, row_narrow;  // by row
+  std::vector<std::vector<int64_t>> col_wide, col_narrow;  // by PE
+  std::vector<uint64_t> loader;                            // by PE
+};
+Result<ArrayIds> ReadIds(const HwConfig& config, const Schedule& schedule);
+
+class PassExecutor {
+ public:
+  // Reads the streams of the pass with these indices of the pass loops.
+  static Result<PassExecutor> Open(const HwConfig& config, const Schedule& schedule,
+                                   const ArrayIds& ids, const std::vector<int64_t>& pass);
+
+  bool TakesPart(std::size_t pe) const { return takes_part_[pe]; }
+  int64_t Slots() const;  // of all PEs
+  // Words that the networks bring to a PE, by destination, in order.
+  const std::vector<SymbolicWord>& Received(std::size_t pe, Destination destination) const {
+    return received_[pe][destination];
+  }
+  // Visits the slots of a PE. Fails when words and program do not fit together.
+  Status Run(std::size_t pe, const std::function<Status(const SymbolicSlot&)>& visit) const;
+
+ private:
+  PassExecutor(const HwConfig& config) : config_(config) {}
+
+  HwConfig config_;
+  PeImage image_;
+  std::vector<ParamWord> params_;
+  std::vector<bool> takes_part_;
+  std::vector<std::array<std::vector<SymbolicWord>, 3>> received_;
+};
+
+}  // namespace ecoflow

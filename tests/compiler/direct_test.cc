@@ -1,0 +1,116 @@
+// Zeros of padded convolutions: the formulas and examples of Sec. 3.1.
+#include "compiler/dataflow/direct.h"
+
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+#include "compiler/compiler.h"
+
+namespace ecoflow {
+namespace {
+
+// A layer whose output (the error) is n x n, with a k x k filter at stride s.
+Layer Square(int n, int k, int s) {
+  Layer layer;
+  layer.input = {1, 1, (n - 1) * s + k, (n - 1) * s + k};
+  layer.kernel = {k, k};
+  layer.strides = {s, s};
+  return layer;
+}
+
+TEST(PaddingTest, FormulasOfSection311) {
+  for (int n = 1; n <= 9; ++n) {
+    for (int k = 1; k <= 7; ++k) {
+      for (int s = 1; s <= 5; ++s) {
+        const auto zeros = CountPadding(MakePaddedProblem(Square(n, k, s), Pass::kInputGrad));
+        const int64_t inside = s * (n - 1) + 1;
+        EXPECT_EQ(zeros.input_inner_zeros, inside * inside - n * n) << n << k << s;
+        EXPECT_EQ(zeros.input_outer_zeros, 4 * (k - 1) * inside + 4 * (k - 1) * (k - 1)) << n << k << s;
+        EXPECT_EQ(zeros.kernel_zeros, 0);
+        // Sec. 3.1.2: the error as a kernel is padded inside only.
+        const auto dilated = CountPadding(MakePaddedProblem(Square(n, k, s), Pass::kFilterGrad));
+        EXPECT_EQ(dilated.kernel_elements, inside * inside);
+        EXPECT_EQ(dilated.kernel_zeros, inside * inside - n * n);
+        EXPECT_EQ(dilated.input_inner_zeros + dilated.input_outer_zeros, 0);
+      }
+    }
+  }
+}
+
+TEST(PaddingTest, ExamplesOfFigure4) {
+  const auto a = CountPadding(MakePaddedProblem(Square(3, 3, 1), Pass::kInputGrad));
+  EXPECT_EQ(a.input_elements, 49);
+  EXPECT_EQ(a.input_inner_zeros, 0);
+  EXPECT_EQ(a.input_outer_zeros, 40);
+  const auto b = CountPadding(MakePaddedProblem(Square(2, 3, 2), Pass::kInputGrad));
+  EXPECT_EQ(b.input_elements, 49);
+  EXPECT_EQ(b.input_inner_zeros, 5);
+  EXPECT_EQ(b.input_outer_zeros, 40);
+  const auto c = CountPadding(MakePaddedProblem(Square(2, 3, 2), Pass::kFilterGrad));
+  EXPECT_EQ(c.kernel_elements, 9);
+  EXPECT_EQ(c.kernel_zeros, 5);
+}
+
+TEST(PaddingTest, MoreThanSeventyPercentOfTheProductsAtStride2) {
+  for (const Pass pass : {Pass::kInputGrad, Pass::kFilterGrad}) {
+    const DirectProblem p = MakePaddedProblem(Square(28, 3, 2), pass);
+    const double useful = static_cast<double>(UsefulMacs(p)) / static_cast<double>(PaddedMacs(p));
+    EXPECT_LT(useful, 0.3) << ToString(pass);
+    EXPECT_GT(useful, 0.2) << ToString(pass);
+  }
+}
+
+TEST(PaddingTest, PaddedAndZeroFreeFormsHaveTheSameUsefulProducts) {
+  Layer layer;
+  layer.input = {2, 6, 11, 8};
+  layer.output_channels = 4;
+  layer.kernel = {3, 2};
+  layer.strides = {2, 3};
+  layer.pads = {4, 0, 1, 2};
+  layer.dilations = {1, 2};
+  layer.group = 2;
+  for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
+    const DirectProblem padded = MakePaddedProblem(layer, pass);
+    const DirectProblem direct = MakeDirectProblem(layer, pass);
+    EXPECT_EQ(UsefulMacs(padded), UsefulMacs(direct));
+    const UsefulElements a = CountUseful(padded), b = CountUseful(direct);
+    EXPECT_EQ(a.errors, b.errors);
+    EXPECT_EQ(a.filters, b.filters);
+    EXPECT_EQ(a.results, b.results);
+  }
+  EXPECT_EQ(UsefulMacs(MakePaddedProblem(layer, Pass::kInputGrad)),
+            UsefulMacs(MakeTransposedProblem(layer)));
+}
+
+TEST(PaddingTest, CompileReportsTheZeros) {
+  const HwConfig config = LoadHwConfig("ecoflow_4x4").value();
+  const auto compiled = Compile(config, Square(2, 3, 2), Pass::kInputGrad, "row-stationary");
+  ASSERT_TRUE(compiled.ok());
+  EXPECT_EQ(compiled.value().mapping.at("input_inner_zeros"), 5);
+  EXPECT_EQ(compiled.value().mapping.at("input_outer_zeros"), 40);
+  EXPECT_EQ(compiled.value().useful_macs, 36);
+  EXPECT_EQ(compiled.value().scheduled_macs, 25 * 9);
+}
+
+// Rows of Tables 5 and 7 at full size: image and descriptors stay small (Sec. 4.1.1: an FSM).
+TEST(ImageSizeTest, EveryTableRowTakesLessThan64KB) {
+  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
+  for (const char* file : {"paper_table5.json", "paper_table7.json"}) {
+    const auto layers = LoadWorkload((SourceRoot() / "workloads" / file).string());
+    ASSERT_TRUE(layers.ok());
+    for (const Layer& layer : layers.value()) {
+      for (const Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
+        for (const char* dataflow : {"ecoflow", "row-stationary"}) {
+          const auto compiled = Compile(config, layer, pass, dataflow);
+          ASSERT_TRUE(compiled.ok()) << layer.name << compiled.error().message;
+          const int64_t bytes = ImageBytes(compiled.value().schedule);
+          EXPECT_LT(bytes, 64 * 1024) << layer.name << ToString(pass) << dataflow;
+          EXPECT_GT(bytes, 1000);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ecoflow
