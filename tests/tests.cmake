@@ -25,8 +25,9 @@ eco_gtest(e2e NAME cli_test LIBRARIES eco_tb SOURCES tests/e2e/cli_test.cc)
 target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>")
 add_dependencies(cli_test ecoflow)
 
-# Random layers, every one without and with random stalls. RTL assertions on small arrays only:
-# their messages name the instance, so that a large model with them takes minutes to build.
+# Random layers of every op, pass and dataflow, without and with random stalls; the whole regression
+# is scripts/regression.sh. RTL assertions on small arrays only: their messages name the instance,
+# so that a large model with them takes minutes to build.
 function(eco_sweep name config count)
   foreach(stall 0 0.3)
     add_test(NAME sweep_${name}_stall_${stall}
@@ -34,12 +35,16 @@ function(eco_sweep name config count)
     set_tests_properties(sweep_${name}_stall_${stall} PROPERTIES LABELS e2e TIMEOUT 1500)
   endforeach()
 endfunction()
-eco_sweep(ecoflow_4x4 ecoflow_4x4 1000 --assert)
-eco_sweep(ecoflow_13x15 ecoflow_13x15 200)
-eco_sweep(eyeriss_12x14 eyeriss_12x14 50)
-foreach(array 1x1 1x16 16x1 7x3 small)
-  eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 150 --assert)
+eco_sweep(ecoflow_4x4 ecoflow_4x4 200 --assert)
+eco_sweep(ecoflow_13x15 ecoflow_13x15 40)
+eco_sweep(eyeriss_12x14 eyeriss_12x14 20)
+foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide)
+  eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 40 --assert)
 endforeach()
+eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
+
+add_test(NAME onnx_cases COMMAND ${CMAKE_SOURCE_DIR}/tests/conformance/onnx_cases.py)
+set_tests_properties(onnx_cases PROPERTIES LABELS e2e TIMEOUT 600)
 
 add_test(NAME pytorch_check COMMAND ${CMAKE_SOURCE_DIR}/examples/pytorch_check.py)
 set_tests_properties(pytorch_check PROPERTIES LABELS e2e TIMEOUT 600)
