@@ -67,8 +67,11 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for title, layer, pass_name, tensors, expected in [
+            ("Conv forward", conv, "forward", {"ifmap": ifmap, "filter": filters}, y),
             ("Conv input-grad (autograd)", conv, "input-grad",
              {"error": error, "filter": filters}, x.grad),
+            ("Conv filter-grad (autograd)", conv, "filter-grad",
+             {"ifmap": ifmap, "error": error}, w.grad),
             ("ConvTranspose forward", deconv, "forward", {"ifmap": error, "filter": filters}, t),
         ]:
             result, status = run(layer, pass_name, tensors, a.config, folder)
