@@ -1,14 +1,17 @@
 #include "compiler/compiler.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/files.h"
 #include "base/json_schema.h"
 #include "compiler/dataflow/direct.h"
 #include "compiler/dataflow/transposed.h"
+#include "compiler/mapping/matrix_mapping.h"
 #include "compiler/mapping/output_mapping.h"
 #include "compiler/mapping/row_mapping.h"
 #include "compiler/mapping/strip_mapping.h"
+#include "compiler/schedule/matrix_schedule.h"
 #include "compiler/schedule/output_schedule.h"
 #include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
@@ -25,38 +28,74 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int kImageFormat = 2;
 
-// Transposed: strips (Sec. 4.1).
-Status CompileStrips(CompiledLayer& compiled) {
-  const TransposedProblem problem = MakeTransposedProblem(compiled.layer);
-  ECO_ASSIGN(const StripMapping mapping, MapStrips(problem, compiled.config));
-  ECO_ASSIGN(compiled.schedule, ScheduleStrips(mapping, compiled.config));
-  compiled.mapping = ToJson(mapping);
-  return {};
+// A way to run the pass: what it is estimated to cost, and how to make its schedule.
+struct Candidate {
+  double cycles = 0;
+  ordered_json mapping;
+  std::function<Result<Schedule>()> schedule;
+};
+
+template <typename Mapping>
+Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
+                        Result<Schedule> (*schedule)(const Mapping&, const HwConfig&)) {
+  return {mapping.estimated_cycles, ToJson(mapping),
+          [mapping, &hw, schedule] { return schedule(mapping, hw); }};
 }
 
-// Dilated (Sec. 4.2) and direct: one result per PE.
-Status CompileOutputs(CompiledLayer& compiled) {
-  const DirectProblem problem = MakeDirectProblem(compiled.layer, compiled.pass);
-  ECO_ASSIGN(const OutputMapping mapping, MapOutputs(problem, compiled.config));
-  ECO_ASSIGN(compiled.schedule, ScheduleOutputs(mapping, compiled.config));
-  compiled.mapping = ToJson(mapping);
-  return {};
+// Transposed passes: strips (Sec. 4.1).
+Result<std::vector<Candidate>> StripCandidates(const Layer& layer, const HwConfig& hw) {
+  ECO_ASSIGN(const StripMapping strips, MapStrips(MakeTransposedProblem(layer), hw));
+  return std::vector{MakeCandidate(strips, hw, &ScheduleStrips)};
 }
 
-// Everything as a direct convolution, zeros inserted (Sec. 3.1).
-Status CompileRows(CompiledLayer& compiled) {
-  const DirectProblem problem = MakePaddedProblem(compiled.layer, compiled.pass);
-  compiled.scheduled_macs = PaddedMacs(problem);
-  ECO_ASSIGN(const RowMapping mapping, MapRows(problem, compiled.config));
-  ECO_ASSIGN(compiled.schedule, ScheduleRows(mapping, compiled.config));
-  const PaddingCount zeros = CountPadding(problem);
-  compiled.mapping = ToJson(mapping);
-  compiled.mapping["input_elements"] = zeros.input_elements;
-  compiled.mapping["input_inner_zeros"] = zeros.input_inner_zeros;
-  compiled.mapping["input_outer_zeros"] = zeros.input_outer_zeros;
-  compiled.mapping["kernel_elements"] = zeros.kernel_elements;
-  compiled.mapping["kernel_zeros"] = zeros.kernel_zeros;
-  return {};
+// Direct and dilated passes: one result per PE (Sec. 4.2); a matrix product where it is allowed.
+Result<std::vector<Candidate>> DirectCandidates(const DirectProblem& problem, const HwConfig& hw,
+                                                bool matrix) {
+  ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw));
+  std::vector candidates{MakeCandidate(outputs, hw, &ScheduleOutputs)};
+  if (const auto product = MapMatrix(problem, hw); matrix && product) {
+    candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
+  }
+  return candidates;
+}
+
+// As a direct convolution, zeros inserted (Sec. 3.1): rows (Sec. 2.3).
+Result<Candidate> RowCandidate(const DirectProblem& padded, const HwConfig& hw) {
+  ECO_ASSIGN(const RowMapping rows, MapRows(padded, hw));
+  Candidate candidate = MakeCandidate(rows, hw, &ScheduleRows);
+  const PaddingCount zeros = CountPadding(padded);
+  candidate.mapping["input_elements"] = zeros.input_elements;
+  candidate.mapping["input_inner_zeros"] = zeros.input_inner_zeros;
+  candidate.mapping["input_outer_zeros"] = zeros.input_outer_zeros;
+  candidate.mapping["kernel_elements"] = zeros.kernel_elements;
+  candidate.mapping["kernel_zeros"] = zeros.kernel_zeros;
+  return candidate;
+}
+
+// Everything that `dataflow` may use: ecoflow multiplies no zero and keeps to the paper's families
+// for transposed and dilated passes; auto may use any.
+Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer, Pass pass,
+                                          const std::string& dataflow) {
+  std::vector<Candidate> candidates;
+  if (dataflow != "row-stationary") {
+    if (IsTransposed(layer.op, pass)) {
+      ECO_ASSIGN(candidates, StripCandidates(layer, hw));
+    } else {
+      const DirectProblem problem = MakeDirectProblem(layer, pass);
+      const bool borders = UsefulMacs(problem) != PaddedMacs(problem);
+      const bool matrix = dataflow == "auto" || (pass != Pass::kFilterGrad && !borders);
+      ECO_ASSIGN(candidates, DirectCandidates(problem, hw, matrix));
+    }
+  }
+  if (dataflow != "ecoflow") {
+    auto rows = RowCandidate(MakePaddedProblem(layer, pass), hw);
+    if (rows.ok()) {
+      candidates.push_back(rows.value());
+    } else if (candidates.empty()) {
+      return rows.error();
+    }
+  }
+  return candidates;
 }
 
 }  // namespace
@@ -70,21 +109,24 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   compiled.config = config;
   compiled.layer = layer;
   compiled.pass = pass;
-  compiled.dataflow = dataflow == "auto" ? "ecoflow" : dataflow;
+  compiled.dataflow = dataflow;
 
-  const DirectProblem problem = MakePaddedProblem(layer, pass);
-  const UsefulElements useful = CountUseful(problem);
-  compiled.useful_macs = compiled.scheduled_macs = UsefulMacs(problem);
+  const DirectProblem padded = MakePaddedProblem(layer, pass);
+  const UsefulElements useful = CountUseful(padded);
+  compiled.useful_macs = UsefulMacs(padded);
   compiled.input_words = useful.errors + useful.filters;
   compiled.output_words = useful.results;
-  ECO_RETURN_IF_ERROR(compiled.dataflow == "row-stationary" ? CompileRows(compiled)
-                      : IsTransposed(layer.op, pass)        ? CompileStrips(compiled)
-                                                            : CompileOutputs(compiled));
+  ECO_ASSIGN(const auto candidates, Candidates(config, layer, pass, dataflow));
+  const auto best = std::min_element(
+      candidates.begin(), candidates.end(),
+      [](const Candidate& a, const Candidate& b) { return a.cycles < b.cycles; });
+  compiled.mapping = best->mapping;
+  ECO_ASSIGN(compiled.schedule, best->schedule());
   ECO_RETURN_IF_ERROR(CheckPassWords(compiled.schedule));
   ProofOptions options;
-  options.fillers = compiled.dataflow == "row-stationary";
-  ECO_ASSIGN(const ProofCoverage proof, Prove(layer, pass, config, compiled.schedule,
-                                              compiled.useful_macs, options));
+  options.fillers = dataflow != "ecoflow";
+  ECO_ASSIGN(const ProofCoverage proof,
+             Prove(layer, pass, config, compiled.schedule, compiled.useful_macs, options));
   compiled.mapping["proved_passes"] = proof.passes;
   return compiled;
 }
@@ -102,7 +144,6 @@ Status WriteCompiled(const CompiledLayer& compiled, const fs::path& folder) {
   image["pass"] = ToString(compiled.pass);
   image["dataflow"] = compiled.dataflow;
   image["useful_macs"] = compiled.useful_macs;
-  image["scheduled_macs"] = compiled.scheduled_macs;
   image["input_words"] = compiled.input_words;
   image["output_words"] = compiled.output_words;
   image["schedule"] = ToJson(compiled.schedule);
@@ -134,7 +175,6 @@ Result<CompiledLayer> ReadCompiled(const fs::path& folder) {
     ECO_ASSIGN(compiled.pass, ParsePass(image.at("pass").get<std::string>()));
     compiled.dataflow = image.at("dataflow");
     compiled.useful_macs = image.at("useful_macs");
-    compiled.scheduled_macs = image.at("scheduled_macs");
     compiled.input_words = image.at("input_words");
     compiled.output_words = image.at("output_words");
     compiled.schedule = ScheduleFromJson(image.at("schedule"));

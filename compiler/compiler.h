@@ -17,11 +17,10 @@ struct CompiledLayer {
   HwConfig config;
   Layer layer;
   Pass pass = Pass::kForward;
-  std::string dataflow;  // the dataflow that runs, never "auto"
+  std::string dataflow;  // ecoflow | row-stationary | auto; mapping["family"] says what runs
   Schedule schedule;
   nlohmann::ordered_json mapping;
   int64_t useful_macs = 0;
-  int64_t scheduled_macs = 0;  // that the PEs issue: the useful ones, or padded ones too
   int64_t input_words = 0;   // distinct operand elements in a useful product
   int64_t output_words = 0;  // results with at least one
 };

@@ -1,0 +1,258 @@
+#include "compiler/schedule/matrix_schedule.h"
+
+#include <algorithm>
+
+#include "compiler/image/pe_image.h"
+#include "compiler/schedule/setup.h"
+
+namespace ecoflow {
+namespace {
+
+// Loop levels of the program: words of k, fixed vectors, items.
+enum Level { kDepth, kVector, kItem };
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// The pass loops that every stream starts with, outermost first; the last adds up.
+struct PassLoops {
+  int group, item_block, fixed_block, depth_block;
+};
+
+PassLoops AddPassLoops(LoopNest& nest, const MatrixMapping& m) {
+  PassLoops loops{};
+  loops.group = nest.AddLoop("group", m.problem.groups);
+  loops.item_block = nest.AddLoop("item_block", m.item_blocks);
+  loops.fixed_block = nest.AddLoop("fixed_block", m.fixed_blocks);
+  loops.depth_block = nest.AddLoop("depth_block", m.depth_blocks);
+  return loops;
+}
+
+// Numbers of a fixed vector, an item and a word of k, from their places.
+int AddFixed(LoopNest& nest, const MatrixMapping& m, const HwConfig& hw, const PassLoops& pass,
+             int chain, int col, int vector) {
+  const int64_t places = m.chains * hw.columns;
+  return nest.Affine("fixed", 0, {{pass.fixed_block, places * m.columns},
+                                  {chain, hw.columns * m.columns}, {col, m.columns}, {vector, 1}});
+}
+int AddItem(LoopNest& nest, const MatrixMapping& m, const PassLoops& pass, int item) {
+  return nest.Affine("item_number", 0, {{pass.item_block, m.items}, {item, 1}});
+}
+int AddDepth(LoopNest& nest, const MatrixMapping& m, const PassLoops& pass, int row, int word) {
+  return nest.Affine("k", 0, {{pass.depth_block, m.chain * m.depth}, {row, m.depth}, {word, 1}});
+}
+
+// The result position that a number stands for.
+struct Position {
+  int b, y, x;
+};
+Position AddPosition(LoopNest& nest, const DirectProblem& p, int number) {
+  const int rows = nest.Quotient("rows", number, p.out[1]);
+  return {nest.Quotient("b", rows, p.out[0]), nest.Remainder("y", rows, p.out[0]),
+          nest.Remainder("x", number, p.out[1])};
+}
+// The summed channel and tap that a word of k stands for.
+struct Tap {
+  int r, i, j;
+};
+Tap AddTap(LoopNest& nest, const DirectProblem& p, int k) {
+  const int rows = nest.Quotient("kernel_rows", k, p.kernel[1]);
+  return {nest.Quotient("r", rows, p.kernel[0]), nest.Remainder("i", rows, p.kernel[0]),
+          nest.Remainder("j", k, p.kernel[1])};
+}
+
+// Element of the input or of the kernel that position or filter `number` multiplies at `k`.
+void AddOperand(GinDescriptor& d, const DirectProblem& p, const PassLoops& pass, bool input,
+                int number, int k) {
+  LoopNest& nest = d.nest;
+  const Tap tap = AddTap(nest, p, k);
+  d.real.push_back({{k, 0, p.red * p.kernel[0] * p.kernel[1]}});
+  if (!input) {
+    d.operand = 1 - p.input_operand;
+    d.real.push_back({{number, 0, p.outc}});
+    d.address = nest.Affine("address", p.kernel_at.base,
+                            {{pass.group, p.kernel_at.group}, {number, p.kernel_at.outc},
+                             {tap.r, p.kernel_at.red}, {tap.i, p.kernel_at.row},
+                             {tap.j, p.kernel_at.col}});
+    return;
+  }
+  const Position at = AddPosition(nest, p, number);
+  const int y = nest.Affine("y_in", -p.pad[0], {{at.y, p.stride[0]}, {tap.i, p.dilation[0]}});
+  const int x = nest.Affine("x_in", -p.pad[1], {{at.x, p.stride[1]}, {tap.j, p.dilation[1]}});
+  d.operand = p.input_operand;
+  d.real.push_back({{at.b, 0, p.batch}});
+  d.real.push_back({{y, 0, p.in[0]}});
+  d.real.push_back({{x, 0, p.in[1]}});
+  d.address = nest.Affine("address", p.input_at.base,
+                          {{pass.group, p.input_at.group}, {at.b, p.input_at.batch},
+                           {tap.r, p.input_at.red}, {y, p.input_at.row}, {x, p.input_at.col}});
+}
+
+Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw) {
+  PeImage image;
+  image.mode.ReduceMask = 1 << kDepth;
+  image.mode.YKind = kRangeResult;   // Y counts vectors, up to the last one that exists
+  image.mode.ZKind = kRangeOperand;  // Z counts words of k, likewise
+  image.mode.ChainAtEnd = 1;
+  image.mode.ChainOutMax = (1 << 14) - 1;
+  image.mode.ParamLevel = kItem;
+  image.limit.YLimit = m.columns;
+  image.limit.ZLimit = m.depth;
+  image.limit.Ragged0 = image.limit.Ragged1 = 1023;
+
+  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
+  const auto level = [&](int l) -> PeImage::Record& {
+    return image.levels[static_cast<std::size_t>(l)];
+  };
+  level(kDepth).a.Last = m.depth - 1;
+  level(kVector).a.Last = m.columns - 1;
+  level(kDepth).a.ADelta = level(kDepth).a.BDelta = level(kDepth).b.ZDelta = 1;
+  level(kVector).a.AReset = level(kVector).a.BDelta = 1;
+  level(kVector).b.ZReset = level(kVector).b.YDelta = 1;
+  for (int l = kItem; l <= hw.num_levels(); ++l) {
+    level(l).a.AReset = level(l).a.BReset = 1;
+    level(l).a.ARelease = m.depth;
+    level(l).b.YReset = level(l).b.ZReset = 1;
+  }
+  level(hw.num_levels()).a.BRelease = m.columns * m.depth;
+  return Encode(image);
+}
+
+std::vector<uint64_t> Setup(const MatrixMapping& m, const HwConfig& hw) {
+  ArraySetup setup(hw);
+  for (int64_t row = 0; row < m.chains * m.chain; ++row) {
+    const auto at = static_cast<std::size_t>(row);
+    (m.stream_wide ? setup.row_wide : setup.row_narrow)[at] = {row % m.chain};
+    (m.stream_wide ? setup.row_narrow : setup.row_wide)[at] = {row};
+    for (int64_t col = 0; col < hw.columns; ++col) {
+      (m.stream_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col)) = {0};
+      (m.stream_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {col};
+    }
+  }
+  (m.stream_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
+  (m.stream_wide ? setup.filter_narrow : setup.filter_wide) = 1;
+  return setup.Words();
+}
+
+PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
+  PassDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int row = nest.AddLoop("row", m.chains * m.chain);
+  const int col = nest.AddLoop("column", hw.columns);
+  d.pass_loops = pass.depth_block + 1;
+
+  const int chain = nest.Quotient("chain", row, m.chain);
+  const int in_chain = nest.Remainder("in_chain", row, m.chain);
+  // Y and Z start as far from their limits as vectors and words exist.
+  const int64_t places = m.chains * hw.columns;
+  const int vectors = nest.Affine("vectors_missing_negative", m.all_fixed() - m.columns,
+                                  {{pass.fixed_block, -places * m.columns},
+                                   {chain, -hw.columns * m.columns}, {col, -m.columns}}, 0);
+  const int words = nest.Affine("words_missing_negative", m.all_depth() - m.depth,
+                                {{pass.depth_block, -m.chain * m.depth}, {in_chain, -m.depth}}, 0);
+  const int y_base = nest.Affine("y_base", 0, {{vectors, -1}}, m.columns);
+  const int z_base = nest.Affine("z_base", 0, {{words, -1}}, m.depth);
+  const int last = nest.Affine("last_item", m.all_items() - 1, {{pass.item_block, -m.items}},
+                               m.items - 1);
+  d.fields = {{"YBase", y_base}, {"ZBase", z_base}, {"ParamLast", last}};
+  d.from_below = {{{in_chain, 0, m.chain - 1}}};
+  d.to_above = {{{in_chain, 1, m.chain}}};
+  return d;
+}
+
+// Every item sends each row of a chain its words of k.
+GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
+  GinDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int64_t lanes = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int item = nest.AddLoop("item", m.items);
+  const int piece = nest.AddLoop("piece", CeilDiv(m.depth, lanes));
+  const int row = nest.AddLoop("row", m.chain);
+  const int word = nest.AddLoop("word", lanes);
+
+  const int number = AddItem(nest, m, pass, item);
+  const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
+  nest.Keep(number, 0, m.all_items());
+  nest.Keep(in_pe, 0, m.depth);
+  AddOperand(d, m.problem, pass, !m.fixed_positions, number, AddDepth(nest, m, pass, row, in_pe));
+  d.row_tag = row;
+  d.col_tag = nest.Affine("col_tag", 0, {});
+  d.destination = kDestIfmap;
+  return d;
+}
+
+// Every PE gets its own vectors.
+GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw) {
+  GinDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int64_t lanes = m.stream_wide ? hw.narrow_lanes() : hw.wide_lanes();
+  const int piece = nest.AddLoop("piece", CeilDiv(m.columns * m.depth, lanes));
+  const int chain = nest.AddLoop("chain", m.chains);
+  const int row = nest.AddLoop("row", m.chain);
+  const int col = nest.AddLoop("column", hw.columns);
+  const int word = nest.AddLoop("word", lanes);
+
+  const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
+  nest.Keep(in_pe, 0, m.columns * m.depth);
+  const int vector = nest.Quotient("vector", in_pe, m.depth);
+  const int in_vector = nest.Remainder("word_in_vector", in_pe, m.depth);
+  const int number = AddFixed(nest, m, hw, pass, chain, col, vector);
+  AddOperand(d, m.problem, pass, m.fixed_positions, number, AddDepth(nest, m, pass, row, in_vector));
+  d.row_tag = nest.Affine("row_tag", 0, {{chain, m.chain}, {row, 1}});
+  d.col_tag = col;
+  d.destination = kDestFilter;
+  return d;
+}
+
+// Results: item by item, vector by vector, from the tops of the chains.
+GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  GonDescriptor d;
+  LoopNest& nest = d.nest;
+  const PassLoops pass = AddPassLoops(nest, m);
+  const int item = nest.AddLoop("item", m.items);
+  const int vector = nest.AddLoop("vector", m.columns);
+  const int chain = nest.AddLoop("chain", m.chains);
+  const int col = nest.AddLoop("column", hw.columns);
+
+  const int item_number = AddItem(nest, m, pass, item);
+  const int fixed = AddFixed(nest, m, hw, pass, chain, col, vector);
+  nest.Keep(item_number, 0, m.all_items());
+  nest.Keep(fixed, 0, m.all_fixed());
+  const Position at = AddPosition(nest, p, m.fixed_positions ? fixed : item_number);
+  const int filter = m.fixed_positions ? item_number : fixed;
+  if (m.depth_blocks > 1) {
+    d.first = {{{pass.depth_block, 0, 1}}};
+    d.last = {{{pass.depth_block, m.depth_blocks - 1, m.depth_blocks}}};
+  }
+  const int64_t across = m.chains * hw.columns;
+  d.slot = nest.Affine("slot", 0, {{item, m.columns * across}, {vector, across},
+                                   {chain, hw.columns}, {col, 1}});
+  d.row = nest.Affine("row", 0, {{chain, m.chain}});
+  d.col = col;
+  d.address = nest.Affine("address", p.result_at.base,
+                          {{pass.group, p.result_at.group}, {at.b, p.result_at.batch},
+                           {filter, p.result_at.outc}, {at.y, p.result_at.row},
+                           {at.x, p.result_at.col}});
+  return d;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleMatrix(const MatrixMapping& m, const HwConfig& hw) {
+  Schedule schedule;
+  if (m.problem.empty) return schedule;
+  schedule.setup = Setup(m, hw);
+  ECO_ASSIGN(auto program, Program(m, hw));
+  schedule.programs.push_back(std::move(program));
+  schedule.passes.push_back(PassWords(m, hw));
+  (m.stream_wide ? schedule.wide : schedule.narrow).push_back(Streamed(m, hw));
+  (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw));
+  schedule.gon.push_back(Results(m, hw));
+  schedule.num_passes = m.passes();
+  return schedule;
+}
+
+}  // namespace ecoflow

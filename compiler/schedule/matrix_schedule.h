@@ -1,0 +1,12 @@
+// Images, pass words and streams of matrix products on chains (mapping/matrix_mapping.h).
+#pragma once
+
+#include "base/result.h"
+#include "compiler/mapping/matrix_mapping.h"
+#include "compiler/schedule/stream.h"
+
+namespace ecoflow {
+
+Result<Schedule> ScheduleMatrix(const MatrixMapping& mapping, const HwConfig& config);
+
+}  // namespace ecoflow
