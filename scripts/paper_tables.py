@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Runs the rows of the paper's Tables 5 and 7 on the RTL, all three passes, under both dataflows.
+"""Runs the rows of the paper's Tables 5 and 7 on the RTL, all three passes, under two dataflows.
 
 Channels and filters are cut (depthwise: groups) so that a row takes seconds; --channels 0 leaves
 them as they are. Prints cycles, utilization and roofline fraction; exit status 1 when a run fails.
 
 usage: paper_tables.py [--batch 1] [--channels 16] [--config ecoflow_13x15] [--jobs 2]
+                       [--dataflows ecoflow row-stationary]
 """
 import argparse
 import concurrent.futures
@@ -16,7 +17,6 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PASSES = ("forward", "input-grad", "filter-grad")
-DATAFLOWS = ("ecoflow", "row-stationary")
 
 
 def cut(layer, batch, channels):
@@ -51,6 +51,7 @@ def main():
     parser.add_argument("--channels", type=int, default=16, help="at most; 0: as in the tables")
     parser.add_argument("--config", default="ecoflow_13x15")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--dataflows", nargs=2, default=["ecoflow", "row-stationary"])
     a = parser.parse_args()
 
     rows = []
@@ -61,11 +62,11 @@ def main():
           f"{'as in the tables' if not a.channels else f'at most {a.channels}'}; "
           "util: useful MACs of all PE-cycles, roof: fraction of the roofline")
     head = f"{'cycles':>12}{'util':>7}{'roof':>7}"
-    print(f"{'':<37}{'ecoflow':^26}  {'row-stationary':^26}")
+    print(f"{'':<37}{a.dataflows[0]:^26}  {a.dataflows[1]:^26}")
     print(f"{'layer':<24}{'pass':<13}{head}  {head}  {'ratio':>6}", flush=True)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        futures = [[pool.submit(run, layer, p, d, a.config) for d in DATAFLOWS] for layer, p in rows]
+        futures = [[pool.submit(run, layer, p, d, a.config) for d in a.dataflows] for layer, p in rows]
         for (layer, pass_name), pair in zip(rows, futures):
             line = f"{layer['name']:<24}{pass_name:<13}"
             cycles = []
