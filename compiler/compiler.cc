@@ -42,10 +42,24 @@ Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
           [mapping, &hw, schedule] { return schedule(mapping, hw); }};
 }
 
-// Transposed passes: strips (Sec. 4.1).
-Result<std::vector<Candidate>> StripCandidates(const Layer& layer, const HwConfig& hw) {
-  ECO_ASSIGN(const StripMapping strips, MapStrips(MakeTransposedProblem(layer), hw));
-  return std::vector{MakeCandidate(strips, hw, &ScheduleStrips)};
+// Transposed passes: strips (Sec. 4.1); a matrix product where it is allowed.
+Result<std::vector<Candidate>> TransposedCandidates(const Layer& layer, Pass pass, const HwConfig& hw,
+                                                    bool matrix) {
+  const TransposedProblem problem = MakeTransposedProblem(layer);
+  ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw));
+  std::vector candidates{MakeCandidate(strips, hw, &ScheduleStrips)};
+  if (!matrix) return candidates;
+  if (const auto product = MapMatrix(problem, hw)) {
+    candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
+  }
+  // At stride 1 with a 1x1 kernel it is a direct convolution without any zero.
+  const DirectProblem padded = MakePaddedProblem(layer, pass);
+  if (PaddedMacs(padded) == UsefulMacs(padded)) {
+    if (const auto product = MapMatrix(padded, hw)) {
+      candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
+    }
+  }
+  return candidates;
 }
 
 // Direct and dilated passes: one result per PE (Sec. 4.2); a matrix product where it is allowed.
@@ -79,7 +93,7 @@ Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer
   std::vector<Candidate> candidates;
   if (dataflow != "row-stationary") {
     if (IsTransposed(layer.op, pass)) {
-      ECO_ASSIGN(candidates, StripCandidates(layer, hw));
+      ECO_ASSIGN(candidates, TransposedCandidates(layer, pass, hw, dataflow == "auto"));
     } else {
       const DirectProblem problem = MakeDirectProblem(layer, pass);
       const bool borders = UsefulMacs(problem) != PaddedMacs(problem);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace ecoflow {
 namespace {
@@ -25,13 +26,41 @@ double Estimate(const MatrixMapping& m, const HwConfig& hw) {
   return real(m.passes()) * (busy + (1 - ahead) * fixed + 10) + fixed;
 }
 
+// Result row of the first kernel element of an error, images below each other.
+int64_t ResultRow(const TransposedProblem& p, int64_t error) {
+  const int64_t pitch = (p.in[0] - 1) * p.stride[0] + (p.kernel[0] - 1) * p.dilation[0] + 1;
+  const int64_t row = error / p.in[1];
+  return row / p.in[0] * pitch + row % p.in[0] * p.stride[0];
+}
+
+// Result rows that a block of errors and what it leaves behind touch at a time, at most.
+int64_t RingRows(const MatrixMapping& m, int64_t places) {
+  const TransposedProblem& p = m.transposed;
+  const int64_t block = places * m.columns;
+  int64_t rows = 0;
+  for (int64_t first = 0; first < m.all_fixed(); first += block) {
+    const int64_t last = std::min(first + block, m.all_fixed()) - 1;
+    rows = std::max(rows, ResultRow(p, last) - ResultRow(p, first));
+  }
+  return rows + (p.kernel[0] - 1) * p.dilation[0] + 1;
+}
+
+// Whether sums of several passes or of several kernel elements meet.
+bool LabelsMeet(const TransposedProblem& p) {
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t common = std::gcd(p.stride[axis], p.dilation[axis]);
+    if (p.kernel[axis] > p.stride[axis] / common && p.in[axis] > p.dilation[axis] / common) return true;
+  }
+  return false;
+}
+
 class Search {
  public:
-  Search(const DirectProblem& problem, const HwConfig& hw) : hw_(hw) { m_.problem = problem; }
+  Search(const MatrixMapping& problem, const HwConfig& hw) : hw_(hw), m_(problem) {}
 
-  std::optional<MatrixMapping> Run() {
-    for (const bool positions : {true, false}) {
-      m_.fixed_positions = positions;
+  std::optional<MatrixMapping> Run(std::initializer_list<MatrixKind> kinds) {
+    for (const MatrixKind kind : kinds) {
+      m_.kind = kind;
       for (m_.chain = 1; m_.chain <= hw_.rows; ++m_.chain) {
         m_.chains = hw_.rows / m_.chain;
         Depths();
@@ -66,14 +95,25 @@ class Search {
     }
   }
   void Items() {
-    int64_t most = std::min(m_.all_items(), kMostItems);
-    if (m_.depth_blocks > 1) {
-      most = std::min(most, hw_.accumulator_words / (m_.columns * m_.chains * hw_.columns));
+    // Items come in units: of a scatter all kernel elements of a channel.
+    const int64_t places = m_.chains * hw_.columns;
+    const int64_t unit = m_.scatter() ? m_.transposed.kernel[0] * m_.transposed.kernel[1] : 1;
+    const int64_t units = m_.all_items() / unit;
+    int64_t slots_of_unit = 0;
+    if (m_.scatter() && (m_.depth_blocks > 1 || LabelsMeet(m_.transposed))) {
+      m_.ring_rows = RingRows(m_, places);
+      slots_of_unit = m_.ring_rows * ScatterRowSlots(m_.transposed);
+    } else if (m_.depth_blocks > 1) {
+      slots_of_unit = places * m_.columns;
     }
+    int64_t most = std::min(units, kMostItems / unit);
+    if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_words / slots_of_unit);
     if (most == 0) return;
-    m_.item_blocks = CeilDiv(m_.all_items(), most);
-    m_.items = CeilDiv(m_.all_items(), m_.item_blocks);
-    m_.item_blocks = CeilDiv(m_.all_items(), m_.items);
+    m_.item_blocks = CeilDiv(units, most);
+    const int64_t units_of_block = CeilDiv(units, m_.item_blocks);
+    m_.item_blocks = CeilDiv(units, units_of_block);
+    m_.items = units_of_block * unit;
+    m_.slots = units_of_block * slots_of_unit;
     for (const bool wide : {true, false}) {
       m_.stream_wide = wide;
       m_.estimated_cycles = Estimate(m_, hw_);
@@ -88,13 +128,53 @@ class Search {
 
 }  // namespace
 
+int64_t MatrixMapping::all_fixed() const {
+  switch (kind) {
+    case MatrixKind::kPositionsFixed: return direct.batch * direct.out[0] * direct.out[1];
+    case MatrixKind::kFiltersFixed: return direct.outc;
+    case MatrixKind::kScatter: return transposed.batch * transposed.in[0] * transposed.in[1];
+  }
+  return 0;
+}
+
+int64_t MatrixMapping::all_items() const {
+  switch (kind) {
+    case MatrixKind::kPositionsFixed: return direct.outc;
+    case MatrixKind::kFiltersFixed: return direct.batch * direct.out[0] * direct.out[1];
+    case MatrixKind::kScatter:
+      return transposed.outc * transposed.kernel[0] * transposed.kernel[1];
+  }
+  return 0;
+}
+
+int64_t MatrixMapping::all_depth() const {
+  return scatter() ? transposed.red : direct.red * direct.kernel[0] * direct.kernel[1];
+}
+
+int64_t ScatterRowSlots(const TransposedProblem& p) {
+  return p.stride[1] * CeilDiv(p.out[1], p.stride[1]);
+}
+
 std::optional<MatrixMapping> MapMatrix(const DirectProblem& problem, const HwConfig& config) {
-  return Search(problem, config).Run();
+  if (problem.empty) return std::nullopt;
+  MatrixMapping m;
+  m.direct = problem;
+  return Search(m, config).Run({MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed});
+}
+
+std::optional<MatrixMapping> MapMatrix(const TransposedProblem& p, const HwConfig& config) {
+  const int64_t products = p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] *
+                           p.kernel[1];
+  if (p.empty || UsefulMacs(p) != products) return std::nullopt;
+  MatrixMapping m;
+  m.transposed = p;
+  return Search(m, config).Run({MatrixKind::kScatter});
 }
 
 nlohmann::ordered_json ToJson(const MatrixMapping& m) {
   return {{"family", "matrix product"},
-          {"fixed", m.fixed_positions ? "positions" : "filters"},
+          {"fixed", m.scatter() ? "errors, scattered"
+                    : m.kind == MatrixKind::kPositionsFixed ? "positions" : "filters"},
           {"stream_network", m.stream_wide ? "wide" : "narrow"},
           {"chain", m.chain},
           {"chains", m.chains},
@@ -104,6 +184,7 @@ nlohmann::ordered_json ToJson(const MatrixMapping& m) {
           {"item_blocks", m.item_blocks},
           {"fixed_blocks", m.fixed_blocks},
           {"depth_blocks", m.depth_blocks},
+          {"slots", m.slots},
           {"passes", m.passes()},
           {"estimated_cycles", m.estimated_cycles}};
 }

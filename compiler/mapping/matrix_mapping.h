@@ -1,11 +1,14 @@
-// Matrix product on chains: a direct convolution as result = fixed x streamed, reduced over k =
-// (summed channel, kernel row, kernel column). A PE holds `columns` vectors of `depth` words of the
-// fixed operand; of the streamed operand each item sends `depth` words to a row of all PE columns.
-// An item gives each PE `columns` sums, which climb a chain of `chain` rows; further blocks of k
-// meet in the accumulator.
+// Matrix product on chains: fixed vectors x streamed items, reduced over k. A PE holds `columns`
+// vectors of `depth` words of the fixed operand; of the streamed operand each item sends `depth`
+// words to a row of all PE columns. An item gives each PE `columns` sums, which climb a chain of
+// `chain` rows; further blocks of k meet in the accumulator.
 //
-// Fixed vectors are result positions (im2col, gathered word by word) and items filters, or the other
-// way round. Products with border zeros are multiplied (gated), all others are useful.
+// A direct convolution is such a product over k = (summed channel, kernel row, kernel column):
+// result positions (gathered word by word) times filters, either of them fixed. Products with border
+// zeros are multiplied (gated), all others are useful.
+// A transposed convolution is one over k = filter, of errors with kernel elements; each sum is
+// scattered to the result element of its label, and the accumulator adds up what meets there. No
+// zero is inserted; problems whose labels reach into the padding are not mapped so.
 #pragma once
 
 #include <cstdint>
@@ -14,37 +17,49 @@
 
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
+#include "compiler/dataflow/transposed.h"
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
 
-struct MatrixMapping {
-  DirectProblem problem;
-  bool fixed_positions = true;  // positions are fixed and filters streamed, or vice versa
-  bool stream_wide = true;      // network of the streamed operand; the fixed one uses the other
+enum class MatrixKind {
+  kPositionsFixed,  // direct: positions are fixed, filters streamed
+  kFiltersFixed,    // direct: filters are fixed, positions streamed
+  kScatter,         // transposed: errors are fixed, (channel, kernel element) streamed
+};
 
-  int64_t chain = 1;    // PE rows that a sum climbs
-  int64_t chains = 1;   // above each other, with different fixed vectors
-  int64_t depth = 1;    // words of k per PE
-  int64_t columns = 1;  // fixed vectors per PE
-  int64_t items = 1;    // streamed in a pass
+struct MatrixMapping {
+  MatrixKind kind = MatrixKind::kPositionsFixed;
+  DirectProblem direct;          // of the first two kinds
+  TransposedProblem transposed;  // of the third
+
+  bool stream_wide = true;  // network of the streamed operand; the fixed one uses the other
+  int64_t chain = 1;        // PE rows that a sum climbs
+  int64_t chains = 1;       // above each other, with different fixed vectors
+  int64_t depth = 1;        // words of k per PE
+  int64_t columns = 1;      // fixed vectors per PE
+  int64_t items = 1;        // streamed in a pass
+  int64_t ring_rows = 1;    // scatter: result rows that can be live at a time
 
   // Numbers of passes, outermost loop first.
   int64_t item_blocks = 1, fixed_blocks = 1, depth_blocks = 1;
+  int64_t slots = 0;        // words of the accumulator used
 
-  int64_t positions() const { return problem.batch * problem.out[0] * problem.out[1]; }
-  int64_t all_fixed() const { return fixed_positions ? positions() : problem.outc; }
-  int64_t all_items() const { return fixed_positions ? problem.outc : positions(); }
-  int64_t all_depth() const { return problem.red * problem.kernel[0] * problem.kernel[1]; }
-  int64_t slots(int64_t pe_columns) const {
-    return depth_blocks == 1 ? 0 : items * columns * chains * pe_columns;
-  }
-  int64_t passes() const { return problem.groups * item_blocks * fixed_blocks * depth_blocks; }
+  bool scatter() const { return kind == MatrixKind::kScatter; }
+  int64_t groups() const { return scatter() ? transposed.groups : direct.groups; }
+  int64_t all_fixed() const;
+  int64_t all_items() const;
+  int64_t all_depth() const;
+  int64_t passes() const { return groups() * item_blocks * fixed_blocks * depth_blocks; }
   double estimated_cycles = 0;
 };
 
 // The mapping with the fewest estimated cycles; none when the array cannot run the layer so.
 std::optional<MatrixMapping> MapMatrix(const DirectProblem& problem, const HwConfig& config);
+std::optional<MatrixMapping> MapMatrix(const TransposedProblem& problem, const HwConfig& config);
+
+// Columns of a result row in the accumulator: those that differ by the stride lie side by side.
+int64_t ScatterRowSlots(const TransposedProblem& problem);
 
 nlohmann::ordered_json ToJson(const MatrixMapping& mapping);
 

@@ -1,6 +1,8 @@
 #include "compiler/schedule/matrix_schedule.h"
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
 
 #include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
@@ -20,19 +22,20 @@ struct PassLoops {
 
 PassLoops AddPassLoops(LoopNest& nest, const MatrixMapping& m) {
   PassLoops loops{};
-  loops.group = nest.AddLoop("group", m.problem.groups);
+  loops.group = nest.AddLoop("group", m.groups());
   loops.item_block = nest.AddLoop("item_block", m.item_blocks);
   loops.fixed_block = nest.AddLoop("fixed_block", m.fixed_blocks);
   loops.depth_block = nest.AddLoop("depth_block", m.depth_blocks);
   return loops;
 }
 
-// Numbers of a fixed vector, an item and a word of k, from their places.
+// Numbers of a fixed vector, an item and a word of k, from their places. Vectors with neighbouring
+// numbers lie in neighbouring columns, so that their sums go to different accumulators.
 int AddFixed(LoopNest& nest, const MatrixMapping& m, const HwConfig& hw, const PassLoops& pass,
              int chain, int col, int vector) {
   const int64_t places = m.chains * hw.columns;
-  return nest.Affine("fixed", 0, {{pass.fixed_block, places * m.columns},
-                                  {chain, hw.columns * m.columns}, {col, m.columns}, {vector, 1}});
+  return nest.Affine("fixed", 0, {{pass.fixed_block, places * m.columns}, {vector, places},
+                                  {chain, hw.columns}, {col, 1}});
 }
 int AddItem(LoopNest& nest, const MatrixMapping& m, const PassLoops& pass, int item) {
   return nest.Affine("item_number", 0, {{pass.item_block, m.items}, {item, 1}});
@@ -60,31 +63,83 @@ Tap AddTap(LoopNest& nest, const DirectProblem& p, int k) {
           nest.Remainder("j", k, p.kernel[1])};
 }
 
-// Element of the input or of the kernel that position or filter `number` multiplies at `k`.
-void AddOperand(GinDescriptor& d, const DirectProblem& p, const PassLoops& pass, bool input,
-                int number, int k) {
+// An error of a transposed convolution, and the kernel element and channel of an item. Kernel
+// elements run backwards: then the sums of a label come in the order of their errors.
+struct ErrorPlace {
+  int n, oy, ox;
+};
+ErrorPlace AddError(LoopNest& nest, const TransposedProblem& p, int number) {
+  const int rows = nest.Quotient("error_rows", number, p.in[1]);
+  return {nest.Quotient("n", rows, p.in[0]), nest.Remainder("oy", rows, p.in[0]),
+          nest.Remainder("ox", number, p.in[1])};
+}
+struct KernelPlace {
+  int c, i, j;
+};
+KernelPlace AddKernel(LoopNest& nest, const TransposedProblem& p, int item) {
+  const int64_t taps = p.kernel[0] * p.kernel[1];
+  const int c = nest.Quotient("c", item, taps);
+  const int back = nest.Affine("tap", taps - 1, {{item, -1}, {c, taps}});
+  return {c, nest.Quotient("i", back, p.kernel[1]), nest.Remainder("j", back, p.kernel[1])};
+}
+
+// Element of the input that result position `number` multiplies at `k`; of the kernel for a filter.
+void AddInput(GinDescriptor& d, const DirectProblem& p, int group, int number, int k) {
   LoopNest& nest = d.nest;
   const Tap tap = AddTap(nest, p, k);
-  d.real.push_back({{k, 0, p.red * p.kernel[0] * p.kernel[1]}});
-  if (!input) {
-    d.operand = 1 - p.input_operand;
-    d.real.push_back({{number, 0, p.outc}});
-    d.address = nest.Affine("address", p.kernel_at.base,
-                            {{pass.group, p.kernel_at.group}, {number, p.kernel_at.outc},
-                             {tap.r, p.kernel_at.red}, {tap.i, p.kernel_at.row},
-                             {tap.j, p.kernel_at.col}});
-    return;
-  }
   const Position at = AddPosition(nest, p, number);
   const int y = nest.Affine("y_in", -p.pad[0], {{at.y, p.stride[0]}, {tap.i, p.dilation[0]}});
   const int x = nest.Affine("x_in", -p.pad[1], {{at.x, p.stride[1]}, {tap.j, p.dilation[1]}});
   d.operand = p.input_operand;
-  d.real.push_back({{at.b, 0, p.batch}});
-  d.real.push_back({{y, 0, p.in[0]}});
-  d.real.push_back({{x, 0, p.in[1]}});
+  d.real = {{{at.b, 0, p.batch}}, {{tap.r, 0, p.red}}, {{y, 0, p.in[0]}}, {{x, 0, p.in[1]}}};
   d.address = nest.Affine("address", p.input_at.base,
-                          {{pass.group, p.input_at.group}, {at.b, p.input_at.batch},
+                          {{group, p.input_at.group}, {at.b, p.input_at.batch},
                            {tap.r, p.input_at.red}, {y, p.input_at.row}, {x, p.input_at.col}});
+}
+void AddFilter(GinDescriptor& d, const DirectProblem& p, int group, int number, int k) {
+  LoopNest& nest = d.nest;
+  const Tap tap = AddTap(nest, p, k);
+  d.operand = 1 - p.input_operand;
+  d.real = {{{number, 0, p.outc}}, {{tap.r, 0, p.red}}};
+  d.address = nest.Affine("address", p.kernel_at.base,
+                          {{group, p.kernel_at.group}, {number, p.kernel_at.outc},
+                           {tap.r, p.kernel_at.red}, {tap.i, p.kernel_at.row},
+                           {tap.j, p.kernel_at.col}});
+}
+// Of a transposed convolution: the error, and the kernel element of an item, for filter `f`.
+void AddErrorOperand(GinDescriptor& d, const TransposedProblem& p, int group, int number, int f) {
+  LoopNest& nest = d.nest;
+  const ErrorPlace e = AddError(nest, p, number);
+  const int64_t map = p.in[0] * p.in[1];
+  d.operand = 0;
+  d.real = {{{e.n, 0, p.batch}}, {{f, 0, p.red}}};
+  d.address = nest.Affine("address", 0, {{e.n, p.groups * p.red * map}, {group, p.red * map},
+                                         {f, map}, {e.oy, p.in[1]}, {e.ox, 1}});
+}
+void AddKernelOperand(GinDescriptor& d, const TransposedProblem& p, int group, int item, int f) {
+  LoopNest& nest = d.nest;
+  const KernelPlace w = AddKernel(nest, p, item);
+  const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
+  d.operand = 1;
+  d.real = {{{w.c, 0, p.outc}}, {{f, 0, p.red}}};
+  d.address = nest.Affine("address", p.first_tap[0] * p.full_kernel[1] + p.first_tap[1],
+                          {{group, p.red * p.outc * taps}, {f, p.outc * taps}, {w.c, taps},
+                           {w.i, p.full_kernel[1]}, {w.j, 1}});
+}
+
+void AddFixedOperand(GinDescriptor& d, const MatrixMapping& m, int group, int number, int k) {
+  switch (m.kind) {
+    case MatrixKind::kPositionsFixed: return AddInput(d, m.direct, group, number, k);
+    case MatrixKind::kFiltersFixed: return AddFilter(d, m.direct, group, number, k);
+    case MatrixKind::kScatter: return AddErrorOperand(d, m.transposed, group, number, k);
+  }
+}
+void AddStreamedOperand(GinDescriptor& d, const MatrixMapping& m, int group, int item, int k) {
+  switch (m.kind) {
+    case MatrixKind::kPositionsFixed: return AddFilter(d, m.direct, group, item, k);
+    case MatrixKind::kFiltersFixed: return AddInput(d, m.direct, group, item, k);
+    case MatrixKind::kScatter: return AddKernelOperand(d, m.transposed, group, item, k);
+  }
 }
 
 Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw) {
@@ -97,7 +152,7 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   image.mode.ParamLevel = kItem;
   image.limit.YLimit = m.columns;
   image.limit.ZLimit = m.depth;
-  image.limit.Ragged0 = image.limit.Ragged1 = 1023;
+  image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {
@@ -145,12 +200,16 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
   const int in_chain = nest.Remainder("in_chain", row, m.chain);
   // Y and Z start as far from their limits as vectors and words exist.
   const int64_t places = m.chains * hw.columns;
-  const int vectors = nest.Affine("vectors_missing_negative", m.all_fixed() - m.columns,
-                                  {{pass.fixed_block, -places * m.columns},
-                                   {chain, -hw.columns * m.columns}, {col, -m.columns}}, 0);
+  Register left;  // vectors of this place, from this block on
+  left.name = "vectors_left";
+  left.base = m.all_fixed() + places - 1;
+  left.terms = {{pass.fixed_block, -places * m.columns}, {chain, -hw.columns}, {col, -1}};
+  left.divisor = places;
+  left.cap = m.columns;
+  const int vectors = nest.AddRegister(left);
   const int words = nest.Affine("words_missing_negative", m.all_depth() - m.depth,
                                 {{pass.depth_block, -m.chain * m.depth}, {in_chain, -m.depth}}, 0);
-  const int y_base = nest.Affine("y_base", 0, {{vectors, -1}}, m.columns);
+  const int y_base = nest.Affine("y_base", m.columns, {{vectors, -1}}, m.columns);
   const int z_base = nest.Affine("z_base", 0, {{words, -1}}, m.depth);
   const int last = nest.Affine("last_item", m.all_items() - 1, {{pass.item_block, -m.items}},
                                m.items - 1);
@@ -175,7 +234,7 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
   nest.Keep(number, 0, m.all_items());
   nest.Keep(in_pe, 0, m.depth);
-  AddOperand(d, m.problem, pass, !m.fixed_positions, number, AddDepth(nest, m, pass, row, in_pe));
+  AddStreamedOperand(d, m, pass.group, number, AddDepth(nest, m, pass, row, in_pe));
   d.row_tag = row;
   d.col_tag = nest.Affine("col_tag", 0, {});
   d.destination = kDestIfmap;
@@ -199,16 +258,60 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw) {
   const int vector = nest.Quotient("vector", in_pe, m.depth);
   const int in_vector = nest.Remainder("word_in_vector", in_pe, m.depth);
   const int number = AddFixed(nest, m, hw, pass, chain, col, vector);
-  AddOperand(d, m.problem, pass, m.fixed_positions, number, AddDepth(nest, m, pass, row, in_vector));
+  AddFixedOperand(d, m, pass.group, number, AddDepth(nest, m, pass, row, in_vector));
   d.row_tag = nest.Affine("row_tag", 0, {{chain, m.chain}, {row, 1}});
   d.col_tag = col;
   d.destination = kDestFilter;
   return d;
 }
 
+// Where a sum of a direct convolution belongs.
+void AddDirectResult(GonDescriptor& d, const MatrixMapping& m, int group, int fixed, int item,
+                     int item_in_pass, int place) {
+  LoopNest& nest = d.nest;
+  const DirectProblem& p = m.direct;
+  const bool positions = m.kind == MatrixKind::kPositionsFixed;
+  const Position at = AddPosition(nest, p, positions ? fixed : item);
+  d.address = nest.Affine("address", p.result_at.base,
+                          {{group, p.result_at.group}, {at.b, p.result_at.batch},
+                           {positions ? item : fixed, p.result_at.outc},
+                           {at.y, p.result_at.row}, {at.x, p.result_at.col}});
+  d.slot = nest.Affine("slot", 0, {{item_in_pass, m.slots / m.items}, {place, 1}});
+}
+
+// Where a sum of a transposed convolution belongs, and whether it is the first or last of its label.
+void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int group, int fixed, int item,
+                        int item_in_pass) {
+  LoopNest& nest = d.nest;
+  const TransposedProblem& p = m.transposed;
+  const ErrorPlace e = AddError(nest, p, fixed);
+  const KernelPlace w = AddKernel(nest, p, item);
+  const int y = nest.Affine("y", -p.pad[0], {{e.oy, p.stride[0]}, {w.i, p.dilation[0]}});
+  const int x = nest.Affine("x", -p.pad[1], {{e.ox, p.stride[1]}, {w.j, p.dilation[1]}});
+  const int64_t map = p.out[0] * p.out[1];
+  d.address = nest.Affine("address", 0, {{e.n, p.groups * p.outc * map}, {group, p.outc * map},
+                                         {w.c, map}, {y, p.out[1]}, {x, 1}});
+  // Errors before and after this one that have a product of the same label.
+  for (const auto& [axis, error, tap] : {std::tuple{0, e.oy, w.i}, std::tuple{1, e.ox, w.j}}) {
+    const int64_t common = std::gcd(p.stride[axis], p.dilation[axis]);
+    const int64_t reach = p.dilation[axis] / common, period = p.stride[axis] / common;
+    d.first.push_back({{error, 0, reach}, {tap, p.kernel[axis] - period, p.kernel[axis]}});
+    d.last.push_back({{error, p.in[axis] - reach, p.in[axis]}, {tap, 0, period}});
+  }
+  const int64_t pitch = (p.in[0] - 1) * p.stride[0] + (p.kernel[0] - 1) * p.dilation[0] + 1;
+  const int rows = nest.Affine("label_row", 0, {{e.n, pitch}, {e.oy, p.stride[0]},
+                                                {w.i, p.dilation[0]}});
+  const int row = nest.Remainder("ring_row", rows, m.ring_rows);
+  const int column = nest.Quotient("label_column", x, p.stride[1]);
+  const int offset = nest.Remainder("label_offset", x, p.stride[1]);
+  const int64_t row_slots = ScatterRowSlots(p);
+  const int c_in_pass = nest.Quotient("c_in_pass", item_in_pass, p.kernel[0] * p.kernel[1]);
+  d.slot = nest.Affine("slot", 0, {{c_in_pass, m.ring_rows * row_slots}, {row, row_slots},
+                                   {offset, row_slots / p.stride[1]}, {column, 1}});
+}
+
 // Results: item by item, vector by vector, from the tops of the chains.
 GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
-  const DirectProblem& p = m.problem;
   GonDescriptor d;
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
@@ -221,21 +324,19 @@ GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
   const int fixed = AddFixed(nest, m, hw, pass, chain, col, vector);
   nest.Keep(item_number, 0, m.all_items());
   nest.Keep(fixed, 0, m.all_fixed());
-  const Position at = AddPosition(nest, p, m.fixed_positions ? fixed : item_number);
-  const int filter = m.fixed_positions ? item_number : fixed;
-  if (m.depth_blocks > 1) {
-    d.first = {{{pass.depth_block, 0, 1}}};
-    d.last = {{{pass.depth_block, m.depth_blocks - 1, m.depth_blocks}}};
+  if (m.scatter()) {
+    AddScatteredResult(d, m, pass.group, fixed, item_number, item);
+  } else {
+    const int64_t places = m.chains * hw.columns;
+    const int place = nest.Affine("place", 0, {{vector, places}, {chain, hw.columns}, {col, 1}});
+    AddDirectResult(d, m, pass.group, fixed, item_number, item, place);
   }
-  const int64_t across = m.chains * hw.columns;
-  d.slot = nest.Affine("slot", 0, {{item, m.columns * across}, {vector, across},
-                                   {chain, hw.columns}, {col, 1}});
+  if (m.depth_blocks > 1) {
+    d.first.push_back({{pass.depth_block, 0, 1}});
+    d.last.push_back({{pass.depth_block, m.depth_blocks - 1, m.depth_blocks}});
+  }
   d.row = nest.Affine("row", 0, {{chain, m.chain}});
   d.col = col;
-  d.address = nest.Affine("address", p.result_at.base,
-                          {{pass.group, p.result_at.group}, {at.b, p.result_at.batch},
-                           {filter, p.result_at.outc}, {at.y, p.result_at.row},
-                           {at.x, p.result_at.col}});
   return d;
 }
 
@@ -243,7 +344,6 @@ GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
 
 Result<Schedule> ScheduleMatrix(const MatrixMapping& m, const HwConfig& hw) {
   Schedule schedule;
-  if (m.problem.empty) return schedule;
   schedule.setup = Setup(m, hw);
   ECO_ASSIGN(auto program, Program(m, hw));
   schedule.programs.push_back(std::move(program));

@@ -60,7 +60,7 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
   image.mode.ChainOutMax = (1 << 14) - 1;
   image.mode.ParamLevel = kImage;
   image.limit.YLimit = image.limit.ZLimit = 1;
-  image.limit.Ragged0 = image.limit.Ragged1 = 1023;
+  image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {

@@ -87,9 +87,9 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
       (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
   image.limit.XLimit = std::min(p.out[1], right_most + 1);
   image.limit.ZLimit = p.in[1];
-  image.limit.Ragged0 = 1023;
+  image.limit.Ragged0 = kNeverRagged;
   const int64_t full_columns = p.kernel[1] - (m.shifts - 1) * m.period_x;
-  image.limit.Ragged1 = full_columns < m.columns_j ? full_columns : 1023;
+  image.limit.Ragged1 = full_columns < m.columns_j ? full_columns : kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {

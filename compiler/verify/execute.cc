@@ -194,8 +194,9 @@ Status PassExecutor::Run(std::size_t pe,
 
   for (;;) {
     std::array<int64_t, kMaxLevels> end = last;
-    end[0] -= index[2] >= image_.limit.Ragged0;
-    end[1] -= index[3] >= image_.limit.Ragged1;
+    const auto shorter = [](int64_t at, int64_t from) { return from != kNeverRagged && at >= from; };
+    end[0] -= shorter(index[2], image_.limit.Ragged0);
+    end[1] -= shorter(index[3], image_.limit.Ragged1);
     int step = levels;
     bool first = true, final_slot = true;
     for (int l = levels - 1; l >= 0; --l) {

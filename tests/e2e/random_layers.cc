@@ -39,6 +39,11 @@ Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs
       layer.input[2] = layer.kernel[0] = 1;
       layer.pads[0] = layer.pads[2] = 0;
     }
+    if (one_in(30)) {  // one-dimensional and long: loop counts of all sizes
+      layer.input[2] = layer.kernel[0] = 1;
+      layer.pads[0] = layer.pads[2] = 0;
+      layer.input[3] = pick(900, 3000);
+    }
     if (one_in(10)) {  // fully connected
       layer.input[2] = layer.input[3] = layer.kernel[0] = layer.kernel[1] = 1;
       layer.pads = {0, 0, 0, 0};
