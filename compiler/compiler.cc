@@ -9,10 +9,12 @@
 #include "compiler/dataflow/transposed.h"
 #include "compiler/mapping/matrix_mapping.h"
 #include "compiler/mapping/output_mapping.h"
+#include "compiler/mapping/plane_mapping.h"
 #include "compiler/mapping/row_mapping.h"
 #include "compiler/mapping/strip_mapping.h"
 #include "compiler/schedule/matrix_schedule.h"
 #include "compiler/schedule/output_schedule.h"
+#include "compiler/schedule/plane_schedule.h"
 #include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
 #include "compiler/verify/proof.h"
@@ -62,11 +64,15 @@ Result<std::vector<Candidate>> TransposedCandidates(const Layer& layer, Pass pas
   return candidates;
 }
 
-// Direct and dilated passes: one result per PE (Sec. 4.2); a matrix product where it is allowed.
-Result<std::vector<Candidate>> DirectCandidates(const DirectProblem& problem, const HwConfig& hw,
-                                                bool matrix) {
+// Direct and dilated passes: one result per PE (Sec. 4.2), all results of a channel on a PE
+// (depthwise layers); a matrix product where it is allowed.
+Result<std::vector<Candidate>> DirectCandidates(const DirectProblem& problem, Pass pass,
+                                                const HwConfig& hw, bool matrix) {
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw));
   std::vector candidates{MakeCandidate(outputs, hw, &ScheduleOutputs)};
+  if (const auto planes = MapPlanes(problem, pass == Pass::kFilterGrad, hw)) {
+    candidates.push_back(MakeCandidate(*planes, hw, &SchedulePlanes));
+  }
   if (const auto product = MapMatrix(problem, hw); matrix && product) {
     candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
   }
@@ -98,7 +104,7 @@ Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer
       const DirectProblem problem = MakeDirectProblem(layer, pass);
       const bool borders = UsefulMacs(problem) != PaddedMacs(problem);
       const bool matrix = dataflow == "auto" || (pass != Pass::kFilterGrad && !borders);
-      ECO_ASSIGN(candidates, DirectCandidates(problem, hw, matrix));
+      ECO_ASSIGN(candidates, DirectCandidates(problem, pass, hw, matrix));
     }
   }
   if (dataflow != "ecoflow") {

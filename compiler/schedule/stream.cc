@@ -15,7 +15,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Register, name, base, terms, divisor, modulus
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Range, var, low, high)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoopNest, loops, registers, keep)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GinDescriptor, nest, operand, destination, row_tag, col_tag,
-                                   address, real, interleave)
+                                   address, real, interleave, turn_loops)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ParamField, name, var)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, fields, active, from_below,
@@ -126,6 +126,7 @@ Status CheckSchedule(const Schedule& schedule, const HwConfig& config) {
     for (const GinDescriptor& d : *network) {
       if (!NestIsSound(d.nest) || d.operand < 0 || d.operand > 1 || d.destination < 0 ||
           d.destination > 2 || d.interleave >= static_cast<int>(d.nest.loops.size()) ||
+          d.turn_loops < 0 || d.turn_loops > static_cast<int>(d.nest.loops.size()) ||
           (d.interleave >= 0 &&
            d.nest.loops[static_cast<std::size_t>(d.interleave)].bound > config.columns) ||
           !VarsExist(d.nest, {d.row_tag, d.col_tag, d.address}, {&d.nest.keep, &d.real})) {

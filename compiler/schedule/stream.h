@@ -75,6 +75,9 @@ struct GinDescriptor {
   int address = 0;      // element of the tensor
   Condition real;       // where it fails the word is a filler: zero, of no element
   int interleave = -1;  // loop whose iterations run side by side, beat by beat in turn; -1 none
+  // With > 0: runs in turns with the descriptor before, one iteration of this many outermost loops
+  // at a time, which both have in common.
+  int turn_loops = 0;
 };
 
 // Words that leave through the GON, in order.

@@ -64,42 +64,72 @@ GinStream::GinStream(const std::vector<GinDescriptor>& descriptors, int lanes,
   Next();
 }
 
-void GinStream::Open() {
-  cursors_.clear();
-  turn_ = 0;
-  if (descriptor_ == descriptors_.size()) return;
-  const GinDescriptor& d = descriptors_[descriptor_];
-  if (d.interleave < 0) {
-    cursors_.emplace_back(d.nest);
-    return;
+int64_t GinStream::Running::Progress(int loops) const {
+  int64_t least = -1;
+  for (const NestCursor& cursor : cursors) {
+    if (cursor.done()) continue;
+    int64_t number = 0;
+    for (int l = 0; l < loops; ++l) {
+      number = number * descriptor->nest.loops[static_cast<std::size_t>(l)].bound + cursor[l];
+    }
+    if (least < 0 || number < least) least = number;
   }
-  const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
-  for (int64_t k = 0; k < ways; ++k) cursors_.emplace_back(d.nest, d.interleave, k);
+  return least;
+}
+
+// Opens the next descriptor, and those that run in turns with it.
+void GinStream::Open() {
+  running_.clear();
+  turn_loops_ = 0;
+  while (descriptor_ < descriptors_.size()) {
+    const GinDescriptor& d = descriptors_[descriptor_];
+    if (!running_.empty() && d.turn_loops == 0) break;
+    turn_loops_ = std::max(turn_loops_, d.turn_loops);
+    ++descriptor_;
+    Running& one = running_.emplace_back(Running{&d, {}});
+    if (d.interleave < 0) {
+      one.cursors.emplace_back(d.nest);
+      continue;
+    }
+    const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
+    for (int64_t k = 0; k < ways; ++k) one.cursors.emplace_back(d.nest, d.interleave, k);
+  }
 }
 
 void GinStream::Pop() { Next(); }
 
 void GinStream::Next() {
-  while (descriptor_ < descriptors_.size()) {
-    const GinDescriptor& d = descriptors_[descriptor_];
-    // Whose turn is it: the next cursor of those that are least far in the outer loops.
+  while (!running_.empty()) {
+    // Of the descriptors, the one that is least far in the loops that they share.
+    Running* next = nullptr;
+    int64_t progress = -1;
+    for (Running& one : running_) {
+      const int64_t own = one.Progress(turn_loops_);
+      if (own >= 0 && (next == nullptr || own < progress)) {
+        next = &one;
+        progress = own;
+      }
+    }
+    if (next == nullptr) {
+      Open();
+      continue;
+    }
+    const GinDescriptor& d = *next->descriptor;
+    // Of its cursors, the next of those that are least far in the outer loops.
+    auto& cursors = next->cursors;
+    auto& turn = next->turn;
     int64_t least = -1;
-    for (const NestCursor& cursor : cursors_) {
+    for (const NestCursor& cursor : cursors) {
       if (!cursor.done() && (least < 0 || cursor.outer_count() < least)) {
         least = cursor.outer_count();
       }
     }
-    if (least < 0) {
-      ++descriptor_;
-      Open();
-      continue;
-    }
     passes_begun_ = least;
-    while (cursors_[turn_].done() || cursors_[turn_].outer_count() != least) {
-      turn_ = (turn_ + 1) % cursors_.size();
+    while (cursors[turn].done() || cursors[turn].outer_count() != least) {
+      turn = (turn + 1) % cursors.size();
     }
-    NestCursor& cursor = cursors_[turn_];
-    turn_ = (turn_ + 1) % cursors_.size();
+    NestCursor& cursor = cursors[turn];
+    turn = (turn + 1) % cursors.size();
 
     beat_.row_tag = static_cast<int>(cursor[d.row_tag]);
     beat_.col_tag = static_cast<int>(cursor[d.col_tag]);
@@ -107,7 +137,8 @@ void GinStream::Next() {
     beat_.count = 0;
     const auto& tensor = *operands_[static_cast<std::size_t>(d.operand)];
     while (beat_.count < lanes_ && !cursor.done() && cursor.outer_count() == least &&
-           cursor[d.row_tag] == beat_.row_tag && cursor[d.col_tag] == beat_.col_tag) {
+           cursor[d.row_tag] == beat_.row_tag && cursor[d.col_tag] == beat_.col_tag &&
+           (turn_loops_ == 0 || next->Progress(turn_loops_) == progress)) {
       int16_t word = 0;
       if (cursor.Holds(d.real)) {
         const int64_t address = cursor[d.address];

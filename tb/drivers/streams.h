@@ -74,12 +74,21 @@ class GinStream {
   void Open();
   void Next();
 
+  // A descriptor under way: one cursor per interleaved iteration.
+  struct Running {
+    const GinDescriptor* descriptor;
+    std::vector<NestCursor> cursors;
+    std::size_t turn = 0;
+    // Iterations of the outermost `loops`, as one number, of the cursor that is least far; -1: done.
+    int64_t Progress(int loops) const;
+  };
+
   const std::vector<GinDescriptor>& descriptors_;
   int lanes_;
   std::array<const std::vector<int16_t>*, 2> operands_;
-  std::size_t descriptor_ = 0;
-  std::vector<NestCursor> cursors_;  // one per interleaved iteration
-  std::size_t turn_ = 0;
+  std::size_t descriptor_ = 0;    // the next one to open
+  std::vector<Running> running_;  // descriptors that run in turns
+  int turn_loops_ = 0;
   GinBeat beat_;
   bool done_ = false;
   std::string error_;

@@ -1,0 +1,85 @@
+#include "compiler/mapping/plane_mapping.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace ecoflow {
+namespace {
+
+constexpr int64_t kMostRelease = 255;  // image field ARelease
+
+// Cycles of the whole layer, by resource; only used to compare mappings.
+double Estimate(const PlaneMapping& m, const HwConfig& hw) {
+  const auto real = [](int64_t number) { return static_cast<double>(number); };
+  const int64_t rounds = m.rounds(hw.pe_count());
+  const double pes = real(m.units()) / real(rounds);
+  const int64_t window = m.window[0] * m.window[1];
+  const int64_t positions = m.images * m.sweep[0] * m.columns;
+  const double compute = real(window * positions);
+  const double wide = pes * real(m.turns() * m.wide_words) / hw.wide_lanes();
+  const double other = real(m.gradient ? positions : window);  // errors, or the kernel
+  const double narrow = pes * (real(m.turns() * m.narrow_words) + other) / hw.narrow_lanes();
+  const double outputs = pes * real(m.gradient ? window : positions) / hw.gon_lanes();
+  const double busy = std::max({compute, wide, narrow, outputs, real(hw.pe_count())});
+  // The window of the first pass has to fill; gradients leave at the end of a pass.
+  return real(rounds * m.chunks) * (busy + (m.gradient ? outputs : 20)) + wide / real(m.turns()) * 10;
+}
+
+bool Fits(const PlaneMapping& m, const HwConfig& hw) {
+  const int64_t last = m.image_release() + m.fillers();
+  // Errors of the rows that the window spans wait in the filter file.
+  const int64_t ahead = ((m.window[0] - 1) * m.window_step[0] + 1) / m.sweep_step[0] + 2;
+  if (m.gradient && ahead * m.columns > hw.filter_depth) return false;
+  return m.resident() <= hw.ifmap_depth && last <= std::min<int64_t>(hw.ifmap_depth, kMostRelease) &&
+         m.row_release() >= 0 &&
+         m.row_release() <= std::min<int64_t>(hw.ifmap_depth, kMostRelease) &&
+         m.sweep_step[1] <= std::min<int64_t>(hw.ifmap_depth, kMostRelease);
+}
+
+}  // namespace
+
+std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, const HwConfig& hw) {
+  if (p.empty || (gradient ? p.batch : p.red) != 1) return std::nullopt;
+  PlaneMapping m;
+  m.problem = p;
+  m.gradient = gradient;
+  m.window = gradient ? p.out : p.kernel;
+  m.window_step = gradient ? p.stride : p.dilation;
+  m.sweep = gradient ? p.kernel : p.out;
+  m.sweep_step = gradient ? p.dilation : p.stride;
+  m.images = gradient ? p.red : p.batch;
+  const int64_t window = m.window[0] * m.window[1];
+  if (window > (gradient ? hw.psum_depth : hw.filter_depth)) return std::nullopt;
+
+  std::optional<PlaneMapping> best;
+  for (m.chunks = 1; m.chunks <= m.sweep[1]; ++m.chunks) {
+    if (m.sweep[1] % m.chunks != 0) continue;
+    m.columns = m.sweep[1] / m.chunks;
+    if (gradient && m.chunks > 1 && window * hw.pe_count() > hw.accumulator_words) continue;
+    for (m.wide_words = hw.wide_lanes(); m.wide_words <= 4 * hw.wide_lanes();
+         m.wide_words += hw.wide_lanes()) {
+      for (m.narrow_words = 0; m.narrow_words <= 4 * hw.narrow_lanes();
+           m.narrow_words += hw.narrow_lanes()) {
+        if (!Fits(m, hw)) continue;
+        m.estimated_cycles = Estimate(m, hw);
+        if (!best || m.estimated_cycles < best->estimated_cycles) best = m;
+      }
+    }
+  }
+  return best;
+}
+
+nlohmann::ordered_json ToJson(const PlaneMapping& m) {
+  return {{"family", "plane per PE"},
+          {"window", m.window},
+          {"sweep", m.sweep},
+          {"images", m.images},
+          {"chunks", m.chunks},
+          {"columns", m.columns},
+          {"wide_words", m.wide_words},
+          {"narrow_words", m.narrow_words},
+          {"units", m.units()},
+          {"estimated_cycles", m.estimated_cycles}};
+}
+
+}  // namespace ecoflow
