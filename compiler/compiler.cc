@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "base/files.h"
 #include "base/json_schema.h"
@@ -44,44 +45,47 @@ Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
           [mapping, &hw, schedule] { return schedule(mapping, hw); }};
 }
 
-// Transposed passes: strips (Sec. 4.1); a matrix product where it is allowed.
-Result<std::vector<Candidate>> TransposedCandidates(const Layer& layer, Pass pass, const HwConfig& hw,
-                                                    bool matrix) {
-  const TransposedProblem problem = MakeTransposedProblem(layer);
+template <typename Mapping>
+void AddIfAny(std::vector<Candidate>& candidates, const std::optional<Mapping>& mapping,
+              const HwConfig& hw, Result<Schedule> (*schedule)(const Mapping&, const HwConfig&)) {
+  if (mapping) candidates.push_back(MakeCandidate(*mapping, hw, schedule));
+}
+
+// Transposed convolution: strips (Sec. 4.1).
+Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem,
+                     const HwConfig& hw) {
   ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw));
-  std::vector candidates{MakeCandidate(strips, hw, &ScheduleStrips)};
-  if (!matrix) return candidates;
-  if (const auto product = MapMatrix(problem, hw)) {
-    candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
-  }
-  // At stride 1 with a 1x1 kernel it is a direct convolution without any zero.
-  const DirectProblem padded = MakePaddedProblem(layer, pass);
-  if (PaddedMacs(padded) == UsefulMacs(padded)) {
-    if (const auto product = MapMatrix(padded, hw)) {
-      candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
+  candidates.push_back(MakeCandidate(strips, hw, &ScheduleStrips));
+  return {};
+}
+
+// Dilated convolution: one result per PE (Sec. 4.2), or all results of a channel (depthwise layers).
+Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, Pass pass,
+                  const HwConfig& hw) {
+  ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw));
+  candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
+  AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw), hw, &SchedulePlanes);
+  return {};
+}
+
+// Ways to run a direct convolution without a zero: rows that skip the border, and a matrix product
+// when there is no border (or its zeros are allowed).
+void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, bool border_zeros,
+               const HwConfig& hw) {
+  if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
+    if (auto rows = MapRows(problem, true, hw); rows.ok() && !problem.empty) {
+      candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
     }
   }
-  return candidates;
+  if (border_zeros || UsefulMacs(problem) == PaddedMacs(problem)) {
+    AddIfAny(candidates, MapMatrix(problem, hw), hw, &ScheduleMatrix);
+  }
 }
 
-// Direct and dilated passes: one result per PE (Sec. 4.2), all results of a channel on a PE
-// (depthwise layers); a matrix product where it is allowed.
-Result<std::vector<Candidate>> DirectCandidates(const DirectProblem& problem, Pass pass,
-                                                const HwConfig& hw, bool matrix) {
-  ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw));
-  std::vector candidates{MakeCandidate(outputs, hw, &ScheduleOutputs)};
-  if (const auto planes = MapPlanes(problem, pass == Pass::kFilterGrad, hw)) {
-    candidates.push_back(MakeCandidate(*planes, hw, &SchedulePlanes));
-  }
-  if (const auto product = MapMatrix(problem, hw); matrix && product) {
-    candidates.push_back(MakeCandidate(*product, hw, &ScheduleMatrix));
-  }
-  return candidates;
-}
-
-// As a direct convolution, zeros inserted (Sec. 3.1): rows (Sec. 2.3).
-Result<Candidate> RowCandidate(const DirectProblem& padded, const HwConfig& hw) {
-  ECO_ASSIGN(const RowMapping rows, MapRows(padded, hw));
+// As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).
+Status AddPadded(std::vector<Candidate>& candidates, const DirectProblem& padded,
+                 const HwConfig& hw) {
+  ECO_ASSIGN(const RowMapping rows, MapRows(padded, false, hw));
   Candidate candidate = MakeCandidate(rows, hw, &ScheduleRows);
   const PaddingCount zeros = CountPadding(padded);
   candidate.mapping["input_elements"] = zeros.input_elements;
@@ -89,32 +93,35 @@ Result<Candidate> RowCandidate(const DirectProblem& padded, const HwConfig& hw) 
   candidate.mapping["input_outer_zeros"] = zeros.input_outer_zeros;
   candidate.mapping["kernel_elements"] = zeros.kernel_elements;
   candidate.mapping["kernel_zeros"] = zeros.kernel_zeros;
-  return candidate;
+  candidates.push_back(std::move(candidate));
+  return {};
 }
 
-// Everything that `dataflow` may use: ecoflow multiplies no zero and keeps to the paper's families
-// for transposed and dilated passes; auto may use any.
+// Everything that `dataflow` may use. ecoflow multiplies no zero and keeps to the paper's families
+// for transposed and dilated passes; a pass that needs no zero at all is a direct convolution,
+// whatever its name. auto may use any.
 Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer, Pass pass,
                                           const std::string& dataflow) {
   std::vector<Candidate> candidates;
-  if (dataflow != "row-stationary") {
-    if (IsTransposed(layer.op, pass)) {
-      ECO_ASSIGN(candidates, TransposedCandidates(layer, pass, hw, dataflow == "auto"));
-    } else {
-      const DirectProblem problem = MakeDirectProblem(layer, pass);
-      const bool borders = UsefulMacs(problem) != PaddedMacs(problem);
-      const bool matrix = dataflow == "auto" || (pass != Pass::kFilterGrad && !borders);
-      ECO_ASSIGN(candidates, DirectCandidates(problem, pass, hw, matrix));
-    }
+  const DirectProblem padded = MakePaddedProblem(layer, pass);
+  if (dataflow == "row-stationary") {
+    ECO_RETURN_IF_ERROR(AddPadded(candidates, padded, hw));
+    return candidates;
   }
-  if (dataflow != "ecoflow") {
-    auto rows = RowCandidate(MakePaddedProblem(layer, pass), hw);
-    if (rows.ok()) {
-      candidates.push_back(rows.value());
-    } else if (candidates.empty()) {
-      return rows.error();
-    }
+  const bool any = dataflow == "auto";
+  const bool no_zeros = UsefulMacs(padded) == PaddedMacs(padded);
+  if (IsTransposed(layer.op, pass)) {
+    const TransposedProblem problem = MakeTransposedProblem(layer);
+    ECO_RETURN_IF_ERROR(AddTransposed(candidates, problem, hw));
+    if (no_zeros) AddDirect(candidates, padded, false, hw);
+    if (any) AddIfAny(candidates, MapMatrix(problem, hw), hw, &ScheduleMatrix);
+  } else {
+    const DirectProblem problem = MakeDirectProblem(layer, pass);
+    ECO_RETURN_IF_ERROR(AddDilated(candidates, problem, pass, hw));
+    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw);
   }
+  // The padded form may still be the fastest; that it does not fit is no error here.
+  if (any && !AddPadded(candidates, padded, hw).ok()) return candidates;
   return candidates;
 }
 

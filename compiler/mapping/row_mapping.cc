@@ -52,11 +52,13 @@ double Estimate(const RowMapping& m, const HwConfig& hw) {
 // Loops over the parameters, the outer ones first; `best` collects.
 class Search {
  public:
-  Search(const DirectProblem& problem, const HwConfig& hw) : d_(problem), hw_(hw) {}
+  Search(const DirectProblem& problem, bool skip_borders, const HwConfig& hw)
+      : d_(problem), skip_borders_(skip_borders), hw_(hw) {}
 
   std::optional<RowMapping> Run() {
     RowMapping m;
     m.problem = d_;
+    m.skip_borders = skip_borders_;
     for (m.taps = 1; m.taps <= d_.kernel[1]; ++m.taps) {
       // Even tiles only; where the stride leaves gaps, all of one size.
       if (CeilDiv(d_.kernel[1], CeilDiv(d_.kernel[1], m.taps)) != m.taps) continue;
@@ -123,20 +125,22 @@ class Search {
   }
 
   const DirectProblem& d_;
+  const bool skip_borders_;
   const HwConfig& hw_;
   std::optional<RowMapping> best_;
 };
 
 }  // namespace
 
-Result<RowMapping> MapRows(const DirectProblem& problem, const HwConfig& config) {
-  if (const auto best = Search(problem, config).Run()) return *best;
+Result<RowMapping> MapRows(const DirectProblem& problem, bool skip_borders, const HwConfig& config) {
+  if (const auto best = Search(problem, skip_borders, config).Run()) return *best;
   return BadInput("the layer cannot run on {}: no row-stationary mapping fits its register files",
                   config.name);
 }
 
 nlohmann::ordered_json ToJson(const RowMapping& m) {
   return {{"family", "row-stationary"},
+          {"skip_borders", m.skip_borders},
           {"p", m.p},
           {"q", m.q},
           {"r", m.r},

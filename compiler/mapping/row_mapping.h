@@ -18,7 +18,8 @@
 namespace ecoflow {
 
 struct RowMapping {
-  DirectProblem problem;  // padded: dilation 1
+  DirectProblem problem;      // dilation 1
+  bool skip_borders = false;  // products with border zeros are not issued
 
   int64_t p = 1, q = 1;   // filters and channels that a PE holds at a time
   int64_t r = 1, t = 1;   // sets for channels (one chain) and for filters
@@ -54,7 +55,8 @@ struct RowMapping {
 
 // Searches the parameters that need the fewest estimated cycles. Fails (bad input) when the layer
 // cannot run on the array.
-Result<RowMapping> MapRows(const DirectProblem& problem, const HwConfig& config);
+// `skip_borders` is for problems without inner zeros.
+Result<RowMapping> MapRows(const DirectProblem& problem, bool skip_borders, const HwConfig& config);
 
 nlohmann::ordered_json ToJson(const RowMapping& mapping);
 

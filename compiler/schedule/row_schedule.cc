@@ -8,8 +8,8 @@
 namespace ecoflow {
 namespace {
 
-// Loop levels of the program: filters, kernel columns with channels, result columns, images.
-enum Level { kFilter, kTap, kColumn, kImage };
+// Loop levels of the program: filters, channels, kernel columns, result columns, images.
+enum Level { kFilter, kChannel, kTap, kColumn, kImage };
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
@@ -53,13 +53,15 @@ int AddElement(LoopNest& nest, Condition& real, const char* name, int v, int64_t
 Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, int64_t taps,
                                       int64_t columns) {
   PeImage image;
-  image.mode.ReduceMask = 1 << kTap;
+  image.mode.ReduceMask = (1 << kChannel) | (1 << kTap);
   image.mode.YKind = kRangeResult;   // Y = 0: the results of this PE exist
-  image.mode.ZKind = kRangeOperand;  // Z = 0: its kernel row and channels exist
+  image.mode.ZKind = kRangeOperand;  // Z = 0: its kernel row, input row and channels exist
+  image.mode.XKind = m.skip_borders ? kRangeOperand : kRangeOff;  // X: input column
   image.mode.ChainAtEnd = 1;
   image.mode.ChainOutMax = (1 << 14) - 1;
   image.mode.ParamLevel = kImage;
   image.limit.YLimit = image.limit.ZLimit = 1;
+  image.limit.XLimit = m.problem.in[1];
   image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
@@ -67,13 +69,21 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
     return image.levels[static_cast<std::size_t>(l)];
   };
   level(kFilter).a.Last = m.p - 1;
-  level(kTap).a.Last = taps * m.q - 1;
+  level(kChannel).a.Last = m.q - 1;
+  level(kTap).a.Last = taps - 1;
   level(kColumn).a.Last = columns - 1;
   level(kFilter).a.BDelta = 1;
   level(kFilter).a.PDelta = 1;
-  level(kTap).a.ADelta = 1;
-  level(kTap).a.BDelta = 1;
-  level(kTap).a.PReset = 1;
+  for (int l : {kChannel, kTap}) {
+    level(l).a.ADelta = 1;
+    level(l).a.BDelta = 1;
+    level(l).a.PReset = 1;
+  }
+  if (m.skip_borders) {
+    level(kTap).b.XDelta = 1;
+    level(kColumn).b.XDelta = m.problem.stride[1] - (taps - 1);
+    for (int l = kImage; l <= hw.num_levels(); ++l) level(l).b.XReset = 1;
+  }
   for (int l = kColumn; l <= hw.num_levels(); ++l) {
     level(l).a.AReset = level(l).a.BReset = level(l).a.PReset = 1;
     level(l).a.ARelease = (l == kColumn ? m.step() : taps) * m.q;
@@ -133,7 +143,19 @@ PassDescriptor PassWords(const RowMapping& m) {
   const int channels = nest.Affine("channels", 0, {{pass.channel_block, m.r}, {channel_set, 1}});
   const int no_channel = nest.Quotient("no_channel", channels, d.red / m.q);
   const int y_base = nest.Affine("y_base", 0, {{no_y, 1}, {no_filters, 1}, {no_image, 1}});
-  const int z_base = nest.Affine("z_base", 0, {{no_row, 1}, {no_channel, 1}});
+  std::vector<Term> no_product = {{no_row, 1}, {no_channel, 1}};
+  if (m.skip_borders) {
+    // How far the input row lies above or below the map, 0 inside.
+    const int row_in = nest.Affine("row_in", -d.pad[0], {{y, d.stride[0]}, {kernel_row, 1}});
+    const int above = nest.Affine("above_negative", 0, {{row_in, 1}}, 0);
+    const int below = nest.Affine("below_negative", d.in[0] - 1, {{row_in, -1}}, 0);
+    no_product.push_back({above, -1});
+    no_product.push_back({below, -1});
+    const int x_base = nest.Affine("x_base", -d.pad[1], {{pass.tile, m.columns * d.stride[1]},
+                                                         {pass.tap_chunk, m.taps}});
+    words.fields.push_back({"XBase", x_base});
+  }
+  const int z_base = nest.Affine("z_base", 0, no_product, (1 << 13) - 1);
   // Images of this set in this pass, less one; PEs without any run one on fillers.
   Register left;
   left.name = "images_left";
@@ -145,7 +167,10 @@ PassDescriptor PassWords(const RowMapping& m) {
   const int below_zero = nest.Affine("below_zero", 0, {{last, 1}}, 0);
   const int last_image = nest.Affine("last_image", 0, {{last, 1}, {below_zero, -1}});
 
-  words.fields = {{"YBase", y_base}, {"ZBase", z_base}, {"ParamLast", last_image}};
+  for (const ParamField& field : {ParamField{"YBase", y_base}, ParamField{"ZBase", z_base},
+                                  ParamField{"ParamLast", last_image}}) {
+    words.fields.push_back(field);
+  }
   words.from_below = {{{in_chain, 0, m.chain() - 1}}};
   words.to_above = {{{in_chain, 1, m.chain()}}};
   // Programs: fewer taps in the last chunk, fewer columns in the last tile.
