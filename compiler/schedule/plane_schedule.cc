@@ -130,10 +130,16 @@ GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   const int64_t share = wide ? m.wide_words : m.narrow_words;
   // Turns go in step with the rows of the sweep, so that errors can be sent between them: the first
   // word of a step is the first that the step's row does not leave to the next.
-  const int64_t in_last_step = (m.rows() - (m.sweep[0] - 1) * m.sweep_step[0]) * m.width();
-  const int64_t most = std::max(in_last_step, m.sweep_step[0] * m.width());
+  const auto first_turn_of = [&](int64_t step) {
+    return CeilDiv(step / m.sweep[0] * m.rows() * m.width() +
+                       step % m.sweep[0] * m.sweep_step[0] * m.width(), m.turn());
+  };
+  int64_t most = 1;  // turns of a step
+  for (int64_t step = 0; step < m.images * m.sweep[0]; ++step) {
+    most = std::max(most, first_turn_of(step + 1) - first_turn_of(step));
+  }
   const int step = nest.AddLoop("step", m.images * m.sweep[0]);
-  const int turn_in_step = nest.AddLoop("turn", CeilDiv(most, m.turn()) + 1);
+  const int turn_in_step = nest.AddLoop("turn", most);
   const int piece = nest.AddLoop("piece", CeilDiv(share, lanes));
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", hw.columns);

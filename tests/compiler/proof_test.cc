@@ -19,26 +19,51 @@ Layer SomeLayer() {
   return layer;
 }
 
-// A mapping family and a pass that it runs.
+// Without borders: matrix products are for these.
+Layer BorderlessLayer() {
+  Layer layer;
+  layer.input = {2, 12, 13, 11};
+  layer.output_channels = 40;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  return layer;
+}
+
+Layer DepthwiseLayer() {
+  Layer layer;
+  layer.input = {2, 40, 13, 11};
+  layer.output_channels = 40;
+  layer.group = 40;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  layer.pads = {1, 1, 1, 1};
+  return layer;
+}
+
+// A mapping family, and a layer and a pass that it runs.
 struct Family {
   const char* name;
+  const char* family;
+  Layer (*layer)();
   Pass pass;
   const char* dataflow;
 };
 
 class ProofTest : public ::testing::Test {
  protected:
-  void SetUp() override { Use({"strips", Pass::kInputGrad, "ecoflow"}); }
+  void SetUp() override { Use({"strips", "strips", &SomeLayer, Pass::kInputGrad, "ecoflow"}); }
   void Use(const Family& family) {
     pass_ = family.pass;
-    const auto compiled = Compile(config_, SomeLayer(), pass_, family.dataflow);
+    layer_ = family.layer();
+    const auto compiled = Compile(config_, layer_, pass_, family.dataflow);
     ASSERT_TRUE(compiled.ok()) << compiled.error().message;
+    ASSERT_EQ(compiled.value().mapping.at("family"), family.family);
     useful_macs_ = compiled.value().useful_macs;
     schedule_ = compiled.value().schedule;
     options_.fillers = std::string(family.dataflow) == "row-stationary";
   }
   std::string Why() const {
-    const auto proof = Prove(SomeLayer(), pass_, config_, schedule_, useful_macs_, options_);
+    const auto proof = Prove(layer_, pass_, config_, schedule_, useful_macs_, options_);
     return proof.ok() ? "" : proof.error().message;
   }
   // Changes one field of every program.
@@ -58,6 +83,7 @@ class ProofTest : public ::testing::Test {
   }
 
   HwConfig config_ = LoadHwConfig("ecoflow_4x4").value();
+  Layer layer_;
   Pass pass_ = Pass::kInputGrad;
   int64_t useful_macs_ = 0;
   Schedule schedule_;
@@ -69,15 +95,20 @@ class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<F
   void SetUp() override { Use(GetParam()); }
 };
 INSTANTIATE_TEST_SUITE_P(Families, FamilyProofTest,
-                         ::testing::Values(Family{"strips", Pass::kInputGrad, "ecoflow"},
-                                           Family{"gradients", Pass::kFilterGrad, "ecoflow"},
-                                           Family{"results", Pass::kForward, "ecoflow"},
-                                           Family{"rows", Pass::kForward, "row-stationary"},
-                                           Family{"padded", Pass::kInputGrad, "row-stationary"}),
+                         ::testing::Values(
+    Family{"strips", "strips", &SomeLayer, Pass::kInputGrad, "ecoflow"},
+    Family{"gradients", "results per PE", &SomeLayer, Pass::kFilterGrad, "ecoflow"},
+    Family{"rows", "row-stationary", &SomeLayer, Pass::kForward, "row-stationary"},
+    Family{"padded", "row-stationary", &SomeLayer, Pass::kInputGrad, "row-stationary"},
+    Family{"product", "matrix product", &BorderlessLayer, Pass::kForward, "ecoflow"},
+    Family{"product_gradient", "matrix product", &BorderlessLayer, Pass::kFilterGrad, "auto"},
+    Family{"scatter", "matrix product", &BorderlessLayer, Pass::kInputGrad, "auto"},
+    Family{"plane", "plane per PE", &DepthwiseLayer, Pass::kForward, "ecoflow"},
+    Family{"plane_gradient", "plane per PE", &DepthwiseLayer, Pass::kFilterGrad, "ecoflow"}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(FamilyProofTest, HoldsForTheCompilersScheduleAndCoversAllOfIt) {
-  const auto proof = Prove(SomeLayer(), pass_, config_, schedule_, useful_macs_, options_);
+  const auto proof = Prove(layer_, pass_, config_, schedule_, useful_macs_, options_);
   ASSERT_TRUE(proof.ok()) << proof.error().message;
   EXPECT_TRUE(proof.value().complete());
 }
@@ -151,9 +182,9 @@ TEST_P(FamilyProofTest, FindsAWrongLoopBound) {
     const Schedule kept = schedule_;
     int changed = 0;
     ChangePrograms([&](PeImage& image) {
-      if (image.mode.ParamLevel == static_cast<int64_t>(l)) return;
+      if (image.mode.ParamLevel == static_cast<int64_t>(l) || image.levels[l].a.Last == 0) return;
       ++changed;
-      ++image.levels[l].a.Last;
+      --image.levels[l].a.Last;
     });
     if (changed != 0) {
       EXPECT_NE(Why(), "") << "level " << l;
