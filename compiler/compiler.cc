@@ -125,6 +125,11 @@ Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer
   return candidates;
 }
 
+Status MakeSchedule(const Candidate& candidate, Schedule& schedule) {
+  ECO_ASSIGN(schedule, candidate.schedule());
+  return CheckPassWords(schedule);
+}
+
 }  // namespace
 
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
@@ -143,13 +148,17 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   compiled.useful_macs = UsefulMacs(padded);
   compiled.input_words = useful.errors + useful.filters;
   compiled.output_words = useful.results;
-  ECO_ASSIGN(const auto candidates, Candidates(config, layer, pass, dataflow));
-  const auto best = std::min_element(
-      candidates.begin(), candidates.end(),
-      [](const Candidate& a, const Candidate& b) { return a.cycles < b.cycles; });
-  compiled.mapping = best->mapping;
-  ECO_ASSIGN(compiled.schedule, best->schedule());
-  ECO_RETURN_IF_ERROR(CheckPassWords(compiled.schedule));
+  ECO_ASSIGN(auto candidates, Candidates(config, layer, pass, dataflow));
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.cycles < b.cycles; });
+  // A number of a mapping may not fit the image's fields: then the next best has to do.
+  Status fits = {};
+  for (const Candidate& candidate : candidates) {
+    compiled.mapping = candidate.mapping;
+    fits = MakeSchedule(candidate, compiled.schedule);
+    if (fits.ok()) break;
+  }
+  ECO_RETURN_IF_ERROR(fits);
   ProofOptions options;
   options.fillers = dataflow != "ecoflow";
   ECO_ASSIGN(const ProofCoverage proof,

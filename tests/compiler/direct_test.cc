@@ -99,7 +99,7 @@ TEST(ImageSizeTest, EveryTableRowTakesLessThan64KB) {
     ASSERT_TRUE(layers.ok());
     for (const Layer& layer : layers.value()) {
       for (const Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
-        for (const char* dataflow : {"ecoflow", "row-stationary"}) {
+        for (const char* dataflow : {"ecoflow", "row-stationary", "auto"}) {
           const auto compiled = Compile(config, layer, pass, dataflow);
           ASSERT_TRUE(compiled.ok()) << layer.name << compiled.error().message;
           const int64_t bytes = ImageBytes(compiled.value().schedule);

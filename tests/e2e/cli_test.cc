@@ -98,6 +98,29 @@ TEST_F(CliTest, RunComparesAndReportsTheContractsFields) {
   EXPECT_EQ(fs::file_size(folder_ / "o.npy"), 128u + 4 * 98);
 }
 
+TEST_F(CliTest, EveryPassRunsUnderEveryDataflow) {
+  for (const char* pass : {"forward", "input-grad", "filter-grad"}) {
+    for (const char* dataflow : {"ecoflow", "row-stationary", "auto"}) {
+      const Outcome o = Ecoflow(std::string("run layer.json --config ecoflow_4x4 --json r.json --pass ") +
+                                pass + " --dataflow " + dataflow);
+      ASSERT_EQ(o.status, 0) << o.err;
+      const json r = json::parse(ReadFile(folder_ / "r.json").value());
+      EXPECT_EQ(r["dataflow"], dataflow);
+      EXPECT_EQ(r["useful_macs"], 3 * 3 * 9 * 2 * 3);
+      if (std::string(dataflow) == "ecoflow") {
+        EXPECT_EQ(r["issued_macs"], r["useful_macs"]) << pass;
+      }
+      if (std::string(dataflow) == "row-stationary") {
+        // Forward: no zero. The others: 7x7 gradients of 3x3, 3x3 ones of 5x5 (Sec. 3.1).
+        const int padded = std::string(pass) == "forward"      ? 3 * 3 * 9
+                           : std::string(pass) == "input-grad" ? 7 * 7 * 9 : 3 * 3 * 25;
+        EXPECT_EQ(r["issued_macs"], padded * 2 * 3) << pass;
+        EXPECT_GE(r["gated_macs"].get<int64_t>(), (padded - 81) * 2 * 3) << pass;
+      }
+    }
+  }
+}
+
 TEST_F(CliTest, SameSeedGivesTheSameReportAndStallsTheSameResult) {
   ASSERT_EQ(Ecoflow(std::string(kRun) + "--json a.json --output a.npy --seed 9").status, 0);
   ASSERT_EQ(Ecoflow(std::string(kRun) + "--json b.json --output b.npy --seed 9").status, 0);
@@ -252,7 +275,7 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   json image = json::parse(good);
   image["format"] = 99;
   Write("image/image.json", image.dump());
-  ExpectRefused("run --image image", "image.json: format = 99, expected 1");
+  ExpectRefused("run --image image", "image.json: format = 99, expected 2");
   Write("image/image.json", good.substr(0, good.size() / 2));
   ExpectRefused("run --image image", "image.json: not valid JSON, line 1");
   image["format"] = 1;
