@@ -278,7 +278,7 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   ExpectRefused("run --image image", "image.json: format = 99, expected 2");
   Write("image/image.json", good.substr(0, good.size() / 2));
   ExpectRefused("run --image image", "image.json: not valid JSON, line 1");
-  image["format"] = 1;
+  image["format"] = 2;
   image["schedule"].erase("gon");
   Write("image/image.json", image.dump());
   const Outcome o = Ecoflow("run --image image");
