@@ -1,0 +1,51 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "cli/commands.h"
+#include "compiler/layer/layer.h"
+#include "report/network_report.h"
+#include "report/render.h"
+
+namespace ecoflow {
+
+Result<ExitCode> ReportCommand(const ReportCommandOptions& options) {
+  for (const auto& [flag, path] : {std::pair{"--json", options.json}, std::pair{"--csv", options.csv},
+                                   std::pair{"--html", options.html}}) {
+    if (!path.empty()) ECO_RETURN_IF_ERROR(CheckWritable(path, flag));
+  }
+  ReportOptions report_options;
+  report_options.dataflow = options.dataflow;
+  report_options.passes = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
+  if (!options.pass.empty()) {
+    ECO_ASSIGN(const Pass pass, ParsePass(options.pass));
+    report_options.passes = {pass};
+  }
+  ECO_ASSIGN(const HwConfig config, LoadHwConfig(options.config));
+  ECO_ASSIGN(auto layers, LoadWorkload(options.workload));
+  if (options.batch > 0) {
+    for (Layer& layer : layers) layer.input[0] = options.batch;
+  }
+  const bool terminal = ::isatty(2) != 0;
+  report_options.progress = [&](std::size_t number, std::size_t of, const std::string& what) {
+    if (!terminal) return;
+    fmt::print(stderr, "\r\033[K{} of {}: {} ...", number + 1, of, what);
+    std::fflush(stderr);
+  };
+  const auto report = ReportNetwork(std::filesystem::path(options.workload).stem().string(), layers,
+                                    config, report_options);
+  if (terminal) fmt::print(stderr, "\r\033[K");
+  if (!report.ok()) return report.error();
+  if (!options.json.empty()) {
+    ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report.value()).dump(1) + "\n"));
+  }
+  if (!options.csv.empty()) ECO_RETURN_IF_ERROR(WriteFileAtomically(options.csv, ToCsv(report.value())));
+  if (!options.html.empty()) ECO_RETURN_IF_ERROR(WriteFileAtomically(options.html, ToHtml(report.value())));
+  fmt::print("{}", ToText(report.value()));
+  return ExitCode::kOk;
+}
+
+}  // namespace ecoflow
