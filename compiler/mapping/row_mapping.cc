@@ -10,6 +10,8 @@ namespace {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+constexpr int64_t kMostColumns = 16383;  // index of the column loop (image field Last)
+
 // Divisors of `number` up to `limit`.
 std::vector<int64_t> Divisors(int64_t number, int64_t limit) {
   std::vector<int64_t> divisors;
@@ -110,7 +112,7 @@ class Search {
     const int64_t row_slots = m.p * m.t * m.images * m.e;
     const int64_t room = m.partials() == 1 ? int64_t{1} << 40 : hw_.accumulator_words / row_slots;
     if (room == 0) return;
-    m.tiles = CeilDiv(d_.out[1], std::min(d_.out[1], room));
+    m.tiles = CeilDiv(d_.out[1], std::min({d_.out[1], room, kMostColumns}));
     m.columns = CeilDiv(d_.out[1], m.tiles);
     m.tiles = CeilDiv(d_.out[1], m.columns);
     const int64_t fit = std::min({each, room / m.columns, int64_t{1000}});

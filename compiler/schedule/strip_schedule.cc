@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/image/pe_image.h"
+#include "compiler/schedule/setup.h"
 
 namespace ecoflow {
 namespace {
@@ -36,12 +37,7 @@ StackRow AddStackRow(LoopNest& nest, const StripMapping& m, const HwConfig& hw, 
   StackRow s{};
   s.position = nest.Affine("position", 0, {{band, hw.rows}, {row, 1}});
   const auto digit = [&](const char* name, int64_t divisor, int64_t modulus) {
-    Register reg;
-    reg.name = name;
-    reg.terms = {{s.position, 1}};
-    reg.divisor = divisor;
-    reg.modulus = modulus;
-    return nest.AddRegister(reg);
+    return nest.AddRegister({name, 0, {{s.position, 1}}, divisor, modulus});
   };
   int64_t unit = 1;
   s.in_run = digit("in_run", unit, m.run);
@@ -59,13 +55,7 @@ Condition RowHoldsErrors(const StripMapping& m, const StackRow& s) {
 
 // Error column of array column `column` (a variable) in the row's segment and class.
 int AddErrorColumn(LoopNest& nest, const StripMapping& m, const StackRow& s, int column) {
-  if (m.circular) {
-    Register reg;
-    reg.name = "ox";
-    reg.terms = {{column, 1}};
-    reg.modulus = m.problem.in[1];
-    return nest.AddRegister(reg);
-  }
+  if (m.circular) return nest.Remainder("ox", column, m.problem.in[1]);
   return nest.Affine("ox", 0, {{s.class_x, 1},
                                {s.segment, m.reach_x * m.width},
                                {column, m.reach_x}});
@@ -116,43 +106,18 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   return Encode(image);
 }
 
-// IDs of a controller: the given tags, the rest unused.
-uint64_t Ids(const HwConfig& hw, const std::vector<int64_t>& tags) {
-  CHECK(static_cast<int>(tags.size()) <= hw.ids_per_controller);
-  uint64_t word = 0;
-  for (int k = 0; k < hw.ids_per_controller; ++k) {
-    const int64_t tag = k < static_cast<int>(tags.size()) ? tags[static_cast<std::size_t>(k)]
-                                                          : hw.num_tags();
-    CHECK(tag >= 0 && (tag < hw.num_tags() || k >= static_cast<int>(tags.size())));
-    word |= static_cast<uint64_t>(tag) << (k * hw.id_bits);
-  }
-  return word;
-}
-
 std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
-  std::vector<uint64_t> words;
-  const int bottom = hw.rows - 1, right = hw.columns - 1;
-  const auto all = [&](int address, uint64_t word) {
-    words.push_back(ConfigHeader(0, bottom, 0, right, address, false, 1));
-    words.push_back(word);
-  };
-  all(kCfgRowWide, Ids(hw, {0}));
-  words.push_back(ConfigHeader(0, bottom, 0, 0, kCfgRowNarrow, true, hw.rows));
-  for (int r = 0; r < hw.rows; ++r) words.push_back(Ids(hw, {r}));
-  for (int c = 0; c < hw.columns; ++c) {
-    std::vector<int64_t> wide, narrow;
-    if (c < m.blocks * m.width) {
-      wide = {c / m.width};
-      for (int64_t k = 0; k < m.fan; ++k) narrow.push_back(c % m.width + k);
+  ArraySetup setup(hw);
+  for (int64_t row = 0; row < hw.rows; ++row) {
+    setup.row_wide[static_cast<std::size_t>(row)] = {0};
+    setup.row_narrow[static_cast<std::size_t>(row)] = {row};
+    for (int64_t col = 0; col < m.blocks * m.width; ++col) {
+      setup.PeWide(row, col) = {col / m.width};
+      for (int64_t k = 0; k < m.fan; ++k) setup.PeNarrow(row, col).push_back(col % m.width + k);
     }
-    words.push_back(ConfigHeader(0, bottom, c, c, kCfgColWide, false, 2));
-    words.push_back(Ids(hw, wide));
-    words.push_back(Ids(hw, narrow));
   }
-  const uint64_t loader = uint64_t{1} | uint64_t{1} << 36;  // ifmap from wide, filter from narrow
-  all(kCfgLoader, loader);
-  all(kCfgEnable, 0);
-  return words;
+  setup.filter_narrow = 1;  // errors
+  return setup.Words();
 }
 
 PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
@@ -165,28 +130,16 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   d.pass_loops = pass.block + 1;
 
   const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
-  Register reg;
-  reg.name = "block_of_columns";
-  reg.terms = {{col, 1}};
-  reg.divisor = m.width;
-  const int g = nest.AddRegister(reg);
+  const int g = nest.Quotient("block_of_columns", col, m.width);
   const int u = nest.Affine("u", 0, {{col, 1}, {g, -m.width}});
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1}});
   const int ox = nest.Affine("ox", 0, {{s.class_x, 1}, {m_col, m.reach_x}});
   const int y_base = nest.Affine("y_base", -p.pad[0], {{s.oy, p.stride[0]}});
   const int x_base = nest.Affine("x_base", -p.pad[1], {{ox, p.stride[1]}});
   // Channels of this block of columns: tile*channels*blocks + k*blocks + g < outc.
-  reg = {};
-  reg.name = "channels_left";
-  reg.base = p.outc - 1;
-  reg.terms = {{g, -1}};
-  reg.divisor = m.blocks;
-  const int left = nest.AddRegister(reg);
-  reg = {};
-  reg.name = "last_channel";
-  reg.terms = {{left, 1}, {pass.tile, -m.channels}};
-  reg.cap = m.channels - 1;
-  const int last_channel = nest.AddRegister(reg);
+  const int left = nest.AddRegister({"channels_left", p.outc - 1, {{g, -1}}, m.blocks});
+  const int last_channel = nest.Affine("last_channel", 0, {{left, 1}, {pass.tile, -m.channels}},
+                                       m.channels - 1);
   const int end_of_class = nest.Affine("oy_below", m.reach_y, {{s.oy, 1}});
 
   d.active = RowHoldsErrors(m, s);
@@ -294,23 +247,9 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
                                              {m_col, p.stride[1] * m.reach_x},
                                              {j, p.dilation[1]}});
   // Rows of the label's chain above and below this one, inside the map.
-  Register reg;
-  reg.name = "taps_above";
-  reg.base = p.kernel[0] - 1;
-  reg.terms = {{i, -1}};
-  reg.divisor = m.period_y;
-  const int above = nest.AddRegister(reg);
-  reg = {};
-  reg.name = "taps_below";
-  reg.terms = {{i, 1}};
-  reg.divisor = m.period_y;
-  const int below = nest.AddRegister(reg);
-  reg = {};
-  reg.name = "rows_below";
-  reg.base = p.in[0] - 1;
-  reg.terms = {{s.oy, -1}};
-  reg.divisor = m.reach_y;
-  const int rows_below = nest.AddRegister(reg);
+  const int above = nest.AddRegister({"taps_above", p.kernel[0] - 1, {{i, -1}}, m.period_y});
+  const int below = nest.Quotient("taps_below", i, m.period_y);
+  const int rows_below = nest.AddRegister({"rows_below", p.in[0] - 1, {{s.oy, -1}}, m.reach_y});
 
   nest.keep = RowHoldsErrors(m, s);
   nest.Keep(c, 0, p.outc);
@@ -348,16 +287,9 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   }
 
   const int64_t pitch = (m.run - 1) * m.period_y + p.kernel[0];
-  reg = {};
-  reg.name = "run_number";
-  reg.terms = {{s.position, 1}};
-  reg.divisor = m.run;
-  const int run_number = nest.AddRegister(reg);
-  reg = {};
-  reg.name = "label_row";
-  reg.terms = {{run_number, pitch}, {s.in_run, m.period_y}, {i, 1}};
-  reg.modulus = m.slot_window;
-  const int label_row = nest.AddRegister(reg);
+  const int run_number = nest.Quotient("run_number", s.position, m.run);
+  const int label_row = nest.AddRegister(
+      {"label_row", 0, {{run_number, pitch}, {s.in_run, m.period_y}, {i, 1}}, 1, m.slot_window});
   const int64_t columns = m.blocks * m.width * (m.circular ? 2 : 1);
   d.slot = nest.Affine("slot", 0, {{ci, m.slot_window * m.columns_j * columns},
                                    {label_row, m.columns_j * columns}, {j, columns},
@@ -383,11 +315,8 @@ Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
   if (rest != m.filters) {
     ECO_ASSIGN(auto shorter, Program(m, hw, rest));
     schedule.programs.push_back(std::move(shorter));
-    Register reg;  // 1 for the last block of filters, else 0
-    reg.name = "shorter";
-    reg.terms = {{passes.variant, 1}};
-    reg.divisor = m.filter_blocks - 1;
-    passes.variant = passes.nest.AddRegister(reg);
+    // 1 for the last block of filters, else 0.
+    passes.variant = passes.nest.Quotient("shorter", passes.variant, m.filter_blocks - 1);
   } else {
     passes.variant = -1;
   }
