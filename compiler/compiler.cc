@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/ints.h"
 #include "base/json_schema.h"
 #include "compiler/dataflow/direct.h"
 #include "compiler/dataflow/transposed.h"
@@ -26,8 +27,6 @@ using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int kImageFormat = 2;
 

@@ -1,12 +1,8 @@
 #include "report/baselines.h"
 
+#include "base/ints.h"
+
 namespace ecoflow {
-namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-}  // namespace
-
 int64_t SystolicCycles(int64_t rows, int64_t columns, int64_t depth, int64_t array_rows,
                        int64_t array_columns) {
   return CeilDiv(rows, array_rows) * CeilDiv(columns, array_columns) *

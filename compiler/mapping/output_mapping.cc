@@ -5,10 +5,10 @@
 #include <numeric>
 #include <optional>
 
+#include "base/ints.h"
+
 namespace ecoflow {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // How results of a line share input elements. Results v and v + period meet an element one tap
 // apart when the stride divides the dilation (filter gradients, and forward passes at stride 1);

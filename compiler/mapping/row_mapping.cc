@@ -5,10 +5,10 @@
 #include <optional>
 #include <set>
 
+#include "base/ints.h"
+
 namespace ecoflow {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t kMostColumns = 16383;  // index of the column loop (image field Last)
 

@@ -5,10 +5,10 @@
 #include <numeric>
 #include <optional>
 
+#include "base/ints.h"
+
 namespace ecoflow {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Label row of the first tap at a stack position; rows of a run are period_y apart.
 int64_t LabelRow(const StripMapping& m, int64_t position) {

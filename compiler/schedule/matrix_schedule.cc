@@ -4,6 +4,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "base/ints.h"
 #include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
 
@@ -12,8 +13,6 @@ namespace {
 
 // Loop levels of the program: words of k, fixed vectors, items.
 enum Level { kDepth, kVector, kItem };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The pass loops that every stream starts with, outermost first; the last adds up.
 struct PassLoops {

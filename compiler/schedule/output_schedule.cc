@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ints.h"
 #include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
 
@@ -10,8 +11,6 @@ namespace {
 
 // Loop levels of the program.
 enum Level { kFilter, kTapColumn, kTapRow, kChannel };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The pass loops that every stream starts with, outermost first.
 struct PassLoops {

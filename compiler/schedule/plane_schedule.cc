@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ints.h"
 #include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
 
@@ -10,8 +11,6 @@ namespace {
 
 // Loop levels of the program: window columns and rows, sweep columns and rows, images.
 enum Level { kWindowX, kWindowY, kSweepX, kSweepY, kImage };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The pass loops that every stream starts with, outermost first; chunks of a gradient add up.
 struct PassLoops {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ints.h"
 #include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
 
@@ -12,8 +13,6 @@ namespace {
 enum Level { kFilter, kChannel, kTap, kColumn, kImage };
 
 constexpr int64_t kMany = int64_t{1} << 40;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The pass loops that every stream starts with, outermost first; the last three add up.
 struct PassLoops {
