@@ -3,6 +3,7 @@
 #include "base/ints.h"
 
 namespace ecoflow {
+
 int64_t SystolicCycles(int64_t rows, int64_t columns, int64_t depth, int64_t array_rows,
                        int64_t array_columns) {
   return CeilDiv(rows, array_rows) * CeilDiv(columns, array_columns) *
