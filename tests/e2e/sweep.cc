@@ -3,10 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/files.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
+#include "model/cycle_model.h"
+#include "model/gated.h"
 #include "tb/golden/golden.h"
 #include "tb/model/model_cache.h"
 #include "tb/run/report.h"
@@ -31,9 +34,49 @@ struct Outcome {
   double roofline_fraction = 0;
 };
 
+// Runs the cycle model, with and without skipping; empty when every number is that of the RTL.
+std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& run,
+                              const std::vector<int16_t>& first,
+                              const std::vector<int16_t>& second) {
+  for (const bool skip : {false, true}) {
+    CycleModelOptions options;
+    options.skip = skip;
+    options.watchdog_cycles = 20000;
+    const auto predicted = PredictCycles(compiled.schedule, compiled.config, options);
+    if (!predicted.ok()) return "the model: " + predicted.error().message;
+    const CycleCounts& model = predicted.value();
+    const std::string with = skip ? "with skipping, " : "";
+    int64_t issued = 0;
+    for (std::size_t pe = 0; pe < run.pe.size(); ++pe) {
+      issued += model.pe[pe][0];
+      for (std::size_t k = 0; k < kPeCounters.size(); ++k) {
+        const std::string name = kPeCounters[k];
+        if (name == "gated" || model.pe[pe][k] == run.pe[pe][k]) continue;
+        return fmt::format("{}PE {},{} {}: the model says {}, the RTL {} (cycles {}, {})", with,
+                           pe / static_cast<std::size_t>(compiled.config.columns),
+                           pe % static_cast<std::size_t>(compiled.config.columns), name,
+                           model.pe[pe][k], run.pe[pe][k], model.cycles, run.cycles);
+      }
+    }
+    const int64_t gated =
+        issued - CountNonzeroProducts(compiled.layer, compiled.pass, first, second);
+    for (const auto& [name, mine, rtl] :
+         {std::tuple{"cycles", model.cycles, run.cycles},
+          {"config cycles", model.config_cycles, run.config_cycles},
+          {"wide words", model.wide_words, run.wide_words},
+          {"narrow words", model.narrow_words, run.narrow_words},
+          {"GON words", model.gon_words, run.gon_words},
+          {"output words", model.output_words, run.output_words},
+          {"gated MACs", gated, run.Sum(10)}}) {
+      if (mine != rtl) return fmt::format("{}{}: the model says {}, the RTL {}", with, name, mine, rtl);
+    }
+  }
+  return "";
+}
+
 // Runs, compares, and checks that the MACs are those that the dataflow is to issue.
 Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint64_t seed,
-               int64_t max_macs, double stall, bool verbose) {
+               int64_t max_macs, double stall, bool predict, bool verbose) {
   const Layer layer =
       RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs);
   if (verbose) fmt::print("{} {} {}", seed, ToString(test.pass), ToJsonText(layer));
@@ -65,6 +108,10 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
     return {fmt::format("{} PE-cycles accounted for, expected {}", accounted,
                         report.cycles * report.pe_count())};
   }
+  if (predict) {
+    const std::string difference = ComparePrediction(compiled.value(), run.value(), first, second);
+    if (!difference.empty()) return {difference};
+  }
   return {"", false, report.cycles, report.roofline_fraction()};
 }
 
@@ -74,7 +121,7 @@ int Main(int argc, char** argv) {
   uint64_t first = 1, count = 100;
   double stall = 0;
   int64_t max_macs = 60000;
-  bool assertions = false, verbose = false;
+  bool assertions = false, predict = false, verbose = false;
   std::string op_name = "all", pass_name = "all", dataflow_name = "all", json_file;
   app.add_option("--config", config_name);
   app.add_option("--first", first, "first seed");
@@ -86,8 +133,10 @@ int Main(int argc, char** argv) {
   app.add_option("--dataflow", dataflow_name, "ecoflow, row-stationary, auto or all");
   app.add_option("--json", json_file, "what ran, for scripts/support_matrix.py");
   app.add_flag("--assert", assertions, "check RTL assertions");
+  app.add_flag("--predict", predict, "compare every counter with the cycle model");
   app.add_flag("--verbose", verbose);
   CLI11_PARSE(app, argc, argv);
+  if (predict && stall != 0) return fmt::print(stderr, "sweep: --predict goes without --stall\n"), 2;
 
   const auto config = LoadHwConfig(config_name);
   if (!config.ok()) return fmt::print(stderr, "{}\n", config.error().message), 2;
@@ -123,7 +172,7 @@ int Main(int argc, char** argv) {
       const auto model = LoadModel(library.value(), static_cast<uint32_t>(seed), "");
       if (!model.ok()) return fmt::print(stderr, "{}\n", model.error().message), 3;
       const Outcome outcome =
-          RunOne(config.value(), *model.value(), test, seed, max_macs, stall, verbose);
+          RunOne(config.value(), *model.value(), test, seed, max_macs, stall, predict, verbose);
       if (outcome.failure.empty()) {
         ++passed;
         fractions += outcome.roofline_fraction;
@@ -131,10 +180,10 @@ int Main(int argc, char** argv) {
       }
       ++(outcome.refused ? refused : failed);
       fmt::print("{} seed {}: {}\n  replay: build/bin/sweep --config {} --dataflow {} --op {} "
-                 "--pass {} --first {} --count 1 --stall {} --max-macs {}{}\n",
+                 "--pass {} --first {} --count 1 --stall {} --max-macs {}{}{}\n",
                  outcome.refused ? "REFUSED" : "FAILED", seed, outcome.failure, config_name,
                  test.dataflow, ToString(test.op), ToString(test.pass), seed, stall, max_macs,
-                 assertions ? " --assert" : "");
+                 assertions ? " --assert" : "", predict ? " --predict" : "");
       std::fflush(stdout);
     }
     good = good && passed == count;

@@ -1,0 +1,63 @@
+#include "model/cycle_model.h"
+
+#include <chrono>
+
+#include "model/array.h"
+
+namespace ecoflow {
+namespace {
+
+// Setup words may set IDs and loaders, nothing that belongs to a pass.
+Status CheckSetup(const std::vector<uint64_t>& setup) {
+  std::size_t at = 0;
+  while (at < setup.size()) {
+    const uint64_t header = setup[at];
+    const auto address = static_cast<int>(header >> 32 & 63);
+    const auto count = static_cast<std::size_t>(header >> 39 & 0xffff);
+    const bool scatter = (header >> 38 & 1) != 0;
+    const auto last = address + (scatter ? 0 : static_cast<int>(count) - 1);
+    if (count == 0 || address <= kCfgParam || last > kCfgRowNarrow ||
+        (address <= kCfgDump && last >= kCfgDump)) {
+      return BadInput("image.json: schedule.setup is damaged");
+    }
+    at += count + 1;
+  }
+  if (at != setup.size()) return BadInput("image.json: schedule.setup is damaged");
+  return {};
+}
+
+}  // namespace
+
+Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& config,
+                                  const CycleModelOptions& options) {
+  ECO_RETURN_IF_ERROR(CheckSetup(schedule.setup));
+  const auto begin = std::chrono::steady_clock::now();
+  TimingArray array(schedule, config);
+  while (!array.Finished()) {
+    array.Step();
+    if (const std::string error = array.StreamError(); !error.empty()) {
+      return BadInput("image.json: the schedule is damaged: {}", error);
+    }
+    if (array.quiet() > options.watchdog_cycles) {
+      return Machinery("watchdog: nothing moved for {} cycles; the streams wait: {}",
+                       options.watchdog_cycles, array.Waiting());
+    }
+  }
+  CycleCounts counts;
+  counts.cycles = counts.simulated_cycles = array.counters.cycles;
+  counts.config_cycles = array.counters.config;
+  counts.wide_words = array.counters.wide;
+  counts.narrow_words = array.counters.narrow;
+  counts.gon_words = array.counters.gon;
+  counts.output_words = array.counters.output;
+  counts.pe.resize(array.progress.size());
+  for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
+    for (std::size_t k = 0; k < kModelCounters; ++k) {
+      counts.pe[pe][k] = array.counters.pe[pe * kModelCounters + k];
+    }
+  }
+  counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return counts;
+}
+
+}  // namespace ecoflow

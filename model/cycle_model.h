@@ -1,0 +1,34 @@
+// An exact cycle model of the array: the numbers of a run without random pauses, without the RTL.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/result.h"
+#include "compiler/compiler.h"
+
+namespace ecoflow {
+
+struct CycleModelOptions {
+  bool skip = true;  // do not simulate again what was simulated before; the result is the same
+  int64_t watchdog_cycles = 200000;  // without any handshake
+  // Told now and then: share of the wide stream taken (0..1), cycles so far.
+  std::function<void(double, int64_t)> progress;
+};
+
+struct CycleCounts {
+  int64_t cycles = 0, config_cycles = 0;
+  int64_t wide_words = 0, narrow_words = 0, gon_words = 0, output_words = 0;
+  // PEs in row-major order, counters as in eco_pkg. "gated" depends on data and stays zero.
+  std::vector<std::array<uint32_t, 12>> pe;
+  double seconds = 0;
+  int64_t simulated_cycles = 0;  // that were not skipped
+};
+
+// Fails when the schedule is damaged (bad input) or nothing moves any more (machinery).
+Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& config,
+                                  const CycleModelOptions& options);
+
+}  // namespace ecoflow

@@ -1,0 +1,117 @@
+#include "model/gated.h"
+
+#include <array>
+
+namespace ecoflow {
+namespace {
+
+// Nonzero elements of a tensor, added up over blocks of `divisor` elements along each axis.
+class Census {
+ public:
+  Census(const std::vector<int16_t>& tensor, const std::array<int64_t, 4>& shape,
+         const std::array<int64_t, 4>& divisor) {
+    int64_t size = 1;
+    for (std::size_t axis = 4; axis-- > 0;) {
+      stride_[axis] = size;
+      size *= (shape[axis] + divisor[axis] - 1) / divisor[axis];
+    }
+    count_.resize(static_cast<std::size_t>(size));
+    std::size_t from = 0;
+    for (int64_t a = 0; a < shape[0]; ++a) {
+      for (int64_t b = 0; b < shape[1]; ++b) {
+        for (int64_t c = 0; c < shape[2]; ++c) {
+          int64_t* to = &count_[At(a / divisor[0], b / divisor[1], c / divisor[2], 0)];
+          for (int64_t d = 0; d < shape[3]; ++d) to[d / divisor[3]] += tensor[from++] != 0;
+        }
+      }
+    }
+  }
+  std::size_t At(int64_t a, int64_t b, int64_t c, int64_t d) const {
+    return static_cast<std::size_t>(a * stride_[0] + b * stride_[1] + c * stride_[2] + d * stride_[3]);
+  }
+  const int64_t* operator()(int64_t a, int64_t b, int64_t c, int64_t d) const {
+    return &count_[At(a, b, c, d)];
+  }
+
+ private:
+  std::array<int64_t, 4> stride_{};
+  std::vector<int64_t> count_;
+};
+
+// Results along one axis whose source p * stride + offset lies in 0..size-1: [begin, end).
+std::array<int64_t, 2> Inside(int64_t count, int64_t stride, int64_t offset, int64_t size) {
+  std::array<int64_t, 2> range = {0, count};
+  while (range[0] < count && range[0] * stride + offset < 0) ++range[0];
+  while (range[1] > range[0] && (range[1] - 1) * stride + offset >= size) --range[1];
+  return range;
+}
+
+}  // namespace
+
+// A layer relates a fine map (input of Conv, output of ConvTranspose), a coarse map and the filter
+// [coarse channel][fine channel of the group][kh][kw]. An axis that only one operand of the pass has
+// is summed out of that operand first; what is left are taps, positions and shared channels.
+int64_t CountNonzeroProducts(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
+                             const std::vector<int16_t>& second) {
+  const bool conv = layer.op == Op::kConv;
+  const std::array<int64_t, 4> fine = conv ? layer.InputShape() : layer.OutputShape();
+  const std::array<int64_t, 4> coarse = conv ? layer.OutputShape() : layer.InputShape();
+  const std::array<int64_t, 4> filter = layer.FilterShape();
+  const int64_t groups = layer.group, fine_per_group = fine[1] / groups;
+  const int64_t coarse_per_group = coarse[1] / groups;
+
+  int64_t total = 0;
+  // Calls visit(i, j, p, q range, y, first x) for every tap and row of the coarse map in the fine one.
+  const auto visit = [&](auto&& row) {
+    for (int64_t i = 0; i < layer.kernel[0]; ++i) {
+      const int64_t dy = i * layer.dilations[0] - layer.pads[0];
+      const auto ps = Inside(coarse[2], layer.strides[0], dy, fine[2]);
+      for (int64_t j = 0; j < layer.kernel[1]; ++j) {
+        const int64_t dx = j * layer.dilations[1] - layer.pads[1];
+        const auto qs = Inside(coarse[3], layer.strides[1], dx, fine[3]);
+        for (int64_t p = ps[0]; p < ps[1]; ++p) {
+          row(i, j, p, qs, p * layer.strides[0] + dy, dx);
+        }
+      }
+    }
+  };
+  const int64_t step = layer.strides[1];
+
+  if (pass == Pass::kFilterGrad) {
+    // Both maps: images and groups are shared.
+    const auto& fine_map = conv ? first : second;
+    const auto& coarse_map = conv ? second : first;
+    const Census f(fine_map, fine, {1, fine_per_group, 1, 1});
+    const Census c(coarse_map, coarse, {1, coarse_per_group, 1, 1});
+    for (int64_t n = 0; n < fine[0]; ++n) {
+      for (int64_t g = 0; g < groups; ++g) {
+        visit([&](int64_t, int64_t, int64_t p, std::array<int64_t, 2> qs, int64_t y, int64_t dx) {
+          const int64_t* a = c(n, g, p, 0);
+          const int64_t* b = f(n, g, y, 0);
+          for (int64_t q = qs[0]; q < qs[1]; ++q) total += a[q] * b[q * step + dx];
+        });
+      }
+    }
+    return total;
+  }
+  // The filter and one of the maps: its channels are shared, images are summed out.
+  const bool reads_fine = conv == (pass == Pass::kForward);
+  const auto& map_shape = reads_fine ? fine : coarse;
+  const Census map(first, map_shape, {map_shape[0], 1, 1, 1});
+  const Census taps(second, filter,
+                    reads_fine ? std::array<int64_t, 4>{coarse_per_group, 1, 1, 1}
+                               : std::array<int64_t, 4>{1, fine_per_group, 1, 1});
+  for (int64_t channel = 0; channel < map_shape[1]; ++channel) {
+    const int64_t of_filter = reads_fine ? channel / fine_per_group : channel;
+    const int64_t of_fine = reads_fine ? channel % fine_per_group : 0;
+    visit([&](int64_t i, int64_t j, int64_t p, std::array<int64_t, 2> qs, int64_t y, int64_t dx) {
+      const int64_t* a = map(0, channel, reads_fine ? y : p, 0);
+      int64_t sum = 0;
+      for (int64_t q = qs[0]; q < qs[1]; ++q) sum += a[reads_fine ? q * step + dx : q];
+      total += sum * *taps(of_filter, of_fine, i, j);
+    });
+  }
+  return total;
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,268 @@
+#include "model/parts.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "compiler/image/pe_image.h"
+
+namespace ecoflow {
+namespace {
+
+// Parts hold about this many words or less where the nest can be cut so.
+constexpr int64_t kPartWords = 1024;
+
+int64_t PackRun(const GinRun& run) {
+  return int64_t{run.row} | int64_t{run.col} << 8 | int64_t{run.words} << 16;
+}
+
+// Loops to leave outside: at least `least`, more while the rest is long.
+int OuterLoops(const LoopNest& nest, int least) {
+  int outer = static_cast<int>(nest.loops.size());
+  int64_t words = 1;
+  while (outer > least) {
+    const int64_t bound = nest.loops[static_cast<std::size_t>(outer - 1)].bound;
+    if (words > 1 && words * bound > kPartWords) break;
+    words = std::min(words * bound, kPartWords * kPartWords);
+    --outer;
+  }
+  return std::max(outer, std::min(least, static_cast<int>(nest.loops.size())));
+}
+
+}  // namespace
+
+template <typename Part>
+std::size_t PartList<Part>::Hash::operator()(const std::vector<int64_t>& key) const {
+  return XXH3_64bits(key.data(), key.size() * sizeof(int64_t));
+}
+
+// ---------------------------------------------------------------- global input networks
+
+GinParts::GinParts(const std::vector<GinDescriptor>& descriptors, int lanes, int pass_loops)
+    : descriptors_(descriptors), lanes_(lanes), pass_loops_(pass_loops) {}
+
+int GinParts::OuterOf(const GinDescriptor& d) const {
+  return d.interleave >= 0 ? d.interleave : OuterLoops(d.nest, pass_loops_);
+}
+
+std::size_t GinParts::total() const {
+  int64_t parts = 0;
+  for (const GinDescriptor& d : descriptors_) {
+    int64_t product = 1;
+    for (int64_t bound : MakeOuter(d.nest, OuterOf(d)).bounds) product *= bound;
+    parts += product;
+  }
+  return static_cast<std::size_t>(parts);
+}
+
+bool GinParts::Open() {
+  if (descriptor_ == descriptors_.size()) return false;
+  const GinDescriptor& d = descriptors_[descriptor_];
+  const int outer = OuterOf(d);
+  outer_ = MakeOuter(d.nest, outer);
+  structure_ = std::make_unique<NestStructure>(d.nest, outer);
+  structure_->AddValue(d.row_tag);
+  structure_->AddValue(d.col_tag);
+  turn_ = 0;
+  open_ = true;
+  return true;
+}
+
+void GinParts::Find() {
+  if (!open_ && !Open()) {
+    ended_ = true;
+    return;
+  }
+  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), turn_};
+  structure_->Append(outer_.indices, key);
+  Known& known = known_[std::move(key)];
+  if (known.part == nullptr) known = Walk();
+  found_.push_back(known.part);
+  turn_ = known.state;
+  if (!outer_.Step()) {
+    ++descriptor_;
+    open_ = false;
+  }
+}
+
+GinParts::Known GinParts::Walk() {
+  const GinDescriptor& d = descriptors_[descriptor_];
+  auto part = std::make_unique<GinPart>();
+  part->descriptor = static_cast<int>(descriptor_);
+  part->destination = static_cast<uint8_t>(d.destination);
+  part->joins = d.interleave < 0;
+  Known known;
+  if (d.interleave < 0) {
+    NestCursor cursor(d.nest);
+    for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
+      const auto row = static_cast<uint8_t>(cursor[d.row_tag]);
+      const auto col = static_cast<uint8_t>(cursor[d.col_tag]);
+      if (part->runs.empty() || part->runs.back().row != row || part->runs.back().col != col) {
+        part->runs.push_back({row, col, 0});
+      }
+      ++part->runs.back().words;
+    }
+  } else {
+    // Beat by beat in turn, those that have words left.
+    std::vector<NestCursor> cursors;
+    const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
+    for (int64_t k = 0; k < ways; ++k) {
+      cursors.emplace_back(d.nest, d.interleave, k);
+      cursors.back().Seek(outer_.indices);
+    }
+    auto turn = static_cast<std::size_t>(turn_);
+    const auto left = [](const NestCursor& cursor) { return !cursor.done(); };
+    while (std::any_of(cursors.begin(), cursors.end(), left)) {
+      while (cursors[turn].done()) turn = (turn + 1) % cursors.size();
+      NestCursor& cursor = cursors[turn];
+      turn = (turn + 1) % cursors.size();
+      GinRun run{static_cast<uint8_t>(cursor[d.row_tag]), static_cast<uint8_t>(cursor[d.col_tag]), 0};
+      while (run.words < static_cast<uint32_t>(lanes_) && !cursor.done() &&
+             static_cast<uint8_t>(cursor[d.row_tag]) == run.row &&
+             static_cast<uint8_t>(cursor[d.col_tag]) == run.col) {
+        ++run.words;
+        cursor.Next();
+      }
+      part->runs.push_back(run);
+    }
+    known.state = static_cast<int64_t>(turn);
+  }
+  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_)};
+  for (const GinRun& run : part->runs) key.push_back(PackRun(run));
+  known.part = parts_.try_emplace(std::move(key), std::move(part)).first->second.get();
+  return known;
+}
+
+// ---------------------------------------------------------------- global output network
+
+GonParts::GonParts(const std::vector<GonDescriptor>& descriptors, const HwConfig& hw, int pass_loops)
+    : descriptors_(descriptors), hw_(hw), pass_loops_(pass_loops) {}
+
+void GonParts::Find() {
+  if (!open_) {
+    if (descriptor_ == descriptors_.size()) {
+      ended_ = true;
+      return;
+    }
+    const GonDescriptor& d = descriptors_[descriptor_];
+    const int outer = OuterLoops(d.nest, pass_loops_);
+    outer_ = MakeOuter(d.nest, outer);
+    structure_ = std::make_unique<NestStructure>(d.nest, outer);
+    structure_->AddCondition(d.first);
+    structure_->AddCondition(d.last);
+    structure_->AddValue(d.row);
+    structure_->AddValue(d.col);
+    structure_->AddValue(d.slot, hw_.gon_lanes());
+    open_ = true;
+  }
+  const GonDescriptor& d = descriptors_[descriptor_];
+  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_)};
+  structure_->Append(outer_.indices, key);
+  Known& known = known_[std::move(key)];
+  if (known.part == nullptr) {
+    auto part = std::make_unique<GonPart>();
+    std::vector<int64_t> content;
+    NestCursor cursor(d.nest);
+    for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
+      const int64_t row = cursor[d.row], col = cursor[d.col], slot = cursor[d.slot];
+      const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
+      const int64_t slots = int64_t{hw_.slots_per_lane()} * hw_.gon_lanes();
+      if (row < 0 || row >= hw_.rows || col < 0 || col >= hw_.columns) {
+        return Fail(fmt::format("PE {},{} does not exist", row, col));
+      }
+      if (!(first && last) && (slot < 0 || slot >= slots)) {
+        return Fail(fmt::format("accumulator slot {} does not exist", slot));
+      }
+      GonItem item;
+      item.row = static_cast<uint8_t>(row);
+      item.col = static_cast<uint8_t>(col);
+      item.bank = first && last ? int8_t{-1} : static_cast<int8_t>(slot % hw_.gon_lanes());
+      item.last = last;
+      part->items.push_back(item);
+      content.push_back(row | col << 8 | (item.bank + int64_t{1}) << 16 | int64_t{last} << 24);
+    }
+    known.part = parts_.try_emplace(std::move(content), std::move(part)).first->second.get();
+  }
+  found_.push_back(known.part);
+  if (!outer_.Step()) {
+    ++descriptor_;
+    open_ = false;
+  }
+}
+
+// ---------------------------------------------------------------- configuration
+
+ConfigParts::ConfigParts(const Schedule& schedule, const HwConfig& hw, TraceTable& traces)
+    : schedule_(schedule), hw_(hw), traces_(traces) {}
+
+void ConfigParts::Find() {
+  const auto intern = [&](ConfigPart part) {
+    std::vector<int64_t> content(part.words.begin(), part.words.end());
+    auto& place = parts_[std::move(content)];
+    if (!place) place = std::make_unique<ConfigPart>(std::move(part));
+    return place.get();
+  };
+  if (!begun_) {
+    begun_ = true;
+    found_.push_back(intern({schedule_.setup}));
+    return;
+  }
+  if (!open_) {
+    if (descriptor_ == schedule_.passes.size()) {
+      ended_ = true;
+      return;
+    }
+    const PassDescriptor& d = schedule_.passes[descriptor_];
+    const int outer = static_cast<int>(d.nest.loops.size()) - 2;
+    outer_ = MakeOuter(d.nest, outer);
+    structure_ = std::make_unique<NestStructure>(d.nest, outer);
+    structure_->AddCondition(d.active);
+    structure_->AddCondition(d.from_below);
+    structure_->AddCondition(d.to_above);
+    for (const ParamField& field : d.fields) structure_->AddValue(field.var);
+    if (d.variant >= 0) structure_->AddValue(d.variant);
+    open_ = true;
+  }
+  const PassDescriptor& d = schedule_.passes[descriptor_];
+  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), loaded_};
+  structure_->Append(outer_.indices, key);
+  Known& known = known_[std::move(key)];
+  if (known.part == nullptr) {
+    ConfigPart part;
+    known.state = loaded_;
+    NestCursor cursor(d.nest);
+    cursor.Seek(outer_.indices);
+    if (!cursor.done()) {
+      const auto loops = d.nest.loops.size();
+      const int rows = static_cast<int>(d.nest.loops[loops - 2].bound);
+      const int columns = static_cast<int>(d.nest.loops[loops - 1].bound);
+      const int64_t number = d.variant < 0 ? 0 : cursor[d.variant];
+      if (number < 0 || number >= static_cast<int64_t>(schedule_.programs.size())) {
+        return Fail(fmt::format("program {} does not exist", number));
+      }
+      const auto& program = schedule_.programs[static_cast<std::size_t>(number)];
+      if (number != loaded_) {
+        part.words.push_back(ConfigHeader(0, hw_.rows - 1, 0, hw_.columns - 1, 0, false,
+                                          static_cast<int>(program.size())));
+        part.words.insert(part.words.end(), program.begin(), program.end());
+        known.state = number;
+      }
+      part.words.push_back(ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
+      int items = 0;
+      for (; !cursor.done(); cursor.Next(), ++items) {
+        part.words.push_back(
+            static_cast<uint64_t>(traces_.Find(program, number, PassWord(d, cursor))));
+      }
+      if (items != rows * columns) return Fail("a pass ends before its last PE");
+    }
+    known.part = intern(std::move(part));
+  }
+  found_.push_back(known.part);
+  loaded_ = known.state;
+  if (!outer_.Step()) {
+    ++descriptor_;
+    open_ = false;
+  }
+}
+
+}  // namespace ecoflow

@@ -1,0 +1,152 @@
+// The streams of a schedule without their data, in parts: a part is what the outer loops of a
+// descriptor's nest leave for given indices. Parts of equal structure are walked and stored once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/schedule/stream.h"
+#include "gen/config/hw_config.h"
+#include "model/nest_structure.h"
+#include "model/trace.h"
+
+namespace ecoflow {
+
+// Words in a row with the same tags: any number in a run of a plain descriptor, one beat in a run
+// of an interleaved one.
+struct GinRun {
+  uint8_t row = 0, col = 0;
+  uint32_t words = 0;
+};
+struct GinPart {
+  std::vector<GinRun> runs;
+  int descriptor = 0;
+  uint8_t destination = 0;
+  bool joins = false;  // a beat may go on from the part before
+};
+
+struct GonItem {
+  uint8_t row = 0, col = 0;
+  int8_t bank = 0;  // accumulator that holds the slot; -1: any lane
+  bool last = false;
+};
+struct GonPart {
+  std::vector<GonItem> items;
+};
+
+// Configuration words; in place of a pass word the number of its trace.
+struct ConfigPart {
+  std::vector<uint64_t> words;
+};
+
+// The parts of one kind of stream, found in order when asked for.
+template <typename Part>
+class PartList {
+ public:
+  // Part `k`; null past the end. Equal parts have equal addresses.
+  const Part* At(std::size_t k) {
+    while (found_.size() <= k && !ended_) Find();
+    return k < found_.size() ? found_[k] : nullptr;
+  }
+  const std::string& error() const { return error_; }
+  virtual ~PartList() = default;
+
+ protected:
+  // Outer indices of all parts of a nest, in order.
+  struct Outer {
+    std::vector<int64_t> bounds, indices;
+    bool Step() {
+      for (std::size_t l = indices.size(); l-- > 0;) {
+        if (++indices[l] < bounds[l]) return true;
+        indices[l] = 0;
+      }
+      return false;
+    }
+  };
+  static Outer MakeOuter(const LoopNest& nest, int outer) {
+    Outer o;
+    for (int l = 0; l < outer; ++l) o.bounds.push_back(nest.loops[static_cast<std::size_t>(l)].bound);
+    o.indices.resize(o.bounds.size());
+    return o;
+  }
+  virtual void Find() = 0;  // appends to found_, or sets ended_
+  void Fail(std::string error) {
+    error_ = std::move(error);
+    ended_ = true;
+  }
+
+  struct Hash {
+    std::size_t operator()(const std::vector<int64_t>& key) const;
+  };
+  // What a part with this signature is, and the state that it leaves behind (see Find).
+  struct Known {
+    const Part* part = nullptr;
+    int64_t state = 0;
+  };
+  std::unordered_map<std::vector<int64_t>, Known, Hash> known_;
+  std::unordered_map<std::vector<int64_t>, std::unique_ptr<Part>, Hash> parts_;  // by content
+  std::vector<const Part*> found_;
+  bool ended_ = false;
+  std::string error_;
+};
+
+class GinParts : public PartList<GinPart> {
+ public:
+  GinParts(const std::vector<GinDescriptor>& descriptors, int lanes, int pass_loops);
+  std::size_t total() const;
+
+ private:
+  int OuterOf(const GinDescriptor& descriptor) const;
+  void Find() override;
+  bool Open();
+  Known Walk();
+
+  const std::vector<GinDescriptor>& descriptors_;
+  const int lanes_, pass_loops_;
+  std::size_t descriptor_ = 0;
+  bool open_ = false;
+  Outer outer_;
+  std::unique_ptr<NestStructure> structure_;
+  int64_t turn_ = 0;  // of an interleaved descriptor: whose turn the next part begins with
+};
+
+class GonParts : public PartList<GonPart> {
+ public:
+  GonParts(const std::vector<GonDescriptor>& descriptors, const HwConfig& hw, int pass_loops);
+
+ private:
+  void Find() override;
+
+  const std::vector<GonDescriptor>& descriptors_;
+  const HwConfig& hw_;
+  const int pass_loops_;
+  std::size_t descriptor_ = 0;
+  bool open_ = false;
+  Outer outer_;
+  std::unique_ptr<NestStructure> structure_;
+};
+
+class ConfigParts : public PartList<ConfigPart> {
+ public:
+  ConfigParts(const Schedule& schedule, const HwConfig& hw, TraceTable& traces);
+
+ private:
+  void Find() override;
+
+  const Schedule& schedule_;
+  const HwConfig& hw_;
+  TraceTable& traces_;
+  bool begun_ = false;
+  std::size_t descriptor_ = 0;
+  bool open_ = false;
+  Outer outer_;
+  std::unique_ptr<NestStructure> structure_;
+  int64_t loaded_ = -1;  // program in the PEs
+};
+
+}  // namespace ecoflow
