@@ -99,7 +99,7 @@ class TimingArray {
   Position<GinPart> gin_at[2];
   Position<GonPart> gon_at;
   std::vector<PeProgress> progress;
-  bool setup_done() const { return config_at.part > 0; }
+  bool PassWaits(std::size_t pe) const { return pe_[pe].pending != 0; }
 
  private:
   struct Loader {

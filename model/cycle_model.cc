@@ -1,8 +1,10 @@
 #include "model/cycle_model.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "model/array.h"
+#include "model/skipper.h"
 
 namespace ecoflow {
 namespace {
@@ -33,8 +35,16 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   ECO_RETURN_IF_ERROR(CheckSetup(schedule.setup));
   const auto begin = std::chrono::steady_clock::now();
   TimingArray array(schedule, config);
-  while (!array.Finished()) {
+  Skipper skipper(array);
+  const auto total_parts = static_cast<double>(std::max<std::size_t>(1, array.wide_parts.total()));
+  for (int64_t step = 0; !array.Finished(); ++step) {
     array.Step();
+    if (options.skip) skipper.AfterStep();
+    if (step % 1024 != 0) continue;
+    if (options.progress) {
+      options.progress(static_cast<double>(array.gin_at[0].part) / total_parts,
+                       skipper.cycles() + array.counters.cycles);
+    }
     if (const std::string error = array.StreamError(); !error.empty()) {
       return BadInput("image.json: the schedule is damaged: {}", error);
     }
@@ -43,17 +53,22 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
                        options.watchdog_cycles, array.Waiting());
     }
   }
+  if (const std::string error = array.StreamError(); !error.empty()) {
+    return BadInput("image.json: the schedule is damaged: {}", error);
+  }
+  const TimingArray::Counters total = skipper.Total();
   CycleCounts counts;
-  counts.cycles = counts.simulated_cycles = array.counters.cycles;
-  counts.config_cycles = array.counters.config;
-  counts.wide_words = array.counters.wide;
-  counts.narrow_words = array.counters.narrow;
-  counts.gon_words = array.counters.gon;
-  counts.output_words = array.counters.output;
+  counts.cycles = total.cycles;
+  counts.simulated_cycles = total.cycles - skipper.skipped_cycles();
+  counts.config_cycles = total.config;
+  counts.wide_words = total.wide;
+  counts.narrow_words = total.narrow;
+  counts.gon_words = total.gon;
+  counts.output_words = total.output;
   counts.pe.resize(array.progress.size());
   for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
     for (std::size_t k = 0; k < kModelCounters; ++k) {
-      counts.pe[pe][k] = array.counters.pe[pe * kModelCounters + k];
+      counts.pe[pe][k] = total.pe[pe * kModelCounters + k];
     }
   }
   counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -52,6 +52,8 @@ set_tests_properties(pytorch_check PROPERTIES LABELS e2e TIMEOUT 600)
 find_package(benchmark REQUIRED)
 add_executable(sim_speed tests/bench/sim_speed.cc)
 target_link_libraries(sim_speed PRIVATE eco_tb benchmark::benchmark)
+add_executable(model_speed tests/bench/model_speed.cc)
+target_link_libraries(model_speed PRIVATE eco_tb eco_model CLI11::CLI11)
 
 add_test(NAME area_command
   COMMAND ecoflow area --config ecoflow_4x4 --json ${CMAKE_BINARY_DIR}/area_4x4.json)

@@ -1,0 +1,89 @@
+// Simulates a stretch only once: remembers how the array got from one state to the next, what of
+// the streams and traces that depended on, and what it counted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "model/array.h"
+
+namespace ecoflow {
+
+class Skipper {
+ public:
+  explicit Skipper(TimingArray& array) : array_(array) { total_.pe.resize(array.counters.pe.size()); }
+
+  // To be called after each clock: at the end of a stretch, goes on to the next state from which
+  // the way is not known.
+  void AfterStep() {
+    if (array_.counters.cycles >= kStretchCycles && AtBoundary()) EndStretch();
+  }
+  // Counters of everything, also of what was skipped.
+  TimingArray::Counters Total();
+  // Cycles before this stretch; of these, skipped ones.
+  int64_t cycles() const { return cycles_; }
+  int64_t skipped_cycles() const { return skipped_; }
+
+ private:
+  // Stretches are at least this long, so that keeping them costs little.
+  static constexpr int64_t kStretchCycles = 256;
+  // What is kept, before all is forgotten.
+  static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
+
+  struct Node;
+  // Numbers of traces; those from 0 are given.
+  enum : int32_t { kNone = -1, kSame = -2, kNext = -3 };
+  struct PeStretch {
+    uint32_t before = 0, first = 0;  // pieces entered: of the trace at hand, of the next one
+    int32_t trace = kSame;           // at the end: kSame, kNext or a number
+    int32_t next = kNone;            // kNone, kNext (still waits) or a number
+    uint32_t piece = 0;              // at the end; with kSame: pieces further
+  };
+  struct Stretch {
+    // Parts that came after the one at hand: configuration, wide, narrow, GON.
+    std::array<std::vector<const void*>, 4> parts;
+    std::array<std::size_t, 4> moved{};  // parts further
+    std::vector<PeStretch> pes;
+    std::vector<const Slot*> pieces;  // entered, PE by PE
+    TimingArray::Counters counted;
+    int64_t times = 0;
+    Node* to = nullptr;
+  };
+  struct Node {
+    std::vector<uint64_t> state;
+    std::vector<std::unique_ptr<Stretch>> stretches;
+  };
+  struct Mark {
+    std::array<std::size_t, 4> part{};
+    std::vector<TimingArray::PeProgress> progress;
+    std::vector<char> pending;
+  };
+
+  bool AtBoundary();
+  void EndStretch();
+  void SetMark();
+  Node* Find();
+  std::unique_ptr<Stretch> Record();
+  bool Applies(const Stretch& stretch);
+  void Apply(const Stretch& stretch);
+  void Forget();
+  static void Add(TimingArray::Counters& sum, const TimingArray::Counters& counted, int64_t times);
+  template <typename F>
+  void EachStream(F f);
+
+  TimingArray& array_;
+  TimingArray::Counters total_;
+  int64_t cycles_ = 0, skipped_ = 0;
+  std::unordered_multimap<uint64_t, std::unique_ptr<Node>> nodes_;
+  Node* from_ = nullptr;
+  Mark mark_;
+  std::array<std::size_t, 3> boundary_{};
+  std::vector<uint64_t> state_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace ecoflow
