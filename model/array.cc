@@ -79,14 +79,11 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
   port_.running = 1;
   counters.pe.resize(pe_.size() * kModelCounters);
 
-  config_at.now = config_parts.At(0);
-  while (config_at.now != nullptr && config_at.now->words.empty()) Advance(config_at, config_parts);
   gin_at[0].now = wide_parts.At(0);
   gin_at[1].now = narrow_parts.At(0);
   NextBeat(0);
   NextBeat(1);
   gon_at.now = gon_parts.At(0);
-  while (gon_at.now != nullptr && gon_at.now->items.empty()) Advance(gon_at, gon_parts);
   NextCommand();
 }
 
@@ -95,15 +92,15 @@ void TimingArray::ClearCounters() {
   std::fill(pe.begin(), pe.end(), 0);
   counters = {};
   counters.pe = std::move(pe);
-  config_at.seen = config_at.part;
+  config_seen = config_at;
   gin_at[0].seen = gin_at[0].part;
   gin_at[1].seen = gin_at[1].part;
   gon_at.seen = gon_at.part;
   for (PeProgress& p : progress) p.starts = p.entered_before = p.entered_first = 0;
 }
 
-bool TimingArray::Finished() const {
-  return port_.running == 0 && config_at.now == nullptr && beat_[0].valid == 0 &&
+bool TimingArray::Finished() {
+  return port_.running == 0 && config_parts.At(config_at) == nullptr && beat_[0].valid == 0 &&
          beat_[1].valid == 0 && (port_.flags & kGonDone) != 0;
 }
 
@@ -115,8 +112,8 @@ std::string TimingArray::StreamError() const {
   return "";
 }
 
-std::string TimingArray::Waiting() const {
-  return fmt::format("configuration {}, wide {}, narrow {}, GON {}", config_at.now != nullptr,
+std::string TimingArray::Waiting() {
+  return fmt::format("configuration {}, wide {}, narrow {}, GON {}", config_parts.At(config_at) != nullptr,
                      beat_[0].valid != 0, beat_[1].valid != 0, (port_.flags & kGonDone) == 0);
 }
 
@@ -127,7 +124,7 @@ void TimingArray::NextBeat(int network) {
   GinParts& list = gin_parts(network);
   BeatState& beat = beat_[network];
   beat = {};
-  while (at.now != nullptr && at.item == at.now->runs.size()) Advance(at, list);
+  if (at.now != nullptr && at.item == at.now->runs.size()) Advance(at, list);
   if (at.now == nullptr) return;
   const GinRun* run = &at.now->runs[at.item];
   beat = {1, run->row, run->col, at.now->destination, 0};
@@ -141,17 +138,11 @@ void TimingArray::NextBeat(int network) {
     }
     if (beat.count == lanes_[network] || at.item != at.now->runs.size() || !at.now->joins) return;
     // The beat goes on in the next part when that begins with the same tags.
-    std::size_t part = at.part + 1;
-    const GinPart* next = Look(at, list, part);
-    while (next != nullptr && next->descriptor == at.now->descriptor && next->runs.empty()) {
-      next = Look(at, list, ++part);
-    }
+    const GinPart* next = Look(at, list, at.part + 1);
     if (next == nullptr || next->descriptor != at.now->descriptor) return;
     run = &next->runs.front();
     if (run->row != beat.row || run->col != beat.col) return;
-    at.part = part;
-    at.now = next;
-    at.item = at.used = 0;
+    Advance(at, list);
   }
 }
 
@@ -183,8 +174,7 @@ void TimingArray::NextCommand() {
     command_.pe[command_.lanes++] = pe;
     command_.outputs = static_cast<uint8_t>(command_.outputs + item.last);
     if (++gon_at.item == gon_at.now->items.size()) {
-      do Advance(gon_at, gon_parts);
-      while (gon_at.now != nullptr && gon_at.now->items.empty());
+      Advance(gon_at, gon_parts);
     }
   }
   if (gon_at.now == nullptr) {
@@ -437,7 +427,12 @@ void TimingArray::Step() {
     }
     go[n] = port_.enabled != 0 && beat_[n].valid != 0 && (row_tags_[n][beat_[n].row] & busy) == 0;
   }
-  const bool configure = config_at.now != nullptr && ConfigReady();
+  const ConfigPart* configured = nullptr;
+  if (ConfigReady()) {
+    configured = config_parts.At(config_at);
+    config_seen = config_at + 1;
+  }
+  const bool configure = configured != nullptr;
 
   if (port_.running != 0) {
     ++counters.cycles;
@@ -495,11 +490,8 @@ void TimingArray::Step() {
   }
 
   if (configure) {
-    Configure(config_at.now->words[config_at.item]);
-    ++config_at.item;
-    while (config_at.now != nullptr && config_at.item == config_at.now->words.size()) {
-      Advance(config_at, config_parts);
-    }
+    Configure(configured->word);
+    ++config_at;
   }
 }
 
@@ -543,7 +535,6 @@ void TimingArray::Save(std::vector<uint64_t>& state) const {
   Put(state, &command_, 1);
   Put(state, &taken_, 1);
   Put(state, &port_, 1);
-  Put(state, config_at);
   Put(state, gin_at[0]);
   Put(state, gin_at[1]);
   Put(state, gon_at);
@@ -557,7 +548,6 @@ void TimingArray::Restore(const std::vector<uint64_t>& saved) {
   Get(state, &command_, 1);
   Get(state, &taken_, 1);
   Get(state, &port_, 1);
-  Get(state, config_at);
   Get(state, gin_at[0]);
   Get(state, gin_at[1]);
   Get(state, gon_at);

@@ -65,11 +65,11 @@ class TimingArray {
 
   void Step();
   // All streams are taken and the last result has left.
-  bool Finished() const;
+  bool Finished();
   // Cycles without any handshake; progress of the wide stream.
   int64_t quiet() const { return quiet_; }
   std::string StreamError() const;
-  std::string Waiting() const;
+  std::string Waiting();
 
   // Counters since ClearCounters.
   struct Counters {
@@ -95,7 +95,9 @@ class TimingArray {
   ConfigParts config_parts;
   GinParts wide_parts, narrow_parts;
   GonParts gon_parts;
-  Position<ConfigPart> config_at;
+  // Configuration words taken; words (or the end) looked at. A word that no PE can take yet does not
+  // count.
+  std::size_t config_at = 0, config_seen = 0;
   Position<GinPart> gin_at[2];
   Position<GonPart> gon_at;
   std::vector<PeProgress> progress;

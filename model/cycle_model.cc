@@ -35,15 +35,13 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   ECO_RETURN_IF_ERROR(CheckSetup(schedule.setup));
   const auto begin = std::chrono::steady_clock::now();
   TimingArray array(schedule, config);
-  Skipper skipper(array);
-  const auto total_parts = static_cast<double>(std::max<std::size_t>(1, array.wide_parts.total()));
+  Skipper skipper(array, schedule);
   for (int64_t step = 0; !array.Finished(); ++step) {
     array.Step();
     if (options.skip) skipper.AfterStep();
     if (step % 1024 != 0) continue;
     if (options.progress) {
-      options.progress(static_cast<double>(array.gin_at[0].part) / total_parts,
-                       skipper.cycles() + array.counters.cycles);
+      options.progress(array.wide_parts.share(), skipper.cycles() + array.counters.cycles);
     }
     if (const std::string error = array.StreamError(); !error.empty()) {
       return BadInput("image.json: the schedule is damaged: {}", error);

@@ -39,20 +39,20 @@ std::size_t PartList<Part>::Hash::operator()(const std::vector<int64_t>& key) co
 // ---------------------------------------------------------------- global input networks
 
 GinParts::GinParts(const std::vector<GinDescriptor>& descriptors, int lanes, int pass_loops)
-    : descriptors_(descriptors), lanes_(lanes), pass_loops_(pass_loops) {}
+    : descriptors_(descriptors), lanes_(lanes), pass_loops_(pass_loops) {
+  for (const GinDescriptor& d : descriptors_) {
+    int64_t iterations = 1;
+    for (int64_t bound : MakeOuter(d.nest, OuterOf(d)).bounds) iterations *= bound;
+    total_ += iterations;
+  }
+}
 
 int GinParts::OuterOf(const GinDescriptor& d) const {
   return d.interleave >= 0 ? d.interleave : OuterLoops(d.nest, pass_loops_);
 }
 
-std::size_t GinParts::total() const {
-  int64_t parts = 0;
-  for (const GinDescriptor& d : descriptors_) {
-    int64_t product = 1;
-    for (int64_t bound : MakeOuter(d.nest, OuterOf(d)).bounds) product *= bound;
-    parts += product;
-  }
-  return static_cast<std::size_t>(parts);
+double GinParts::share() const {
+  return total_ == 0 ? 1 : static_cast<double>(iterations_) / static_cast<double>(total_);
 }
 
 bool GinParts::Open() {
@@ -76,60 +76,84 @@ void GinParts::Find() {
   std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), turn_};
   structure_->Append(outer_.indices, key);
   Known& known = known_[std::move(key)];
-  if (known.part == nullptr) known = Walk();
-  found_.push_back(known.part);
+  if (!known.walked) known = descriptors_[descriptor_].interleave < 0 ? Walk() : WalkInTurn();
+  Append(known);
   turn_ = known.state;
+  ++iterations_;
   if (!outer_.Step()) {
     ++descriptor_;
     open_ = false;
   }
 }
 
+const GinPart* GinParts::Finish(GinPart& part) {
+  const GinDescriptor& d = descriptors_[descriptor_];
+  part.descriptor = static_cast<int>(descriptor_);
+  part.destination = static_cast<uint8_t>(d.destination);
+  part.joins = d.interleave < 0;
+  std::vector<int64_t> content = {static_cast<int64_t>(descriptor_)};
+  for (const GinRun& run : part.runs) content.push_back(PackRun(run));
+  const GinPart* interned = Intern(std::move(content), std::move(part));
+  part = {};
+  return interned;
+}
+
 GinParts::Known GinParts::Walk() {
   const GinDescriptor& d = descriptors_[descriptor_];
-  auto part = std::make_unique<GinPart>();
-  part->descriptor = static_cast<int>(descriptor_);
-  part->destination = static_cast<uint8_t>(d.destination);
-  part->joins = d.interleave < 0;
-  Known known;
-  if (d.interleave < 0) {
-    NestCursor cursor(d.nest);
-    for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
-      const auto row = static_cast<uint8_t>(cursor[d.row_tag]);
-      const auto col = static_cast<uint8_t>(cursor[d.col_tag]);
-      if (part->runs.empty() || part->runs.back().row != row || part->runs.back().col != col) {
-        part->runs.push_back({row, col, 0});
-      }
-      ++part->runs.back().words;
+  GinPart part;
+  NestCursor cursor(d.nest);
+  for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
+    const auto row = static_cast<uint8_t>(cursor[d.row_tag]);
+    const auto col = static_cast<uint8_t>(cursor[d.col_tag]);
+    if (part.runs.empty() || part.runs.back().row != row || part.runs.back().col != col) {
+      part.runs.push_back({row, col, 0});
     }
-  } else {
-    // Beat by beat in turn, those that have words left.
-    std::vector<NestCursor> cursors;
-    const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
-    for (int64_t k = 0; k < ways; ++k) {
-      cursors.emplace_back(d.nest, d.interleave, k);
-      cursors.back().Seek(outer_.indices);
-    }
-    auto turn = static_cast<std::size_t>(turn_);
-    const auto left = [](const NestCursor& cursor) { return !cursor.done(); };
-    while (std::any_of(cursors.begin(), cursors.end(), left)) {
-      while (cursors[turn].done()) turn = (turn + 1) % cursors.size();
-      NestCursor& cursor = cursors[turn];
-      turn = (turn + 1) % cursors.size();
-      GinRun run{static_cast<uint8_t>(cursor[d.row_tag]), static_cast<uint8_t>(cursor[d.col_tag]), 0};
-      while (run.words < static_cast<uint32_t>(lanes_) && !cursor.done() &&
-             static_cast<uint8_t>(cursor[d.row_tag]) == run.row &&
-             static_cast<uint8_t>(cursor[d.col_tag]) == run.col) {
-        ++run.words;
-        cursor.Next();
-      }
-      part->runs.push_back(run);
-    }
-    known.state = static_cast<int64_t>(turn);
+    ++part.runs.back().words;
   }
-  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_)};
-  for (const GinRun& run : part->runs) key.push_back(PackRun(run));
-  known.part = parts_.try_emplace(std::move(key), std::move(part)).first->second.get();
+  Known known;
+  known.walked = true;
+  if (!part.runs.empty()) known.parts.push_back(Finish(part));
+  return known;
+}
+
+// Beat by beat in turn, of those that have words left. Cut where the first of them reaches the next
+// iteration of the loops that OuterLoops would leave outside.
+GinParts::Known GinParts::WalkInTurn() {
+  const GinDescriptor& d = descriptors_[descriptor_];
+  const int cut = OuterLoops(d.nest, d.interleave + 1);
+  std::vector<NestCursor> cursors;
+  const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
+  for (int64_t k = 0; k < ways; ++k) {
+    cursors.emplace_back(d.nest, d.interleave, k);
+    cursors.back().Seek(outer_.indices);
+  }
+  auto turn = static_cast<std::size_t>(turn_);
+  Known known;
+  known.walked = true;
+  GinPart part;
+  std::vector<int64_t> place, furthest;
+  const auto left = [](const NestCursor& cursor) { return !cursor.done(); };
+  while (std::any_of(cursors.begin(), cursors.end(), left)) {
+    while (cursors[turn].done()) turn = (turn + 1) % cursors.size();
+    NestCursor& cursor = cursors[turn];
+    turn = (turn + 1) % cursors.size();
+    place.clear();
+    for (int l = d.interleave + 1; l < cut; ++l) place.push_back(cursor[l]);
+    if (place > furthest) {
+      if (!part.runs.empty()) known.parts.push_back(Finish(part));
+      furthest = place;
+    }
+    GinRun run{static_cast<uint8_t>(cursor[d.row_tag]), static_cast<uint8_t>(cursor[d.col_tag]), 0};
+    while (run.words < static_cast<uint32_t>(lanes_) && !cursor.done() &&
+           static_cast<uint8_t>(cursor[d.row_tag]) == run.row &&
+           static_cast<uint8_t>(cursor[d.col_tag]) == run.col) {
+      ++run.words;
+      cursor.Next();
+    }
+    part.runs.push_back(run);
+  }
+  if (!part.runs.empty()) known.parts.push_back(Finish(part));
+  known.state = static_cast<int64_t>(turn);
   return known;
 }
 
@@ -159,8 +183,8 @@ void GonParts::Find() {
   std::vector<int64_t> key = {static_cast<int64_t>(descriptor_)};
   structure_->Append(outer_.indices, key);
   Known& known = known_[std::move(key)];
-  if (known.part == nullptr) {
-    auto part = std::make_unique<GonPart>();
+  if (!known.walked) {
+    GonPart part;
     std::vector<int64_t> content;
     NestCursor cursor(d.nest);
     for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
@@ -178,12 +202,13 @@ void GonParts::Find() {
       item.col = static_cast<uint8_t>(col);
       item.bank = first && last ? int8_t{-1} : static_cast<int8_t>(slot % hw_.gon_lanes());
       item.last = last;
-      part->items.push_back(item);
+      part.items.push_back(item);
       content.push_back(row | col << 8 | (item.bank + int64_t{1}) << 16 | int64_t{last} << 24);
     }
-    known.part = parts_.try_emplace(std::move(content), std::move(part)).first->second.get();
+    known.walked = true;
+    if (!part.items.empty()) known.parts.push_back(Intern(std::move(content), std::move(part)));
   }
-  found_.push_back(known.part);
+  Append(known);
   if (!outer_.Step()) {
     ++descriptor_;
     open_ = false;
@@ -196,15 +221,14 @@ ConfigParts::ConfigParts(const Schedule& schedule, const HwConfig& hw, TraceTabl
     : schedule_(schedule), hw_(hw), traces_(traces) {}
 
 void ConfigParts::Find() {
-  const auto intern = [&](ConfigPart part) {
-    std::vector<int64_t> content(part.words.begin(), part.words.end());
-    auto& place = parts_[std::move(content)];
-    if (!place) place = std::make_unique<ConfigPart>(std::move(part));
-    return place.get();
+  const auto append = [&](Known& known, uint64_t word) {
+    known.parts.push_back(Intern({static_cast<int64_t>(word)}, {word}));
   };
   if (!begun_) {
     begun_ = true;
-    found_.push_back(intern({schedule_.setup}));
+    Known setup;
+    for (uint64_t word : schedule_.setup) append(setup, word);
+    Append(setup);
     return;
   }
   if (!open_) {
@@ -227,8 +251,8 @@ void ConfigParts::Find() {
   std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), loaded_};
   structure_->Append(outer_.indices, key);
   Known& known = known_[std::move(key)];
-  if (known.part == nullptr) {
-    ConfigPart part;
+  if (!known.walked) {
+    known.walked = true;
     known.state = loaded_;
     NestCursor cursor(d.nest);
     cursor.Seek(outer_.indices);
@@ -242,22 +266,20 @@ void ConfigParts::Find() {
       }
       const auto& program = schedule_.programs[static_cast<std::size_t>(number)];
       if (number != loaded_) {
-        part.words.push_back(ConfigHeader(0, hw_.rows - 1, 0, hw_.columns - 1, 0, false,
-                                          static_cast<int>(program.size())));
-        part.words.insert(part.words.end(), program.begin(), program.end());
+        append(known, ConfigHeader(0, hw_.rows - 1, 0, hw_.columns - 1, 0, false,
+                                   static_cast<int>(program.size())));
+        for (uint64_t word : program) append(known, word);
         known.state = number;
       }
-      part.words.push_back(ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
+      append(known, ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
       int items = 0;
       for (; !cursor.done(); cursor.Next(), ++items) {
-        part.words.push_back(
-            static_cast<uint64_t>(traces_.Find(program, number, PassWord(d, cursor))));
+        append(known, static_cast<uint64_t>(traces_.Find(program, number, PassWord(d, cursor))));
       }
       if (items != rows * columns) return Fail("a pass ends before its last PE");
     }
-    known.part = intern(std::move(part));
   }
-  found_.push_back(known.part);
+  Append(known);
   loaded_ = known.state;
   if (!outer_.Step()) {
     ++descriptor_;

@@ -39,9 +39,9 @@ struct GonPart {
   std::vector<GonItem> items;
 };
 
-// Configuration words; in place of a pass word the number of its trace.
+// A configuration word; in place of a pass word the number of its trace.
 struct ConfigPart {
-  std::vector<uint64_t> words;
+  uint64_t word = 0;
 };
 
 // The parts of one kind of stream, found in order when asked for.
@@ -83,11 +83,20 @@ class PartList {
   struct Hash {
     std::size_t operator()(const std::vector<int64_t>& key) const;
   };
-  // What a part with this signature is, and the state that it leaves behind (see Find).
+  // The parts that a nest with this signature comes to, and the state that it leaves behind.
   struct Known {
-    const Part* part = nullptr;
+    bool walked = false;
+    std::vector<const Part*> parts;
     int64_t state = 0;
   };
+  void Append(const Known& known) {
+    found_.insert(found_.end(), known.parts.begin(), known.parts.end());
+  }
+  const Part* Intern(std::vector<int64_t> content, Part part) {
+    auto& place = parts_[std::move(content)];
+    if (!place) place = std::make_unique<Part>(std::move(part));
+    return place.get();
+  }
   std::unordered_map<std::vector<int64_t>, Known, Hash> known_;
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<Part>, Hash> parts_;  // by content
   std::vector<const Part*> found_;
@@ -98,13 +107,16 @@ class PartList {
 class GinParts : public PartList<GinPart> {
  public:
   GinParts(const std::vector<GinDescriptor>& descriptors, int lanes, int pass_loops);
-  std::size_t total() const;
+  // Share of the nests' outer iterations that were asked for.
+  double share() const;
 
  private:
   int OuterOf(const GinDescriptor& descriptor) const;
   void Find() override;
   bool Open();
   Known Walk();
+  Known WalkInTurn();
+  const GinPart* Finish(GinPart& part);
 
   const std::vector<GinDescriptor>& descriptors_;
   const int lanes_, pass_loops_;
@@ -113,6 +125,7 @@ class GinParts : public PartList<GinPart> {
   Outer outer_;
   std::unique_ptr<NestStructure> structure_;
   int64_t turn_ = 0;  // of an interleaved descriptor: whose turn the next part begins with
+  int64_t iterations_ = 0, total_ = 0;
 };
 
 class GonParts : public PartList<GonPart> {

@@ -8,19 +8,17 @@ namespace ecoflow {
 
 template <typename F>
 void Skipper::EachStream(F f) {
-  f(0, array_.config_at, array_.config_parts);
-  f(1, array_.gin_at[0], array_.wide_parts);
-  f(2, array_.gin_at[1], array_.narrow_parts);
-  f(3, array_.gon_at, array_.gon_parts);
+  f(0, array_.gin_at[0], array_.wide_parts);
+  f(1, array_.gin_at[1], array_.narrow_parts);
+  f(2, array_.gon_at, array_.gon_parts);
 }
 
-// A stretch ends where a stream goes on to its next part, once the setup is through.
+// A stretch ends where the leading stream goes on to its next part, once the setup is through.
 bool Skipper::AtBoundary() {
-  const std::array<std::size_t, 3> parts = {array_.gin_at[0].part, array_.gin_at[1].part,
-                                            array_.gon_at.part};
-  const bool moved = parts != boundary_;
-  boundary_ = parts;
-  return moved && array_.config_at.part > 0;
+  bool moved = false;
+  EachStream([&](std::size_t k, auto& at, auto&) { moved = moved || (k == lead_ && at.part != lead_part_); });
+  if (!moved || array_.config_at < setup_words_) return false;
+  return true;
 }
 
 void Skipper::Add(TimingArray::Counters& sum, const TimingArray::Counters& counted, int64_t times) {
@@ -54,7 +52,11 @@ void Skipper::Forget() {
 
 void Skipper::SetMark() {
   array_.ClearCounters();
-  EachStream([&](std::size_t k, auto& at, auto&) { mark_.part[k] = at.part; });
+  EachStream([&](std::size_t k, auto& at, auto&) {
+    mark_.part[k] = at.part;
+    if (k == lead_) lead_part_ = at.part;
+  });
+  mark_.config = array_.config_at;
   mark_.progress = array_.progress;
   mark_.pending.clear();
   for (std::size_t pe = 0; pe < array_.progress.size(); ++pe) {
@@ -83,6 +85,10 @@ std::unique_ptr<Skipper::Stretch> Skipper::Record() {
     }
     stretch->moved[k] = at.part - mark_.part[k];
   });
+  for (std::size_t word = mark_.config; word < array_.config_seen; ++word) {
+    stretch->config.push_back(array_.config_parts.At(word));
+  }
+  stretch->configured = array_.config_at - mark_.config;
   stretch->pes.resize(array_.progress.size());
   for (std::size_t pe = 0; pe < stretch->pes.size(); ++pe) {
     PeStretch& s = stretch->pes[pe];
@@ -118,6 +124,9 @@ bool Skipper::Applies(const Stretch& stretch) {
       same = list.At(at.part + 1 + n) == parts[n];
     }
   });
+  for (std::size_t n = 0; n < stretch.config.size() && same; ++n) {
+    same = array_.config_parts.At(array_.config_at + n) == stretch.config[n];
+  }
   if (!same) return false;
   auto piece = stretch.pieces.begin();
   const auto matches = [&](int trace, std::size_t begin, std::size_t count) {
@@ -139,6 +148,7 @@ bool Skipper::Applies(const Stretch& stretch) {
 
 void Skipper::Apply(const Stretch& stretch) {
   EachStream([&](std::size_t k, auto& at, auto&) { at.part += stretch.moved[k]; });
+  array_.config_at += stretch.configured;
   for (std::size_t pe = 0; pe < stretch.pes.size(); ++pe) {
     const PeStretch& s = stretch.pes[pe];
     auto& now = array_.progress[pe];
@@ -184,10 +194,15 @@ void Skipper::EndStretch() {
       break;
     }
   }
-  if (moved) array_.Restore(node->state);
+  if (moved) {
+    array_.Restore(node->state);
+    fruitless_ = 0;
+  } else if (++fruitless_ == kPatience) {
+    fruitless_ = 0;
+    lead_ = (lead_ + 1) % mark_.part.size();
+  }
   from_ = node;
   SetMark();
-  AtBoundary();
 }
 
 }  // namespace ecoflow

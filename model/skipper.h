@@ -15,7 +15,10 @@ namespace ecoflow {
 
 class Skipper {
  public:
-  explicit Skipper(TimingArray& array) : array_(array) { total_.pe.resize(array.counters.pe.size()); }
+  Skipper(TimingArray& array, const Schedule& schedule)
+      : array_(array), setup_words_(schedule.setup.size()) {
+    total_.pe.resize(array.counters.pe.size());
+  }
 
   // To be called after each clock: at the end of a stretch, goes on to the next state from which
   // the way is not known.
@@ -34,6 +37,9 @@ class Skipper {
   // What is kept, before all is forgotten.
   static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
+  // Stretches without a known state at their end before another stream leads.
+  static constexpr int kPatience = 64;
+
   struct Node;
   // Numbers of traces; those from 0 are given.
   enum : int32_t { kNone = -1, kSame = -2, kNext = -3 };
@@ -44,9 +50,11 @@ class Skipper {
     uint32_t piece = 0;              // at the end; with kSame: pieces further
   };
   struct Stretch {
-    // Parts that came after the one at hand: configuration, wide, narrow, GON.
-    std::array<std::vector<const void*>, 4> parts;
-    std::array<std::size_t, 4> moved{};  // parts further
+    // Parts that came after the one at hand: wide, narrow, GON.
+    std::array<std::vector<const void*>, 3> parts;
+    std::array<std::size_t, 3> moved{};  // parts further
+    std::vector<const ConfigPart*> config;  // words looked at
+    std::size_t configured = 0;             // words taken
     std::vector<PeStretch> pes;
     std::vector<const Slot*> pieces;  // entered, PE by PE
     TimingArray::Counters counted;
@@ -58,7 +66,8 @@ class Skipper {
     std::vector<std::unique_ptr<Stretch>> stretches;
   };
   struct Mark {
-    std::array<std::size_t, 4> part{};
+    std::array<std::size_t, 3> part{};
+    std::size_t config = 0;
     std::vector<TimingArray::PeProgress> progress;
     std::vector<char> pending;
   };
@@ -81,7 +90,10 @@ class Skipper {
   std::unordered_multimap<uint64_t, std::unique_ptr<Node>> nodes_;
   Node* from_ = nullptr;
   Mark mark_;
-  std::array<std::size_t, 3> boundary_{};
+  // The stream whose parts end stretches: one that led to known states lately.
+  std::size_t lead_ = 0, lead_part_ = 0;
+  int fruitless_ = 0;
+  const std::size_t setup_words_;
   std::vector<uint64_t> state_;
   std::size_t bytes_ = 0;
 };
