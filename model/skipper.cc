@@ -163,6 +163,21 @@ void Skipper::Apply(const Stretch& stretch) {
   }
 }
 
+void Skipper::ChooseLead() {
+  if (cycles_ - skipped_ - trial_simulated_ < kTrialCycles) return;
+  // Skipped per simulated cycle in this trial; older ones fade.
+  gain_[lead_] = gain_[lead_] / 2 + static_cast<double>(skipped_ - trial_skipped_) /
+                                        static_cast<double>(cycles_ - skipped_ - trial_simulated_);
+  trial_simulated_ = cycles_ - skipped_;
+  trial_skipped_ = skipped_;
+  ++trials_;
+  const auto best = std::max_element(gain_.begin(), gain_.end());
+  // Without a stream that helps, and now and then otherwise, each has its turn.
+  const bool explore = *best < 1 || trials_ % 16 == 0;
+  lead_ = explore ? (explored_ = (explored_ + 1) % gain_.size())
+                  : static_cast<std::size_t>(best - gain_.begin());
+}
+
 void Skipper::EndStretch() {
   cycles_ += array_.counters.cycles;
   if (bytes_ > kMaxBytes) {
@@ -194,14 +209,9 @@ void Skipper::EndStretch() {
       break;
     }
   }
-  if (moved) {
-    array_.Restore(node->state);
-    fruitless_ = 0;
-  } else if (++fruitless_ == kPatience) {
-    fruitless_ = 0;
-    lead_ = (lead_ + 1) % mark_.part.size();
-  }
+  if (moved) array_.Restore(node->state);
   from_ = node;
+  ChooseLead();
   SetMark();
 }
 

@@ -37,8 +37,8 @@ class Skipper {
   // What is kept, before all is forgotten.
   static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
-  // Stretches without a known state at their end before another stream leads.
-  static constexpr int kPatience = 64;
+  // Simulated cycles for which a stream leads before it is seen how much that lets skip.
+  static constexpr int64_t kTrialCycles = 10000;
 
   struct Node;
   // Numbers of traces; those from 0 are given.
@@ -74,6 +74,7 @@ class Skipper {
 
   bool AtBoundary();
   void EndStretch();
+  void ChooseLead();
   void SetMark();
   Node* Find();
   std::unique_ptr<Stretch> Record();
@@ -90,9 +91,11 @@ class Skipper {
   std::unordered_multimap<uint64_t, std::unique_ptr<Node>> nodes_;
   Node* from_ = nullptr;
   Mark mark_;
-  // The stream whose parts end stretches: one that led to known states lately.
+  // The stream whose parts end stretches: the one that lets skip most.
   std::size_t lead_ = 0, lead_part_ = 0;
-  int fruitless_ = 0;
+  std::array<double, 3> gain_{};
+  std::size_t trials_ = 0, explored_ = 0;
+  int64_t trial_simulated_ = 0, trial_skipped_ = 0;
   const std::size_t setup_words_;
   std::vector<uint64_t> state_;
   std::size_t bytes_ = 0;
