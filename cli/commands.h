@@ -42,6 +42,9 @@ struct RunCommandOptions {
 };
 Result<ExitCode> RunCommand(const RunCommandOptions& options);
 
+// Reads layer, tensors and --json of the options.
+Result<ExitCode> PredictCommand(const RunCommandOptions& options);
+
 struct AreaOptions {
   std::string config = "ecoflow_13x15";
   std::string liberty;

@@ -16,6 +16,33 @@ void AddLayerOptions(CLI::App& app, LayerOptions& options) {
       ->type_name("N")->check(CLI::Range(1, 1000000));
 }
 
+// What run and predict share.
+void AddRunOptions(CLI::App& app, RunCommandOptions& options, uint32_t& seed) {
+  AddLayerOptions(app, options.layer);
+  app.add_option("--image", options.image, "folder that compile wrote, in place of a layer")->type_name("DIR");
+  app.add_option("--seed", seed, "seed of random tensors (default 1)")->type_name("S");
+  app.add_option("--ifmap", options.ifmap, "tensor, int16")->type_name("A.npy");
+  app.add_option("--filter", options.filter, "tensor, int16")->type_name("B.npy");
+  app.add_option("--error", options.error, "tensor, int16")->type_name("E.npy");
+  app.add_option("--json", options.json, "write the report")->type_name("R.json");
+}
+
+// Checks options of run or predict that go together or not.
+Status CheckRunOptions(const CLI::App& app, RunCommandOptions& options, uint32_t seed) {
+  if (app.get_option("--seed")->count() > 0) options.seed = seed;
+  std::string beside_image;
+  for (const char* name : {"--pass", "--dataflow", "--config", "--layer", "--batch"}) {
+    if (app.get_option(name)->count() > 0) beside_image = name;
+  }
+  if (options.image.empty() == options.layer.layer_file.empty()) {
+    return BadInput("{}: expected a layer file or --image DIR, and not both", app.get_name());
+  }
+  if (!options.image.empty() && !beside_image.empty()) {
+    return BadInput("{}: not together with --image, which holds it already", beside_image);
+  }
+  return {};
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("EcoFlow: RTL generator, layer compiler and regression for training-capable arrays");
   app.require_subcommand(1);
@@ -36,18 +63,23 @@ int Main(int argc, char** argv) {
   RunCommandOptions run;
   uint32_t seed = 1;
   auto* run_app = app.add_subcommand("run", "run a layer on the Verilated array and compare");
-  AddLayerOptions(*run_app, run.layer);
-  run_app->add_option("--image", run.image, "folder that compile wrote, in place of a layer")->type_name("DIR");
-  auto* seed_option = run_app->add_option("--seed", seed, "seed of random tensors (default 1)")->type_name("S");
-  run_app->add_option("--ifmap", run.ifmap, "tensor, int16")->type_name("A.npy");
-  run_app->add_option("--filter", run.filter, "tensor, int16")->type_name("B.npy");
-  run_app->add_option("--error", run.error, "tensor, int16")->type_name("E.npy");
+  AddRunOptions(*run_app, run, seed);
   run_app->add_option("--stall", run.stall, "probability that a stream pauses at a word")
       ->type_name("PROB")->check(CLI::Range(0.0, 0.99));
   run_app->add_option("--output", run.output, "write the result, int32")->type_name("O.npy");
-  run_app->add_option("--json", run.json, "write the report")->type_name("R.json");
   run_app->add_option("--trace", run.trace, "write a waveform")->type_name("T.fst");
   run_app->add_flag("--assert", run.assertions, "check the assertions of the RTL (slower)");
+
+  RunCommandOptions predict;
+  auto* predict_app = app.add_subcommand(
+      "predict", "the counters of run (without --stall) by the exact cycle model, without the RTL");
+  AddRunOptions(*predict_app, predict, seed);
+  // Options of run that have no meaning here: known, to say so.
+  std::vector<std::string> not_for_predict;
+  for (const char* name : {"--stall", "--output", "--trace"}) {
+    predict_app->add_option(name, not_for_predict)->group("");
+  }
+  predict_app->add_flag("--assert")->group("");
 
   AreaOptions area;
   auto* area_app = app.add_subcommand("area", "area of PE, network and array by Yosys");
@@ -69,18 +101,16 @@ int Main(int argc, char** argv) {
   } else if (*compile_app) {
     result = CompileCommand(compile);
   } else if (*run_app) {
-    if (seed_option->count() > 0) run.seed = seed;
-    std::string beside_image;
-    for (const char* name : {"--pass", "--dataflow", "--config", "--layer", "--batch"}) {
-      if (run_app->get_option(name)->count() > 0) beside_image = name;
+    const Status checked = CheckRunOptions(*run_app, run, seed);
+    result = checked.ok() ? RunCommand(run) : checked.error();
+  } else if (*predict_app) {
+    Status checked = CheckRunOptions(*predict_app, predict, seed);
+    for (const char* name : {"--stall", "--output", "--trace", "--assert"}) {
+      if (predict_app->get_option(name)->count() > 0) {
+        checked = BadInput("{}: not for predict, which has no RTL, no pauses and no result", name);
+      }
     }
-    if (run.image.empty() == run.layer.layer_file.empty()) {
-      result = BadInput("run: expected a layer file or --image DIR, and not both");
-    } else if (!run.image.empty() && !beside_image.empty()) {
-      result = BadInput("{}: not together with --image, which holds it already", beside_image);
-    } else {
-      result = RunCommand(run);
-    }
+    result = checked.ok() ? PredictCommand(predict) : checked.error();
   } else if (*area_app) {
     result = AreaCommand(area);
   }

@@ -15,6 +15,7 @@ struct RunReport {
   std::string layer, op, pass, dataflow, config;
   std::array<int64_t, 4> result_shape{};
   int rows = 0, columns = 0, clock_mhz = 0;
+  bool compared = false;        // with the golden model
   int64_t mismatches = 0;
   int64_t first_mismatch = -1;  // element
   int64_t outputs = 0;
@@ -34,6 +35,8 @@ struct RunReport {
 
 RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
                      const std::vector<int32_t>& golden);
+// Of counters alone: nothing is compared.
+RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run);
 nlohmann::ordered_json ToJson(const RunReport& report);
 std::string ToText(const RunReport& report);
 

@@ -1,0 +1,43 @@
+// What several subcommands share: the compiled layer, its operands, a line of progress.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "compiler/compiler.h"
+
+namespace ecoflow {
+
+Result<CompiledLayer> CompileFromOptions(const LayerOptions& options);
+
+// Compiled from the layer, or read from the image's folder.
+Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options);
+
+// The two operands: random, or from the files that the options name.
+Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,
+                                                     const CompiledLayer& compiled);
+
+// Progress on stderr, only on a terminal: one line that is written over.
+class ProgressLine {
+ public:
+  ProgressLine();
+  ~ProgressLine() { Clear(); }
+  void Note(const std::string& text);
+  void Restart() { begin_ = Clock::now(); }
+  // Share of the work done (0..1), cycles so far.
+  void Show(double share, int64_t cycles);
+  void Clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool terminal_;
+  bool dirty_ = false;
+  Clock::time_point begin_;
+  Clock::time_point shown_{};
+};
+
+}  // namespace ecoflow

@@ -1,0 +1,44 @@
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "cli/inputs.h"
+#include "model/cycle_model.h"
+#include "model/gated.h"
+#include "tb/run/report.h"
+
+namespace ecoflow {
+
+Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
+  if (!options.json.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.json, "--json"));
+  ECO_ASSIGN(const CompiledLayer compiled, LoadCompiled(options));
+  ECO_ASSIGN(const auto operands, Operands(options, compiled));
+
+  ProgressLine progress;
+  CycleModelOptions model_options;
+  model_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
+  ECO_ASSIGN(const CycleCounts counts,
+             PredictCycles(compiled.schedule, compiled.config, model_options));
+  progress.Note("counting zeros");
+  const int64_t nonzero =
+      CountNonzeroProducts(compiled.layer, compiled.pass, operands[0], operands[1]);
+  progress.Clear();
+
+  RunResult run;
+  run.cycles = counts.cycles;
+  run.config_cycles = counts.config_cycles;
+  run.wide_words = counts.wide_words;
+  run.narrow_words = counts.narrow_words;
+  run.gon_words = counts.gon_words;
+  run.output_words = counts.output_words;
+  run.pe = counts.pe;
+  run.seconds = counts.seconds;
+  RunReport report = MakeReport(compiled, run);
+  report.gated_macs = report.issued_macs - nonzero;
+  if (!options.json.empty()) {
+    ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
+  }
+  fmt::print("{}", ToText(report));
+  return ExitCode::kOk;
+}
+
+}  // namespace ecoflow
