@@ -10,6 +10,7 @@ namespace ecoflow {
 namespace {
 
 constexpr int kPipeBits = 10;  // of each kind of psum on its way
+constexpr std::size_t kTags = 256;  // that a beat can name
 constexpr unsigned kNoWord = 3;  // xor of a destination in PeState::queue
 constexpr uint64_t kFileHead[2] = {kDestIfmap ^ kNoWord, kDestFilter ^ kNoWord};
 constexpr uint64_t kStreamHead = kDestStream ^ kNoWord;
@@ -70,11 +71,10 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
 
   std::memset(pe_.data(), 0, pe_.size() * sizeof(PeState));
   for (PeState& s : pe_) s.above_room = static_cast<uint8_t>(hw.queue_depth);
-  const std::size_t tags = std::size_t{1} << hw.id_bits;
   for (int network : {0, 1}) {
     xbus_[network].resize(static_cast<std::size_t>(rows_));
-    row_tags_[network].resize(tags);
-    col_tags_[network].resize(tags * static_cast<std::size_t>(rows_));
+    row_tags_[network].resize(kTags);
+    col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_));
   }
   port_.running = 1;
   counters.pe.resize(pe_.size() * kModelCounters);
@@ -233,14 +233,14 @@ void TimingArray::Write(int row, int col, uint64_t word) {
   if (row >= rows_ || col >= columns_) return;
   const auto pe = static_cast<std::size_t>(row * columns_ + col);
   PeState& s = pe_[pe];
-  const auto set_ids = [&](std::vector<uint64_t>& table, std::size_t stride, std::size_t at, int bit) {
-    const std::size_t tags = std::size_t{1} << hw_.id_bits;
-    for (std::size_t tag = 0; tag < tags; ++tag) table[at + tag * stride] &= ~(uint64_t{1} << bit);
+  const auto set_ids = [&](std::vector<uint64_t>& table, std::size_t at, int bit) {
+    const uint64_t mask = (uint64_t{1} << hw_.id_bits) - 1;
+    for (std::size_t tag = 0; tag < kTags; ++tag) table[at + tag] &= ~(uint64_t{1} << bit);
     for (int k = 0; k < hw_.ids_per_controller; ++k) {
-      table[at + (word >> (k * hw_.id_bits) & (tags - 1)) * stride] |= uint64_t{1} << bit;
+      table[at + (word >> (k * hw_.id_bits) & mask)] |= uint64_t{1} << bit;
     }
   };
-  const std::size_t of_row = static_cast<std::size_t>(row) << hw_.id_bits;
+  const std::size_t of_row = static_cast<std::size_t>(row) * kTags;
   switch (port_.address) {
     case kCfgParam:
       s.pending = 1;
@@ -256,10 +256,10 @@ void TimingArray::Write(int row, int col, uint64_t word) {
         s.load_left[file] = words[s.turn[file]];
       }
       break;
-    case kCfgColWide: set_ids(col_tags_[0], 1, of_row, col); break;
-    case kCfgColNarrow: set_ids(col_tags_[1], 1, of_row, col); break;
-    case kCfgRowWide: set_ids(row_tags_[0], 1, 0, row); break;
-    case kCfgRowNarrow: set_ids(row_tags_[1], 1, 0, row); break;
+    case kCfgColWide: set_ids(col_tags_[0], of_row, col); break;
+    case kCfgColNarrow: set_ids(col_tags_[1], of_row, col); break;
+    case kCfgRowWide: set_ids(row_tags_[0], 0, row); break;
+    case kCfgRowNarrow: set_ids(row_tags_[1], 0, row); break;
     default: break;
   }
 }
@@ -421,7 +421,7 @@ void TimingArray::Step() {
       const XBusState& bus = xbus_[n][row];
       if (bus.valid == 0) continue;
       const PeState* pes = &pe_[row * static_cast<std::size_t>(columns_)];
-      uint64_t columns = col_tags_[n][(row << hw_.id_bits) + bus.tag];
+      uint64_t columns = col_tags_[n][row * kTags + bus.tag];
       while (columns != 0 && pes[std::countr_zero(columns)].level[n] <= room) columns &= columns - 1;
       (columns == 0 ? fires[n] : busy) |= uint64_t{1} << row;
     }
@@ -453,7 +453,7 @@ void TimingArray::Step() {
       PeState* pes = &pe_[row * static_cast<std::size_t>(columns_)];
       const uint64_t words = (0x5555555555555555u * (bus.destination ^ kNoWord)) &
                              ((uint64_t{1} << (2 * bus.count)) - 1);
-      for (uint64_t columns = col_tags_[n][(row << hw_.id_bits) + bus.tag]; columns != 0;
+      for (uint64_t columns = col_tags_[n][row * kTags + bus.tag]; columns != 0;
            columns &= columns - 1) {
         PeState& s = pes[std::countr_zero(columns)];
         s.queue[n] |= words << (2 * s.level[n]);

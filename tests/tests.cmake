@@ -19,6 +19,8 @@ eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
   tests/compiler/stream_test.cc tests/compiler/worked_example_test.cc)
 eco_gtest(unit NAME tb_test LIBRARIES eco_tb dnnl SOURCES
   tests/tb/golden_test.cc tests/tb/npy_test.cc)
+eco_gtest(unit NAME model_test LIBRARIES eco_tb eco_model SOURCES
+  tests/e2e/random_layers.cc tests/model/model_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
 eco_gtest(e2e NAME cli_test LIBRARIES eco_tb SOURCES tests/e2e/cli_test.cc)
@@ -42,6 +44,17 @@ foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide)
   eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 40 --assert)
 endforeach()
 eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
+
+# The cycle model against the RTL: every counter of every PE.
+function(eco_predict_sweep name config count)
+  add_test(NAME predict_${name} COMMAND sweep --predict --config ${config} --count ${count} --first 1000)
+  set_tests_properties(predict_${name} PROPERTIES LABELS e2e TIMEOUT 1500)
+endfunction()
+eco_predict_sweep(ecoflow_4x4 ecoflow_4x4 40)
+eco_predict_sweep(ecoflow_13x15 ecoflow_13x15 5)
+foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide)
+  eco_predict_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
+endforeach()
 
 add_test(NAME onnx_cases COMMAND ${CMAKE_SOURCE_DIR}/tests/conformance/onnx_cases.py)
 set_tests_properties(onnx_cases PROPERTIES LABELS e2e TIMEOUT 600)

@@ -149,6 +149,48 @@ TEST_F(CliTest, CompiledImageRunsTheSame) {
             json::parse(ReadFile(folder_ / "b.json").value())["cycles"]);
 }
 
+TEST_F(CliTest, PredictGivesTheNumbersOfRun) {
+  for (const char* pass : {"forward", "input-grad", "filter-grad"}) {
+    const std::string layer = std::string("layer.json --config ecoflow_4x4 --pass ") + pass;
+    ASSERT_EQ(Ecoflow("run " + layer + " --seed 7 --json r.json").status, 0);
+    ASSERT_EQ(Ecoflow("compile " + layer + " --out image").status, 0);
+    const Outcome o = Ecoflow("predict " + layer + " --seed 7 --json p.json");
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_EQ(o.err, "");
+    EXPECT_NE(o.out.find("predicted"), std::string::npos);
+    ASSERT_EQ(Ecoflow("predict --image image --seed 7 --json i.json").status, 0);
+    json r = json::parse(ReadFile(folder_ / "r.json").value());
+    for (const char* file : {"p.json", "i.json"}) {
+      json p = json::parse(ReadFile(folder_ / file).value());
+      EXPECT_TRUE(p["match"].is_null());
+      EXPECT_TRUE(p["mismatches"].is_null());
+      for (const char* key : {"match", "mismatches", "sim_seconds", "sim_khz"}) {
+        EXPECT_TRUE(p.contains(key)) << key;
+        p[key] = r[key];
+      }
+      EXPECT_EQ(p, r) << pass;
+    }
+  }
+}
+
+TEST_F(CliTest, PredictCountsZerosOfTensorFiles) {
+  WriteTensor("e.npy", {1, 3, 3, 3});
+  WriteTensor("f.npy", {3, 2, 3, 3});
+  ASSERT_EQ(Ecoflow("predict layer.json --config ecoflow_4x4 --pass input-grad --error e.npy "
+                    "--filter f.npy --json p.json").status, 0);
+  const json p = json::parse(ReadFile(folder_ / "p.json").value());
+  EXPECT_EQ(p["gated_macs"], p["issued_macs"]);
+}
+
+TEST_F(CliTest, PredictRefusesWhatNeedsTheRtl) {
+  for (const std::string option : {"--stall 0.5", "--output o.npy", "--trace t.fst", "--assert"}) {
+    ExpectRefused("predict layer.json --config ecoflow_4x4 --pass forward " + option,
+                  option.substr(0, option.find(' ')) +
+                      ": not for predict, which has no RTL, no pauses and no result");
+  }
+  ExpectRefused("predict", "predict: expected a layer file or --image DIR, and not both");
+}
+
 TEST_F(CliTest, ATamperedImageIsAMismatchThatIsReported) {
   ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
   json image = json::parse(ReadFile(folder_ / "image/image.json").value());

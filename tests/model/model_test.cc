@@ -1,0 +1,175 @@
+// The cycle model without the RTL: structures of nests, skipping, zeros, damaged schedules. That
+// its numbers are those of the RTL is the work of `sweep --predict`.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "model/cycle_model.h"
+#include "model/gated.h"
+#include "model/nest_structure.h"
+#include "tb/golden/golden.h"
+#include "tb/run/run.h"
+#include "tests/e2e/random_layers.h"
+
+namespace ecoflow {
+namespace {
+
+constexpr std::array kPasses = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
+
+int64_t Elements(const std::array<int64_t, 4>& s) { return s[0] * s[1] * s[2] * s[3]; }
+
+CompiledLayer CompileRandom(uint64_t seed, const char* dataflow) {
+  const Op op = seed % 2 == 0 ? Op::kConv : Op::kConvTranspose;
+  const Pass pass = kPasses[seed / 2 % 3];
+  const bool padded = std::string(dataflow) == "row-stationary";
+  const HwConfig config = LoadHwConfig("ecoflow_4x4").value();
+  return Compile(config, RandomLayer(seed, op, pass, padded, 20000), pass, dataflow).value();
+}
+
+// Checks that parts of a nest with equal signatures have equal items; returns parts, signatures.
+std::array<std::size_t, 2> CheckStructure(const LoopNest& nest, int outer, NestStructure& structure,
+                                          const std::function<std::string(const NestCursor&)>& item) {
+  std::map<std::vector<int64_t>, std::string> walked;
+  std::vector<int64_t> indices(static_cast<std::size_t>(outer), 0);
+  std::size_t parts = 0;
+  for (bool more = true; more;) {
+    std::vector<int64_t> signature;
+    structure.Append(indices, signature);
+    std::string items;
+    NestCursor cursor(nest);
+    for (cursor.Seek(indices); !cursor.done(); cursor.Next()) items += item(cursor) + ";";
+    const auto [known, fresh] = walked.try_emplace(signature, items);
+    EXPECT_EQ(known->second, items) << nest.loops[0].name;
+    ++parts;
+    more = false;
+    for (std::size_t l = indices.size(); l-- > 0 && !more;) {
+      more = ++indices[l] < nest.loops[l].bound;
+      if (!more) indices[l] = 0;
+    }
+  }
+  return {parts, walked.size()};
+}
+
+TEST(NestStructure, PartsWithEqualSignaturesAreAlike) {
+  std::size_t parts = 0, distinct = 0;
+  for (uint64_t seed = 0; seed < 120; ++seed) {
+    const CompiledLayer compiled = CompileRandom(seed, seed % 3 == 0 ? "row-stationary" : "ecoflow");
+    const Schedule& schedule = compiled.schedule;
+    for (const auto* network : {&schedule.wide, &schedule.narrow}) {
+      for (const GinDescriptor& d : *network) {
+        const int outer = static_cast<int>(d.nest.loops.size()) - 2;
+        NestStructure structure(d.nest, outer);
+        structure.AddValue(d.row_tag);
+        structure.AddValue(d.col_tag);
+        const auto [p, s] = CheckStructure(d.nest, outer, structure, [&](const NestCursor& cursor) {
+          return fmt::format("{},{}", cursor[d.row_tag], cursor[d.col_tag]);
+        });
+        parts += p;
+        distinct += s;
+      }
+    }
+    for (const GonDescriptor& d : schedule.gon) {
+      const int outer = static_cast<int>(d.nest.loops.size()) - 2;
+      NestStructure structure(d.nest, outer);
+      structure.AddCondition(d.first);
+      structure.AddCondition(d.last);
+      structure.AddValue(d.row);
+      structure.AddValue(d.col);
+      structure.AddValue(d.slot, 2);
+      const auto [p, s] = CheckStructure(d.nest, outer, structure, [&](const NestCursor& cursor) {
+        return fmt::format("{},{},{},{},{}", cursor[d.row], cursor[d.col], cursor[d.slot] % 2,
+                           cursor.Holds(d.first), cursor.Holds(d.last));
+      });
+      parts += p;
+      distinct += s;
+    }
+  }
+  EXPECT_GT(parts, 8 * distinct);  // otherwise they are of no use
+}
+
+// By the golden model: with ones for all that is not zero, every result counts its products.
+TEST(Gated, NonzeroProductsAreCounted) {
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Op op = seed % 2 == 0 ? Op::kConv : Op::kConvTranspose;
+    const Pass pass = kPasses[seed / 2 % 3];
+    const Layer layer = RandomLayer(seed, op, pass, false, 20000);
+    const auto operands = PassOperands(pass);
+    auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed);
+    auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed + 1);
+    const int64_t count = CountNonzeroProducts(layer, pass, first, second);
+    for (auto* tensor : {&first, &second}) {
+      for (int16_t& value : *tensor) value = value != 0;
+    }
+    int64_t expected = 0;
+    for (const int32_t sum : Golden(layer, pass, first, second)) expected += sum;
+    ASSERT_EQ(count, expected) << ToJsonText(layer);
+  }
+}
+
+// Large enough to repeat itself, on every family.
+TEST(CycleModel, SkippingChangesNoNumber) {
+  const HwConfig config = LoadHwConfig("ecoflow_4x4").value();
+  Layer layer;
+  layer.input = {2, 24, 17, 17};
+  layer.output_channels = 32;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  for (const char* dataflow : {"ecoflow", "row-stationary"}) {
+    for (const Pass pass : kPasses) {
+      const CompiledLayer compiled = Compile(config, layer, pass, dataflow).value();
+      CycleModelOptions options;
+      const CycleCounts with = PredictCycles(compiled.schedule, config, options).value();
+      options.skip = false;
+      const CycleCounts without = PredictCycles(compiled.schedule, config, options).value();
+      EXPECT_EQ(with.cycles, without.cycles);
+      EXPECT_EQ(with.config_cycles, without.config_cycles);
+      EXPECT_EQ(with.wide_words, without.wide_words);
+      EXPECT_EQ(with.narrow_words, without.narrow_words);
+      EXPECT_EQ(with.gon_words, without.gon_words);
+      EXPECT_EQ(with.output_words, without.output_words);
+      EXPECT_EQ(with.pe, without.pe);
+      EXPECT_EQ(without.simulated_cycles, without.cycles);
+      EXPECT_LT(with.simulated_cycles, with.cycles) << dataflow << " " << ToString(pass);
+      EXPECT_EQ(with.output_words, compiled.output_words);
+    }
+  }
+}
+
+TEST(CycleModel, AnEmptyRunEnds) {
+  const HwConfig config = LoadHwConfig("ecoflow_4x4").value();
+  const CycleCounts counts = PredictCycles(Schedule{}, config, {}).value();
+  EXPECT_GT(counts.cycles, 0);
+  EXPECT_EQ(counts.gon_words, 0);
+}
+
+TEST(CycleModel, DamagedSchedulesAreRefused) {
+  const CompiledLayer compiled = CompileRandom(1, "ecoflow");
+  CycleModelOptions options;
+  options.watchdog_cycles = 2000;
+  {
+    Schedule schedule = compiled.schedule;
+    schedule.gon[0].row = schedule.gon[0].address;  // a row that does not exist
+    const auto result = PredictCycles(schedule, compiled.config, options);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ExitCode::kBadInput);
+  }
+  {
+    Schedule schedule = compiled.schedule;
+    schedule.setup.pop_back();
+    const auto result = PredictCycles(schedule, compiled.config, options);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ExitCode::kBadInput);
+  }
+  {
+    Schedule schedule = compiled.schedule;
+    schedule.wide.clear();
+    schedule.narrow.clear();  // nothing ever comes
+    const auto result = PredictCycles(schedule, compiled.config, options);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ExitCode::kMachinery);
+    EXPECT_NE(result.error().message.find("watchdog"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace ecoflow
