@@ -380,7 +380,7 @@ TEST_F(CliTest, ParallelRunsShareOneModelBuild) {
 }
 
 TEST_F(CliTest, HelpOfEverySubcommand) {
-  for (const char* command : {"gen", "compile", "run", "area"}) {
+  for (const char* command : {"gen", "compile", "run", "predict", "area"}) {
     const Outcome o = Ecoflow(std::string(command) + " --help");
     EXPECT_EQ(o.status, 0);
     EXPECT_NE(o.out.find("--config"), std::string::npos) << command;
