@@ -247,7 +247,7 @@ const Slot* TraceTable::Resolve(const Program& program, const PieceAt& at, const
     if (mac && need_filter) {
       slot.filter_words = std::max<uint16_t>(slot.filter_words, raw.filter_offset + 1);
     }
-    slot.psum = result ? raw.psum : 0;
+    slot.psum = result && hw_.adder_latency > 1 ? raw.psum : 0;
     const auto flag = [&](bool holds, SlotFlag f) {
       if (holds) slot.flags = static_cast<uint16_t>(slot.flags | f);
     };

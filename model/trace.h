@@ -22,7 +22,7 @@ struct Slot {
   uint16_t ifmap_free = 0;    // words that it frees
   uint16_t filter_free = 0;
   uint16_t flags = 0;
-  uint16_t psum = 0;          // address in the psum file
+  uint16_t psum = 0;          // address in the psum file, where the adder takes several cycles
 };
 
 enum SlotFlag : uint16_t {
