@@ -45,6 +45,16 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options);
 // Reads layer, tensors and --json of the options.
 Result<ExitCode> PredictCommand(const RunCommandOptions& options);
 
+struct ReportCommandOptions {
+  std::string workload;
+  std::string pass;                      // --pass: all three without
+  std::string dataflow = "auto";         // --dataflow
+  std::string config = "ecoflow_13x15";  // --config
+  int batch = 0;                         // --batch: overrides input[0] of every layer
+  std::string json, csv, html;           // files to write
+};
+Result<ExitCode> ReportCommand(const ReportCommandOptions& options);
+
 struct AreaOptions {
   std::string config = "ecoflow_13x15";
   std::string liberty;

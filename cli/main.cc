@@ -81,6 +81,18 @@ int Main(int argc, char** argv) {
   }
   predict_app->add_flag("--assert")->group("");
 
+  ReportCommandOptions report;
+  auto* report_app = app.add_subcommand("report", "a whole network by the cycle model, with baselines");
+  report_app->add_option("workload", report.workload, "workload, JSON")->type_name("WORKLOAD.json")->required();
+  report_app->add_option("--pass", report.pass, "forward, input-grad or filter-grad; all without")->type_name("P");
+  report_app->add_option("--dataflow", report.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
+  report_app->add_option("--config", report.config, "hardware configuration: file or shipped name")->type_name("C");
+  report_app->add_option("--batch", report.batch, "batch size, overrides the layers'")
+      ->type_name("N")->check(CLI::Range(1, 1000000));
+  report_app->add_option("--json", report.json, "write the numbers")->type_name("F");
+  report_app->add_option("--csv", report.csv, "write a table")->type_name("F");
+  report_app->add_option("--html", report.html, "write a page with charts")->type_name("F");
+
   AreaOptions area;
   auto* area_app = app.add_subcommand("area", "area of PE, network and array by Yosys");
   area_app->add_option("--config", area.config, "hardware configuration: file or shipped name")->type_name("C");
@@ -111,6 +123,8 @@ int Main(int argc, char** argv) {
       }
     }
     result = checked.ok() ? PredictCommand(predict) : checked.error();
+  } else if (*report_app) {
+    result = ReportCommand(report);
   } else if (*area_app) {
     result = AreaCommand(area);
   }

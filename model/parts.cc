@@ -40,14 +40,20 @@ std::size_t PartList<Part>::Hash::operator()(const std::vector<int64_t>& key) co
 
 GinParts::GinParts(const std::vector<GinDescriptor>& descriptors, int lanes, int pass_loops)
     : descriptors_(descriptors), lanes_(lanes), pass_loops_(pass_loops) {
-  for (const GinDescriptor& d : descriptors_) {
+  for (std::size_t k = 0; k < descriptors_.size(); ++k) {
     int64_t iterations = 1;
-    for (int64_t bound : MakeOuter(d.nest, OuterOf(d)).bounds) iterations *= bound;
+    for (int64_t bound : MakeOuter(descriptors_[k].nest, OuterOf(k)).bounds) iterations *= bound;
     total_ += iterations;
   }
 }
 
-int GinParts::OuterOf(const GinDescriptor& d) const {
+// Of descriptors that run in turns, a part is a turn.
+int GinParts::OuterOf(std::size_t k) const {
+  const GinDescriptor& d = descriptors_[k];
+  if (d.turn_loops > 0) return d.turn_loops;
+  if (k + 1 < descriptors_.size() && descriptors_[k + 1].turn_loops > 0) {
+    return descriptors_[k + 1].turn_loops;
+  }
   return d.interleave >= 0 ? d.interleave : OuterLoops(d.nest, pass_loops_);
 }
 
@@ -55,54 +61,62 @@ double GinParts::share() const {
   return total_ == 0 ? 1 : static_cast<double>(iterations_) / static_cast<double>(total_);
 }
 
+// Opens the next descriptor, and those that run in turns with it.
 bool GinParts::Open() {
-  if (descriptor_ == descriptors_.size()) return false;
-  const GinDescriptor& d = descriptors_[descriptor_];
-  const int outer = OuterOf(d);
-  outer_ = MakeOuter(d.nest, outer);
-  structure_ = std::make_unique<NestStructure>(d.nest, outer);
-  structure_->AddValue(d.row_tag);
-  structure_->AddValue(d.col_tag);
-  turn_ = 0;
-  open_ = true;
-  return true;
+  running_.clear();
+  while (descriptor_ < descriptors_.size() &&
+         (running_.empty() || descriptors_[descriptor_].turn_loops > 0)) {
+    const GinDescriptor& d = descriptors_[descriptor_];
+    const int outer = OuterOf(descriptor_);
+    Running& one = running_.emplace_back(
+        Running{descriptor_, MakeOuter(d.nest, outer), NestStructure(d.nest, outer)});
+    one.structure.AddValue(d.row_tag);
+    one.structure.AddValue(d.col_tag);
+    ++descriptor_;
+  }
+  return !running_.empty();
 }
 
 void GinParts::Find() {
-  if (!open_ && !Open()) {
+  const auto left = [](const Running& r) { return !r.done; };
+  if (std::none_of(running_.begin(), running_.end(), left) && !Open()) {
     ended_ = true;
     return;
   }
-  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), turn_};
-  structure_->Append(outer_.indices, key);
-  Known& known = known_[std::move(key)];
-  if (!known.walked) known = descriptors_[descriptor_].interleave < 0 ? Walk() : WalkInTurn();
-  Append(known);
-  turn_ = known.state;
-  ++iterations_;
-  if (!outer_.Step()) {
-    ++descriptor_;
-    open_ = false;
+  Running* next = nullptr;
+  for (Running& one : running_) {
+    if (!one.done && (next == nullptr || one.iteration < next->iteration)) next = &one;
   }
+  std::vector<int64_t> key = {static_cast<int64_t>(next->descriptor), next->turn};
+  next->structure.Append(next->outer.indices, key);
+  Known& known = known_[std::move(key)];
+  if (!known.walked) {
+    known = descriptors_[next->descriptor].interleave < 0 ? Walk(*next) : WalkInTurn(*next);
+  }
+  Append(known);
+  next->turn = known.state;
+  ++next->iteration;
+  ++iterations_;
+  next->done = !next->outer.Step();
 }
 
-const GinPart* GinParts::Finish(GinPart& part) {
-  const GinDescriptor& d = descriptors_[descriptor_];
-  part.descriptor = static_cast<int>(descriptor_);
+const GinPart* GinParts::Finish(std::size_t descriptor, GinPart& part) {
+  const GinDescriptor& d = descriptors_[descriptor];
+  part.descriptor = static_cast<int>(descriptor);
   part.destination = static_cast<uint8_t>(d.destination);
-  part.joins = d.interleave < 0;
-  std::vector<int64_t> content = {static_cast<int64_t>(descriptor_)};
+  part.joins = d.interleave < 0 && running_.size() == 1;  // turns begin with a new beat
+  std::vector<int64_t> content = {static_cast<int64_t>(descriptor)};
   for (const GinRun& run : part.runs) content.push_back(PackRun(run));
   const GinPart* interned = Intern(std::move(content), std::move(part));
   part = {};
   return interned;
 }
 
-GinParts::Known GinParts::Walk() {
-  const GinDescriptor& d = descriptors_[descriptor_];
+GinParts::Known GinParts::Walk(const Running& running) {
+  const GinDescriptor& d = descriptors_[running.descriptor];
   GinPart part;
   NestCursor cursor(d.nest);
-  for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
+  for (cursor.Seek(running.outer.indices); !cursor.done(); cursor.Next()) {
     const auto row = static_cast<uint8_t>(cursor[d.row_tag]);
     const auto col = static_cast<uint8_t>(cursor[d.col_tag]);
     if (part.runs.empty() || part.runs.back().row != row || part.runs.back().col != col) {
@@ -112,22 +126,22 @@ GinParts::Known GinParts::Walk() {
   }
   Known known;
   known.walked = true;
-  if (!part.runs.empty()) known.parts.push_back(Finish(part));
+  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part));
   return known;
 }
 
 // Beat by beat in turn, of those that have words left. Cut where the first of them reaches the next
 // iteration of the loops that OuterLoops would leave outside.
-GinParts::Known GinParts::WalkInTurn() {
-  const GinDescriptor& d = descriptors_[descriptor_];
+GinParts::Known GinParts::WalkInTurn(const Running& running) {
+  const GinDescriptor& d = descriptors_[running.descriptor];
   const int cut = OuterLoops(d.nest, d.interleave + 1);
   std::vector<NestCursor> cursors;
   const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
   for (int64_t k = 0; k < ways; ++k) {
     cursors.emplace_back(d.nest, d.interleave, k);
-    cursors.back().Seek(outer_.indices);
+    cursors.back().Seek(running.outer.indices);
   }
-  auto turn = static_cast<std::size_t>(turn_);
+  auto turn = static_cast<std::size_t>(running.turn);
   Known known;
   known.walked = true;
   GinPart part;
@@ -140,7 +154,7 @@ GinParts::Known GinParts::WalkInTurn() {
     place.clear();
     for (int l = d.interleave + 1; l < cut; ++l) place.push_back(cursor[l]);
     if (place > furthest) {
-      if (!part.runs.empty()) known.parts.push_back(Finish(part));
+      if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part));
       furthest = place;
     }
     GinRun run{static_cast<uint8_t>(cursor[d.row_tag]), static_cast<uint8_t>(cursor[d.col_tag]), 0};
@@ -152,7 +166,7 @@ GinParts::Known GinParts::WalkInTurn() {
     }
     part.runs.push_back(run);
   }
-  if (!part.runs.empty()) known.parts.push_back(Finish(part));
+  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part));
   known.state = static_cast<int64_t>(turn);
   return known;
 }

@@ -111,20 +111,27 @@ class GinParts : public PartList<GinPart> {
   double share() const;
 
  private:
-  int OuterOf(const GinDescriptor& descriptor) const;
+  // A descriptor under way.
+  struct Running {
+    std::size_t descriptor;
+    Outer outer;
+    NestStructure structure;
+    int64_t iteration = 0;  // of the outer loops
+    int64_t turn = 0;       // of an interleaved descriptor: whose turn the next part begins with
+    bool done = false;
+  };
+
+  int OuterOf(std::size_t descriptor) const;
   void Find() override;
   bool Open();
-  Known Walk();
-  Known WalkInTurn();
-  const GinPart* Finish(GinPart& part);
+  Known Walk(const Running& running);
+  Known WalkInTurn(const Running& running);
+  const GinPart* Finish(std::size_t descriptor, GinPart& part);
 
   const std::vector<GinDescriptor>& descriptors_;
   const int lanes_, pass_loops_;
-  std::size_t descriptor_ = 0;
-  bool open_ = false;
-  Outer outer_;
-  std::unique_ptr<NestStructure> structure_;
-  int64_t turn_ = 0;  // of an interleaved descriptor: whose turn the next part begins with
+  std::size_t descriptor_ = 0;    // the next one to open
+  std::vector<Running> running_;  // several: they run in turns
   int64_t iterations_ = 0, total_ = 0;
 };
 
