@@ -12,8 +12,8 @@ namespace {
 constexpr int kPipeBits = 10;  // of each kind of psum on its way
 constexpr std::size_t kTags = 256;  // that a beat can name
 constexpr unsigned kNoWord = 3;  // xor of a destination in PeState::queue
-constexpr uint64_t kFileHead[2] = {kDestIfmap ^ kNoWord, kDestFilter ^ kNoWord};
-constexpr uint64_t kStreamHead = kDestStream ^ kNoWord;
+constexpr unsigned kFileHead[2] = {kDestIfmap ^ kNoWord, kDestFilter ^ kNoWord};
+constexpr unsigned kStreamHead = kDestStream ^ kNoWord;
 
 // Order of eco_pkg::Cnt*.
 enum Counter : std::size_t {
@@ -278,15 +278,21 @@ void TimingArray::StepPes() {
                                 static_cast<uint16_t>(hw_.filter_depth)};
   const auto queue_depth = static_cast<uint8_t>(hw_.queue_depth);
   const uint32_t running = port_.running;
+  PeState* const pes = pe_.data();
+  const auto columns = static_cast<std::size_t>(columns_);
+  const uint32_t below_bit = below_bit_, up_bit = up_bit_, out_bit = out_bit_, pipe_mask = pipe_mask_;
+  uint32_t* count = counters.pe.data();
   std::array<uint8_t, 64> freed{};  // by the row above: an entry of its psum queue
+  const int last_row = rows_ - 1;
   std::size_t pe = 0;
-  for (int row = 0; row < rows_; ++row) {
-    for (int col = 0; col < columns_; ++col, ++pe) {
-      PeState& s = pe_[pe];
-      uint32_t* count = &counters.pe[pe * kModelCounters];
-      const uint64_t heads[2] = {s.queue[0] & 3, s.queue[1] & 3};
-      const bool load_a = heads[s.turn[0]] == kFileHead[0] && s.file_words[0] < files[0];
-      const bool load_b = heads[s.turn[1]] == kFileHead[1] && s.file_words[1] < files[1];
+  for (int row = 0; row <= last_row; ++row) {
+    for (std::size_t col = 0; col < columns; ++col, ++pe, count += kModelCounters) {
+      PeState& s = pes[pe];
+      const auto head = [&](unsigned network) {
+        return static_cast<unsigned>(network != 0 ? s.queue[1] : s.queue[0]) & 3;
+      };
+      const bool load_a = head(s.turn[0]) == kFileHead[0] && s.file_words[0] < files[0];
+      const bool load_b = head(s.turn[1]) == kFileHead[1] && s.file_words[1] < files[1];
       unsigned pop = 0;  // bit: network
       if (load_a) pop |= 1u << s.turn[0];
       if (load_b) pop |= 1u << s.turn[1];
@@ -308,7 +314,7 @@ void TimingArray::StepPes() {
       } else {
         const Slot& slot = *s.slot;
         const unsigned flags = slot.flags;
-        const std::size_t stream = (flags & kSlotStreamNarrow) != 0;
+        const unsigned stream = (flags & kSlotStreamNarrow) != 0;
         bool busy = false;
         if constexpr (kHazard) {
           if ((flags & kSlotContinues) != 0) {
@@ -319,7 +325,7 @@ void TimingArray::StepPes() {
           cause = kCntIfmap;
         } else if (slot.filter_words > s.file_words[1]) {
           cause = kCntFilter;
-        } else if ((flags & kSlotStream) != 0 && heads[stream] != kStreamHead) {
+        } else if ((flags & kSlotStream) != 0 && head(stream) != kStreamHead) {
           cause = kCntStream;
         } else if ((flags & kSlotChainIn) != 0 && s.below_psums == 0) {
           cause = kCntPsum;
@@ -390,17 +396,17 @@ void TimingArray::StepPes() {
 
       // Psums on their way. The row below has not stepped yet, the row above has.
       const uint32_t pipe = s.pipe;
-      const auto credit = freed[static_cast<std::size_t>(col)];
-      freed[static_cast<std::size_t>(col)] = (pipe & below_bit_) != 0;
-      s.above_room = static_cast<uint8_t>(s.above_room + credit);
-      if (row + 1 < rows_) {
-        s.below_psums = static_cast<uint8_t>(
-            s.below_psums + pe_[pe + static_cast<std::size_t>(columns_)].above_valid);
+      s.above_room = static_cast<uint8_t>(s.above_room + freed[col]);
+      freed[col] = (pipe & below_bit) != 0;
+      if (row != last_row) {
+        s.below_psums = static_cast<uint8_t>(s.below_psums + pes[pe + columns].above_valid);
       }
-      s.above_valid = (pipe & up_bit_) != 0;
-      count[kCntLocalWords] += s.above_valid;
-      s.out_words = static_cast<uint8_t>(s.out_words + ((pipe & out_bit_) != 0));
-      s.pipe = (pipe << 1 & pipe_mask_) | entering;
+      if ((pipe | entering | s.above_valid) != 0) {
+        s.above_valid = (pipe & up_bit) != 0;
+        count[kCntLocalWords] += s.above_valid;
+        s.out_words = static_cast<uint8_t>(s.out_words + ((pipe & out_bit) != 0));
+        s.pipe = (pipe << 1 & pipe_mask) | entering;
+      }
     }
   }
 }
