@@ -21,8 +21,6 @@ enum Counter : std::size_t {
   kCntMasked, kCntAdder, kCntGated, kCntLocalWords
 };
 
-enum PortFlag : uint8_t { kGonEnded = 1, kGonDone = 2 };
-
 int PassLoops(const Schedule& schedule) {
   int loops = 0;
   for (const PassDescriptor& d : schedule.passes) loops = std::max(loops, d.pass_loops);
@@ -101,7 +99,7 @@ void TimingArray::ClearCounters() {
 
 bool TimingArray::Finished() {
   return port_.running == 0 && config_parts.At(config_at) == nullptr && beat_[0].valid == 0 &&
-         beat_[1].valid == 0 && (port_.flags & kGonDone) != 0;
+         beat_[1].valid == 0 && command_.valid == 0;
 }
 
 std::string TimingArray::StreamError() const {
@@ -114,7 +112,7 @@ std::string TimingArray::StreamError() const {
 
 std::string TimingArray::Waiting() {
   return fmt::format("configuration {}, wide {}, narrow {}, GON {}", config_parts.At(config_at) != nullptr,
-                     beat_[0].valid != 0, beat_[1].valid != 0, (port_.flags & kGonDone) == 0);
+                     beat_[0].valid != 0, beat_[1].valid != 0, command_.valid != 0);
 }
 
 // ---------------------------------------------------------------- streams
@@ -146,41 +144,13 @@ void TimingArray::NextBeat(int network) {
   }
 }
 
-// As many words as lanes, accumulator banks and PEs allow, in order.
 void TimingArray::NextCommand() {
   command_ = {};
-  if (gon_at.now == nullptr) {
-    // A run without any result still needs its end.
-    if ((port_.flags & kGonEnded) != 0) {
-      port_.flags |= kGonDone;
-    } else {
-      command_.valid = command_.end = 1;
-      port_.flags |= kGonEnded;
-    }
-    return;
-  }
-  command_.valid = 1;
-  unsigned banks = 0;
-  const auto lanes = static_cast<unsigned>(hw_.gon_lanes());
-  while (gon_at.now != nullptr && command_.lanes < lanes) {
-    const GonItem& item = gon_at.now->items[gon_at.item];
-    const auto pe = static_cast<uint16_t>(item.row * columns_ + item.col);
-    const auto* named_end = command_.pe + command_.lanes;
-    if (std::find(static_cast<const uint16_t*>(command_.pe), named_end, pe) != named_end) break;
-    if (item.bank >= 0) {
-      if ((banks >> item.bank & 1) != 0) break;
-      banks |= 1u << item.bank;
-    }
-    command_.pe[command_.lanes++] = pe;
-    command_.outputs = static_cast<uint8_t>(command_.outputs + item.last);
-    if (++gon_at.item == gon_at.now->items.size()) {
-      Advance(gon_at, gon_parts);
-    }
-  }
-  if (gon_at.now == nullptr) {
-    command_.end = 1;
-    port_.flags |= kGonEnded;
-  }
+  if (gon_at.now != nullptr && gon_at.item == gon_at.now->commands.size()) Advance(gon_at, gon_parts);
+  if (gon_at.now == nullptr) return;
+  const GonWord& word = gon_at.now->commands[gon_at.item++];
+  command_ = {1, word.end, word.lanes, word.outputs, {}};
+  std::copy(word.pe.begin(), word.pe.end(), command_.pe);
 }
 
 // ---------------------------------------------------------------- configuration
@@ -358,7 +328,7 @@ void TimingArray::StepPes() {
             if ((flags & kSlotLive) != 0) recent = static_cast<uint8_t>(slot.psum + 1);
           }
           if ((flags & (kSlotPieceEnd | kSlotPassEnd)) == 0) {
-            ++s.slot;
+            s.slot = slot.next;
           } else if ((flags & kSlotPassEnd) != 0) {
             s.slot = nullptr;
           } else {

@@ -56,7 +56,7 @@ struct PortState {
   uint8_t scatter, address, row_low, row_high, col_low, col_high, row, col;
   uint8_t enabled, running;
   uint8_t end;    // the last command on its way: a bit for each stage
-  uint8_t flags;  // kGonEnded, kGonDone
+  uint8_t reserved;
 };
 
 class TimingArray {

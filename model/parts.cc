@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "compiler/image/pe_image.h"
 
@@ -174,11 +175,18 @@ GinParts::Known GinParts::WalkInTurn(const Running& running) {
 // ---------------------------------------------------------------- global output network
 
 GonParts::GonParts(const std::vector<GonDescriptor>& descriptors, const HwConfig& hw, int pass_loops)
-    : descriptors_(descriptors), hw_(hw), pass_loops_(pass_loops) {}
+    : descriptors_(descriptors), hw_(hw), pass_loops_(pass_loops), left_(1) {
+  left_at_[left_[0]] = 0;
+}
 
 void GonParts::Find() {
   if (!open_) {
     if (descriptor_ == descriptors_.size()) {
+      // A run without any result still needs its end.
+      GonPart part;
+      part.commands.push_back(left_[static_cast<std::size_t>(command_)].word);
+      part.commands.back().end = 1;
+      found_.push_back(Finish(part));
       ended_ = true;
       return;
     }
@@ -193,40 +201,67 @@ void GonParts::Find() {
     structure_->AddValue(d.slot, hw_.gon_lanes());
     open_ = true;
   }
-  const GonDescriptor& d = descriptors_[descriptor_];
-  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_)};
+  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), command_};
   structure_->Append(outer_.indices, key);
   Known& known = known_[std::move(key)];
-  if (!known.walked) {
-    GonPart part;
-    std::vector<int64_t> content;
-    NestCursor cursor(d.nest);
-    for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
-      const int64_t row = cursor[d.row], col = cursor[d.col], slot = cursor[d.slot];
-      const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
-      const int64_t slots = int64_t{hw_.slots_per_lane()} * hw_.gon_lanes();
-      if (row < 0 || row >= hw_.rows || col < 0 || col >= hw_.columns) {
-        return Fail(fmt::format("PE {},{} does not exist", row, col));
-      }
-      if (!(first && last) && (slot < 0 || slot >= slots)) {
-        return Fail(fmt::format("accumulator slot {} does not exist", slot));
-      }
-      GonItem item;
-      item.row = static_cast<uint8_t>(row);
-      item.col = static_cast<uint8_t>(col);
-      item.bank = first && last ? int8_t{-1} : static_cast<int8_t>(slot % hw_.gon_lanes());
-      item.last = last;
-      part.items.push_back(item);
-      content.push_back(row | col << 8 | (item.bank + int64_t{1}) << 16 | int64_t{last} << 24);
-    }
-    known.walked = true;
-    if (!part.items.empty()) known.parts.push_back(Intern(std::move(content), std::move(part)));
-  }
+  if (!known.walked && !Walk(known)) return;
   Append(known);
+  command_ = known.state;
   if (!outer_.Step()) {
     ++descriptor_;
     open_ = false;
   }
+}
+
+const GonPart* GonParts::Finish(GonPart& part) {
+  std::vector<int64_t> content;
+  for (const GonWord& word : part.commands) {
+    content.push_back(word.lanes | word.outputs << 8 | word.end << 16);
+    content.push_back(0);
+    std::memcpy(&content.back(), word.pe.data(), sizeof(word.pe));
+  }
+  const GonPart* interned = Intern(std::move(content), std::move(part));
+  part = {};
+  return interned;
+}
+
+// As many words to a command as lanes, accumulator banks and PEs allow, in order.
+bool GonParts::Walk(Known& known) {
+  const GonDescriptor& d = descriptors_[descriptor_];
+  const int64_t lanes = hw_.gon_lanes(), slots = hw_.slots_per_lane() * lanes;
+  Open open = left_[static_cast<std::size_t>(command_)];
+  GonPart part;
+  NestCursor cursor(d.nest);
+  for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
+    const int64_t row = cursor[d.row], col = cursor[d.col], slot = cursor[d.slot];
+    const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
+    const bool stays = !(first && last);  // in one lane's accumulator
+    if (row < 0 || row >= hw_.rows || col < 0 || col >= hw_.columns) {
+      Fail(fmt::format("PE {},{} does not exist", row, col));
+      return false;
+    }
+    if (stays && (slot < 0 || slot >= slots)) {
+      Fail(fmt::format("accumulator slot {} does not exist", slot));
+      return false;
+    }
+    const auto pe = static_cast<uint16_t>(row * hw_.columns + col);
+    const unsigned bank = stays ? 1u << (slot % lanes) : 0;
+    const auto named = open.word.pe.begin() + open.word.lanes;
+    if (open.word.lanes == lanes || std::find(open.word.pe.begin(), named, pe) != named ||
+        (open.banks & bank) != 0) {
+      part.commands.push_back(open.word);
+      open = {};
+    }
+    open.word.pe[open.word.lanes++] = pe;
+    open.word.outputs = static_cast<uint8_t>(open.word.outputs + last);
+    open.banks |= bank;
+  }
+  known.walked = true;
+  if (!part.commands.empty()) known.parts.push_back(Finish(part));
+  const auto [at, fresh] = left_at_.try_emplace(open, static_cast<int64_t>(left_.size()));
+  if (fresh) left_.push_back(open);
+  known.state = at->second;
+  return true;
 }
 
 // ---------------------------------------------------------------- configuration

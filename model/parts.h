@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <compare>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -30,13 +32,15 @@ struct GinPart {
   bool joins = false;  // a beat may go on from the part before
 };
 
-struct GonItem {
-  uint8_t row = 0, col = 0;
-  int8_t bank = 0;  // accumulator that holds the slot; -1: any lane
-  bool last = false;
+// A command: which PEs it names. Lanes and slots do not matter beyond that.
+struct GonWord {
+  uint8_t lanes = 0, outputs = 0;  // PEs named; words that leave the array
+  uint8_t end = 0;
+  std::array<uint16_t, 4> pe{};
+  auto operator<=>(const GonWord&) const = default;
 };
 struct GonPart {
-  std::vector<GonItem> items;
+  std::vector<GonWord> commands;
 };
 
 // A configuration word; in place of a pass word the number of its trace.
@@ -140,7 +144,15 @@ class GonParts : public PartList<GonPart> {
   GonParts(const std::vector<GonDescriptor>& descriptors, const HwConfig& hw, int pass_loops);
 
  private:
+  // A command to which words may still be added.
+  struct Open {
+    GonWord word;
+    unsigned banks = 0;  // accumulators in use
+    auto operator<=>(const Open&) const = default;
+  };
   void Find() override;
+  bool Walk(Known& known);
+  const GonPart* Finish(GonPart& part);
 
   const std::vector<GonDescriptor>& descriptors_;
   const HwConfig& hw_;
@@ -149,6 +161,9 @@ class GonParts : public PartList<GonPart> {
   bool open_ = false;
   Outer outer_;
   std::unique_ptr<NestStructure> structure_;
+  std::vector<Open> left_;           // commands that parts left open
+  std::map<Open, int64_t> left_at_;  // where
+  int64_t command_ = 0;              // the open one, in left_
 };
 
 class ConfigParts : public PartList<ConfigPart> {

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace ecoflow {
 namespace {
@@ -38,6 +39,14 @@ int32_t SignExtend15(int64_t value) {
 
 std::size_t TraceTable::Hash::operator()(const std::vector<int64_t>& key) const {
   return XXH3_64bits(key.data(), key.size() * sizeof(int64_t));
+}
+
+std::size_t TraceTable::SlotHash::operator()(const Slot& slot) const {
+  return XXH3_64bits(&slot, sizeof(slot));
+}
+
+bool TraceTable::SlotEqual::operator()(const Slot& a, const Slot& b) const {
+  return std::memcmp(&a, &b, sizeof(Slot)) == 0;
 }
 
 int TraceTable::Find(const std::vector<uint64_t>& program, int64_t program_number, uint64_t word) {
@@ -219,7 +228,6 @@ const Slot* TraceTable::Resolve(const Program& program, const PieceAt& at, const
 
   const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;
   std::vector<Slot> slots;
-  std::vector<int64_t> content;
   for (const RawSlot& raw : piece.slots) {
     bool result = active, operand = true, circular_first = false, circular_final = false;
     for (std::size_t k = 0; k < 3 && active; ++k) {
@@ -265,11 +273,13 @@ const Slot* TraceTable::Resolve(const Program& program, const PieceAt& at, const
     flag(&raw == &piece.slots.back(), kSlotPieceEnd);
     flag((raw.flags & kRawPassEnd) != 0, kSlotPassEnd);
     slots.push_back(slot);
-    content.push_back(int64_t{slot.ifmap_words} | int64_t{slot.filter_words} << 16 |
-                      int64_t{slot.ifmap_free} << 32 | int64_t{slot.filter_free} << 48);
-    content.push_back(int64_t{slot.flags} | int64_t{slot.psum} << 16);
   }
-  return known->second = slots_.try_emplace(std::move(content), std::move(slots)).first->second.data();
+  const Slot* next = nullptr;
+  for (std::size_t k = slots.size(); k-- > 0;) {
+    slots[k].next = next;
+    next = &*slots_.insert(slots[k]).first;
+  }
+  return known->second = next;
 }
 
 }  // namespace ecoflow

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "compiler/image/pe_image.h"
@@ -23,6 +24,8 @@ struct Slot {
   uint16_t filter_free = 0;
   uint16_t flags = 0;
   uint16_t psum = 0;          // address in the psum file, where the adder takes several cycles
+  uint32_t reserved = 0;      // no padding: slots are compared byte by byte
+  const Slot* next = nullptr;  // in the piece
 };
 
 enum SlotFlag : uint16_t {
@@ -38,8 +41,8 @@ enum SlotFlag : uint16_t {
   kSlotPassEnd = 512,       // the last slot of the pass
 };
 
-// The slots of a pass in pieces. Equal pieces are stored once, so that the address of a slot says
-// how the piece goes on.
+// The slots of a pass in pieces. What is left of a piece is stored once for all pieces that end alike,
+// so that the address of a slot says how the piece goes on, and nothing else.
 using Trace = std::vector<const Slot*>;
 
 class TraceTable {
@@ -73,6 +76,13 @@ class TraceTable {
     std::size_t operator()(const std::vector<int64_t>& key) const;
   };
 
+  struct SlotHash {
+    std::size_t operator()(const Slot& slot) const;
+  };
+  struct SlotEqual {
+    bool operator()(const Slot& a, const Slot& b) const;
+  };
+
   const Program& Run(const std::vector<uint64_t>& words, int64_t number, int64_t param_last);
   const RawPiece* Intern(const PeImage& image, std::vector<RawSlot> slots,
                          std::array<bool, 3> reset, std::array<int32_t, 3>& shift);
@@ -82,7 +92,7 @@ class TraceTable {
   std::map<std::pair<int64_t, int64_t>, Program> programs_;  // by number and last index of the pass
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<RawPiece>, Hash> raw_;
   std::unordered_map<std::vector<int64_t>, const Slot*, Hash> resolved_;  // by piece and checks
-  std::unordered_map<std::vector<int64_t>, std::vector<Slot>, Hash> slots_;  // by content
+  std::unordered_set<Slot, SlotHash, SlotEqual> slots_;
   std::unordered_map<std::vector<int64_t>, int, Hash> trace_numbers_;
   std::map<std::pair<int64_t, uint64_t>, int> words_;  // by program number and pass word
   std::vector<std::unique_ptr<Trace>> traces_;
