@@ -14,11 +14,11 @@ void Skipper::EachStream(F f) {
 }
 
 // A stretch ends where the leading stream goes on to its next part, once the setup is through.
-bool Skipper::AtBoundary() {
-  bool moved = false;
-  EachStream([&](std::size_t k, auto& at, auto&) { moved = moved || (k == lead_ && at.part != lead_part_); });
-  if (!moved || array_.config_at < setup_words_) return false;
-  return true;
+bool Skipper::AtEdge() {
+  const std::size_t part = lead_ == 2 ? array_.gon_at.part : array_.gin_at[lead_].part;
+  const bool moved = part != lead_part_;
+  lead_part_ = part;
+  return moved && array_.config_at >= setup_words_;
 }
 
 void Skipper::Add(TimingArray::Counters& sum, const TimingArray::Counters& counted, int64_t times) {

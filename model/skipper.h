@@ -23,7 +23,7 @@ class Skipper {
   // To be called after each clock: at the end of a stretch, goes on to the next state from which
   // the way is not known.
   void AfterStep() {
-    if (array_.counters.cycles >= kStretchCycles && AtBoundary()) EndStretch();
+    if (AtEdge() && array_.counters.cycles >= kStretchCycles) EndStretch();
   }
   // Counters of everything, also of what was skipped.
   TimingArray::Counters Total();
@@ -72,7 +72,7 @@ class Skipper {
     std::vector<char> pending;
   };
 
-  bool AtBoundary();
+  bool AtEdge();
   void EndStretch();
   void ChooseLead();
   void SetMark();
@@ -92,7 +92,7 @@ class Skipper {
   Node* from_ = nullptr;
   Mark mark_;
   // The stream whose parts end stretches: the one that lets skip most.
-  std::size_t lead_ = 0, lead_part_ = 0;
+  std::size_t lead_ = 0, lead_part_ = 0;  // and the part where it stood
   std::array<double, 3> gain_{};
   std::size_t trials_ = 0, explored_ = 0;
   int64_t trial_simulated_ = 0, trial_skipped_ = 0;

@@ -19,6 +19,7 @@ enum RawFlag : uint16_t {
   kRawPassEnd = 64,
 };
 
+static_assert(sizeof(Slot) == 24);
 constexpr int kPieceSlots = 64;  // pieces have at least about this many slots
 constexpr int64_t kIndexMask = (1 << 14) - 1, kOffsetMask = (1 << 9) - 1;
 constexpr int32_t kCoordinateMask = (1 << 15) - 1, kSafe = 1 << 14;
