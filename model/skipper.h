@@ -33,7 +33,7 @@ class Skipper {
 
  private:
   // Stretches are at least this long, so that keeping them costs little.
-  static constexpr int64_t kStretchCycles = 256;
+  static constexpr int64_t kStretchCycles = 128;
   // What is kept, before all is forgotten.
   static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
