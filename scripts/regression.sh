@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole regression: on every array, without and with random stalls, 200 random layers of each
-# op and pass under ecoflow and 100 under row-stationary; then docs/support.md from what ran.
+# op and pass under ecoflow, 100 under row-stationary, 100 under auto; then docs/support.md from what ran.
 # usage: scripts/regression.sh [layers under ecoflow, 200]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,8 +21,10 @@ for config in "${small[@]}" "${large[@]}"; do
   for stall in 0 0.3; do
     build/bin/sweep --config "$config" --dataflow ecoflow --count "$count" --stall "$stall" \
       "${assertions[@]}" --json "$results/$name-ecoflow-$stall.json" || failed=1
-    build/bin/sweep --config "$config" --dataflow row-stationary --count $((count / 2)) \
-      --stall "$stall" "${assertions[@]}" --json "$results/$name-rows-$stall.json" || failed=1
+    for dataflow in row-stationary auto; do
+      build/bin/sweep --config "$config" --dataflow "$dataflow" --count $((count / 2)) \
+        --stall "$stall" "${assertions[@]}" --json "$results/$name-$dataflow-$stall.json" || failed=1
+    done
   done
 done
 scripts/support_matrix.py "$results" >docs/support.md

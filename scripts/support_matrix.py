@@ -19,7 +19,7 @@ def main():
     print("Written by `scripts/regression.sh` from what it ran: random layers (rectangular kernels, strides,")
     print("maps and pads, dilations, groups, depthwise, 1-D, fully connected, batch) on the Verilated RTL,")
     print("every output compared with the golden model, issued MACs equal to the useful ones (`ecoflow`) or")
-    print("to the padded ones (`row-stationary`). A cell counts layers that ran bit-exact without + with")
+    print("to the padded ones (`row-stationary`), or between these (`auto`). A cell counts layers that ran bit-exact without + with")
     print("random stalls; refused or failed layers would be named in it.\n")
     print("Arrays that are not shipped configurations are in `tests/data`.\n")
     print("| dataflow | op | pass | " + " | ".join(configs) + " |")
