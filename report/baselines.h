@@ -10,7 +10,7 @@ namespace ecoflow {
 
 // Cycles of an output-stationary systolic array of S_R x S_C for a matrix product of
 // rows x depth by depth x columns, as SCALE-Sim has it (Samajdar et al., "A systematic methodology
-// for characterizing scalability of DNN accelerators using SCALE-Sim", 2020, Eq. 4): each fold of
+// for characterizing scalability of DNN accelerators using SCALE-Sim", ISPASS 2020): each fold of
 // S_R x S_C results takes 2 S_R + S_C + depth - 2 cycles.
 int64_t SystolicCycles(int64_t rows, int64_t columns, int64_t depth, int64_t array_rows,
                        int64_t array_columns);

@@ -121,6 +121,17 @@ TEST_F(CliTest, EveryPassRunsUnderEveryDataflow) {
   }
 }
 
+TEST_F(CliTest, ReportWritesAllForms) {
+  const Outcome o = Ecoflow("report layer.json --config ecoflow_4x4 --json r.json --csv r.csv --html r.html");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("total"), std::string::npos);
+  EXPECT_EQ(json::parse(ReadFile(folder_ / "r.json").value())["rows"].size(), 3u);
+  EXPECT_TRUE(fs::exists(folder_ / "r.csv"));
+  EXPECT_EQ(ReadFile(folder_ / "r.html").value().rfind("<!DOCTYPE html>", 0), 0u);
+  ExpectRefused("report layer.json --html no/r.html", "--html no/r.html: folder no does not exist");
+  ExpectRefused("report none.json", "none.json: cannot be read: No such file or directory");
+}
+
 TEST_F(CliTest, SameSeedGivesTheSameReportAndStallsTheSameResult) {
   ASSERT_EQ(Ecoflow(std::string(kRun) + "--json a.json --output a.npy --seed 9").status, 0);
   ASSERT_EQ(Ecoflow(std::string(kRun) + "--json b.json --output b.npy --seed 9").status, 0);

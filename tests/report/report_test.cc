@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "compiler/compiler.h"
+#include "model/cycle_model.h"
+#include "report/baselines.h"
+#include "report/network_report.h"
+#include "report/render.h"
+
+namespace ecoflow {
+namespace {
+
+TEST(BaselinesTest, SystolicArrayTakesScaleSimsCycles) {
+  // One fold of 13 x 15 results: 2*13 + 15 + 100 - 2.
+  EXPECT_EQ(SystolicCycles(13, 15, 100, 13, 15), 139);
+  // A row more begins a second fold; four folds in two directions.
+  EXPECT_EQ(SystolicCycles(14, 15, 100, 13, 15), 2 * 139);
+  EXPECT_EQ(SystolicCycles(26, 30, 100, 13, 15), 4 * 139);
+  // A square array: 2*32 + 32 + 128 - 2.
+  EXPECT_EQ(SystolicCycles(32, 32, 128, 32, 32), 222);
+}
+
+TEST(BaselinesTest, LoweredIsPaddedAndTakesNoLessThanItsWords) {
+  const HwConfig hw = LoadHwConfig("ecoflow_13x15").value();
+  Layer layer;
+  layer.input = {1, 3, 9, 9};
+  layer.output_channels = 20;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  // Input gradient: 9x9 positions of 3 channels, depth 20*9, inserted zeros and all.
+  const LoweredCycles lowered = Lowered(MakePaddedProblem(layer, Pass::kInputGrad), hw);
+  EXPECT_EQ(lowered.systolic, 7 * 1 * (2 * 13 + 15 + 180 - 2));
+  EXPECT_EQ(lowered.bandwidth, (81 * 1 * 180 + 3 * 7 * 180 + 6) / 7);
+  EXPECT_EQ(lowered.cycles(), std::max(lowered.systolic, lowered.bandwidth));
+}
+
+class ReportTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Layer layer;
+    layer.name = "a<b";
+    layer.input = {2, 6, 11, 11};
+    layer.output_channels = 8;
+    layer.kernel = {3, 3};
+    layer.strides = {2, 2};
+    layers_ = {layer};
+    options_.passes = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
+    options_.dataflow = "ecoflow";
+    report_ = ReportNetwork("net", layers_, hw_, options_).value();
+  }
+  HwConfig hw_ = LoadHwConfig("ecoflow_4x4").value();
+  std::vector<Layer> layers_;
+  ReportOptions options_;
+  NetworkReport report_;
+};
+
+TEST_F(ReportTest, RowsAreTheCycleModels) {
+  ASSERT_EQ(report_.rows.size(), 3u);
+  for (std::size_t k = 0; k < 3; ++k) {
+    const auto compiled = Compile(hw_, layers_[0], options_.passes[k], "ecoflow").value();
+    const auto counts = PredictCycles(compiled.schedule, hw_, {}).value();
+    const ReportRow& row = report_.rows[k];
+    EXPECT_EQ(row.cycles, counts.cycles);
+    EXPECT_EQ(row.issued_macs, row.macs);
+    EXPECT_EQ(row.wide_words, counts.wide_words);
+    EXPECT_EQ(row.roofline_cycles, RooflineCycles(compiled));
+    EXPECT_EQ(row.pe_share.size(), 16u);
+    EXPECT_GT(row.bound_share, 0);
+    EXPECT_LE(row.bound_share, 1);
+    const auto padded = Compile(hw_, layers_[0], options_.passes[k], "row-stationary").value();
+    EXPECT_EQ(row.row_stationary, PredictCycles(padded.schedule, hw_, {}).value().cycles);
+  }
+  // GANAX removes the zeros of transposed passes only.
+  EXPECT_EQ(report_.rows[1].ganax, report_.rows[1].cycles);
+  EXPECT_EQ(report_.rows[2].ganax, report_.rows[2].row_stationary);
+  EXPECT_EQ(report_.TotalCycles(),
+            report_.rows[0].cycles + report_.rows[1].cycles + report_.rows[2].cycles);
+}
+
+TEST_F(ReportTest, FormsAgree) {
+  const auto json = ToJson(report_);
+  EXPECT_EQ(json["rows"].size(), 3u);
+  EXPECT_EQ(json["total_cycles"], report_.TotalCycles());
+  const std::string csv = ToCsv(report_);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 4);
+  const auto fields = [](const std::string& line) { return std::count(line.begin(), line.end(), ','); };
+  const std::string head = csv.substr(0, csv.find('\n'));
+  const std::string last = csv.substr(csv.rfind('\n', csv.size() - 2) + 1);
+  EXPECT_EQ(fields(head), fields(last));
+  const std::string text = ToText(report_);
+  for (const char* pass : {"forward", "input-grad", "filter-grad"}) {
+    EXPECT_NE(text.find(pass), std::string::npos);
+  }
+}
+
+TEST_F(ReportTest, PageNeedsNothingElse) {
+  const std::string html = ToHtml(report_);
+  EXPECT_EQ(html.find("http"), std::string::npos);
+  EXPECT_EQ(html.find("<script"), std::string::npos);
+  EXPECT_EQ(html.find("a<b"), std::string::npos);
+  EXPECT_NE(html.find("a&lt;b"), std::string::npos);
+  std::size_t charts = 0;
+  for (std::size_t at = html.find("<svg"); at != std::string::npos; at = html.find("<svg", at + 1)) ++charts;
+  EXPECT_EQ(charts, 3u + 3u);  // bars per pass, a map of the PEs per row
+}
+
+}  // namespace
+}  // namespace ecoflow
