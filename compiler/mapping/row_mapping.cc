@@ -36,7 +36,11 @@ double Estimate(const RowMapping& m, const HwConfig& hw) {
   const DirectProblem& d = m.problem;
   const auto real = [](int64_t number) { return static_cast<double>(number); };
   const int64_t block = m.p * m.q * m.taps;
-  const double compute = real(m.n * m.columns * block);
+  // The filters of a position end one after the other; those that the output queue of the top PE
+  // cannot hold wait for the GON.
+  const double take = real(m.t * m.images * m.e) / hw.gon_lanes();
+  const double burst = std::max(0.0, real(m.p - hw.queue_depth) * take - real(m.p));
+  const double compute = real(m.n * m.columns) * (real(block) + burst);
   const double filters = real(m.t * m.chain() * block) /
                          (m.input_wide ? hw.narrow_lanes() : hw.wide_lanes());
   const int64_t span = (m.columns - 1) * m.step() + m.taps;
