@@ -48,7 +48,7 @@ eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 
 # The cycle model against the RTL: every counter of every PE.
 function(eco_predict_sweep name config count)
-  add_test(NAME predict_${name} COMMAND sweep --predict --config ${config} --count ${count} --first 1000)
+  add_test(NAME predict_${name} COMMAND sweep --predict --config ${config} --count ${count})
   set_tests_properties(predict_${name} PROPERTIES LABELS e2e TIMEOUT 1500)
 endfunction()
 eco_predict_sweep(ecoflow_4x4 ecoflow_4x4 40)
