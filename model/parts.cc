@@ -325,6 +325,7 @@ void ConfigParts::Find() {
       for (; !cursor.done(); cursor.Next(), ++items) {
         append(known, static_cast<uint64_t>(traces_.Find(program, number, PassWord(d, cursor))));
       }
+      if (traces_.endless()) return Fail("a pass does not end");
       if (items != rows * columns) return Fail("a pass ends before its last PE");
     }
   }

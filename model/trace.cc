@@ -21,6 +21,7 @@ enum RawFlag : uint16_t {
 
 static_assert(sizeof(Slot) == 24);
 constexpr int kPieceSlots = 64;  // pieces have at least about this many slots
+constexpr int64_t kMaxSlots = int64_t{1} << 30;  // of a pass
 constexpr int64_t kIndexMask = (1 << 14) - 1, kOffsetMask = (1 << 9) - 1;
 constexpr int32_t kCoordinateMask = (1 << 15) - 1, kSafe = 1 << 14;
 
@@ -92,6 +93,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
   std::array<int32_t, 3> offset{};
   std::array<bool, 3> reset{};
   std::vector<RawSlot> slots;
+  int64_t count = 0;
   for (bool done = false; !done;) {
     unsigned at_last = 0;
     for (std::size_t l = 0; l < levels; ++l) {
@@ -103,6 +105,10 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
     std::size_t step = 0;
     while (step < levels && (at_last >> step & 1) != 0) ++step;
     done = step == levels;
+    if (++count > kMaxSlots) {
+      endless_ = true;
+      break;
+    }
 
     const unsigned all = (1u << levels) - 1;
     const unsigned kept = ~static_cast<unsigned>(image.mode.ReduceMask) & all;

@@ -51,6 +51,8 @@ class TraceTable {
 
   // The trace of the pass that `word` starts under `program`; equal traces have equal numbers.
   int Find(const std::vector<uint64_t>& program, int64_t program_number, uint64_t word);
+  // A pass was longer than any that could be run; its trace is cut off.
+  bool endless() const { return endless_; }
   const Trace& operator[](int number) const { return *traces_[static_cast<std::size_t>(number)]; }
 
  private:
@@ -89,6 +91,7 @@ class TraceTable {
   const Slot* Resolve(const Program& program, const PieceAt& at, const ParamWord& param);
 
   const HwConfig& hw_;
+  bool endless_ = false;
   std::map<std::pair<int64_t, int64_t>, Program> programs_;  // by number and last index of the pass
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<RawPiece>, Hash> raw_;
   std::unordered_map<std::vector<int64_t>, const Slot*, Hash> resolved_;  // by piece and checks
