@@ -16,10 +16,6 @@ constexpr unsigned kFileHead[2] = {kDestIfmap ^ kNoWord, kDestFilter ^ kNoWord};
 constexpr unsigned kStreamHead = kDestStream ^ kNoWord;
 
 // Order of eco_pkg::Cnt*.
-enum Counter : std::size_t {
-  kCntIssued, kCntIdle, kCntIfmap, kCntFilter, kCntStream, kCntPsum, kCntLocal, kCntOutput,
-  kCntMasked, kCntAdder, kCntGated, kCntLocalWords
-};
 
 int PassLoops(const Schedule& schedule) {
   int loops = 0;
@@ -75,7 +71,7 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
     col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_));
   }
   port_.running = 1;
-  counters.pe.resize(pe_.size() * kModelCounters);
+  counters.pe.resize(pe_.size() * kNumPeCounters);
 
   gin_at[0].now = wide_parts.At(0);
   gin_at[1].now = narrow_parts.At(0);
@@ -256,7 +252,7 @@ void TimingArray::StepPes() {
   const int last_row = rows_ - 1;
   std::size_t pe = 0;
   for (int row = 0; row <= last_row; ++row) {
-    for (std::size_t col = 0; col < columns; ++col, ++pe, count += kModelCounters) {
+    for (std::size_t col = 0; col < columns; ++col, ++pe, count += kNumPeCounters) {
       PeState& s = pes[pe];
       const auto head = [&](unsigned network) {
         return static_cast<unsigned>(network != 0 ? s.queue[1] : s.queue[0]) & 3;

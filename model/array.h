@@ -8,12 +8,11 @@
 #include <vector>
 
 #include "compiler/compiler.h"
+#include "compiler/image/pe_counters.h"
 #include "model/parts.h"
 #include "model/trace.h"
 
 namespace ecoflow {
-
-inline constexpr int kModelCounters = 12;  // order of eco_pkg::Cnt*
 
 // Where a stream stands: the part, and how far in it.
 template <typename Part>
@@ -74,7 +73,7 @@ class TimingArray {
   // Counters since ClearCounters.
   struct Counters {
     int64_t cycles = 0, config = 0, wide = 0, narrow = 0, gon = 0, output = 0;
-    std::vector<uint32_t> pe;  // kModelCounters for each
+    std::vector<uint32_t> pe;  // kNumPeCounters for each
   };
   Counters counters;
   void ClearCounters();

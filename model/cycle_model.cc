@@ -65,8 +65,8 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   counts.output_words = total.output;
   counts.pe.resize(array.progress.size());
   for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
-    for (std::size_t k = 0; k < kModelCounters; ++k) {
-      counts.pe[pe][k] = total.pe[pe * kModelCounters + k];
+    for (std::size_t k = 0; k < kNumPeCounters; ++k) {
+      counts.pe[pe][k] = total.pe[pe * kNumPeCounters + k];
     }
   }
   counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "compiler/compiler.h"
+#include "compiler/image/pe_counters.h"
 
 namespace ecoflow {
 
@@ -21,8 +22,8 @@ struct CycleModelOptions {
 struct CycleCounts {
   int64_t cycles = 0, config_cycles = 0;
   int64_t wide_words = 0, narrow_words = 0, gon_words = 0, output_words = 0;
-  // PEs in row-major order, counters as in eco_pkg. "gated" depends on data and stays zero.
-  std::vector<std::array<uint32_t, 12>> pe;
+  // PEs in row-major order. "gated" depends on data and stays zero.
+  std::vector<PeCounts> pe;
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
 };

@@ -26,7 +26,7 @@ Result<Predicted> Predict(const HwConfig& config, const Layer& layer, Pass pass,
 
 int64_t Issued(const CycleCounts& counts) {
   int64_t issued = 0;
-  for (const auto& pe : counts.pe) issued += pe[0];
+  for (const auto& pe : counts.pe) issued += pe[kCntIssued];
   return issued;
 }
 
@@ -62,8 +62,8 @@ Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
   row.narrow_words = p.counts.narrow_words;
   row.gon_words = p.counts.gon_words;
   for (const auto& pe : p.counts.pe) {
-    row.local_words += pe[11];
-    row.pe_share.push_back(ReportRow::Share(pe[0], row.cycles));
+    row.local_words += pe[kCntLocalWords];
+    row.pe_share.push_back(ReportRow::Share(pe[kCntIssued], row.cycles));
   }
   FindBound(row, hw);
   if (!options.baselines) return row;

@@ -208,9 +208,13 @@ module eco_pe #(
   for (genvar l = 0; l < NumLevels; l++) begin : gen_index
     logic [13:0] index_q, last_q, end_index;
     if (l == 0) begin : gen_ragged0
-      assign end_index = last_q - 14'(~&ragged0_q & (index2 >= 14'(ragged0_q)));
+      logic shorter;
+      assign shorter   = ~&ragged0_q && index2 >= 14'(ragged0_q);
+      assign end_index = last_q - 14'(shorter);
     end else if (l == 1) begin : gen_ragged1
-      assign end_index = last_q - 14'(~&ragged1_q & (index3 >= 14'(ragged1_q)));
+      logic shorter;
+      assign shorter   = ~&ragged1_q && index3 >= 14'(ragged1_q);
+      assign end_index = last_q - 14'(shorter);
     end else begin : gen_plain
       assign end_index = last_q;
     end

@@ -56,17 +56,17 @@ RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run) {
   r.cycles = run.cycles;
   r.config_cycles = run.config_cycles;
   r.useful_macs = compiled.useful_macs;
-  r.issued_macs = run.Sum(0);
-  r.gated_macs = run.Sum(10);
+  r.issued_macs = run.Sum(kCntIssued);
+  r.gated_macs = run.Sum(kCntGated);
   r.roofline_cycles = RooflineCycles(compiled);
   r.passes = compiled.schedule.num_passes;
-  for (int k = 1; k < kCauses; ++k) {
-    r.stall_cycles.emplace_back(kPeCounters[static_cast<std::size_t>(k)], run.Sum(k));
+  for (std::size_t k = kCntIdle; k <= kCntAdder; ++k) {
+    r.stall_cycles.emplace_back(kPeCounters[k], run.Sum(k));
   }
   r.words = {{"gin_wide", run.wide_words},
              {"gin_narrow", run.narrow_words},
              {"gon", run.gon_words},
-             {"local", run.Sum(11)},
+             {"local", run.Sum(kCntLocalWords)},
              {"output", run.output_words},
              {"partial", run.gon_words - run.output_words}};
   r.image_bytes = ImageBytes(compiled.schedule);

@@ -63,8 +63,8 @@ uint64_t ReadStat(ArrayModel& model, ArrayPins& pins, int select) {
 }
 
 // Asks every PE for its counters, which leave through the GON.
-Result<std::vector<std::array<uint32_t, 12>>> ReadCounters(const HwConfig& hw, ArrayModel& model) {
-  std::vector<std::array<uint32_t, 12>> counters;
+Result<std::vector<PeCounts>> ReadCounters(const HwConfig& hw, ArrayModel& model) {
+  std::vector<PeCounts> counters;
   ArrayPins pins;
   pins.out_ready = true;
   const std::array<uint64_t, 2> dump = {
@@ -96,9 +96,9 @@ Result<std::vector<std::array<uint32_t, 12>>> ReadCounters(const HwConfig& hw, A
 
 }  // namespace
 
-int64_t RunResult::Sum(int counter) const {
+int64_t RunResult::Sum(std::size_t counter) const {
   int64_t sum = 0;
-  for (const auto& one : pe) sum += one[static_cast<std::size_t>(counter)];
+  for (const auto& one : pe) sum += one[counter];
   return sum;
 }
 

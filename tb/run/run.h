@@ -10,15 +10,10 @@
 
 #include "base/result.h"
 #include "compiler/compiler.h"
+#include "compiler/image/pe_counters.h"
 #include "tb/model/array_model.h"
 
 namespace ecoflow {
-
-// Counters of a PE, in the order of eco_pkg (a test compares).
-inline constexpr std::array<const char*, 12> kPeCounters = {
-    "issued", "idle", "ifmap", "filter", "stream", "psum", "local",
-    "output", "masked", "adder", "gated", "local_words"};
-inline constexpr int kCauses = 10;  // of these, the first count cycles
 
 struct RunOptions {
   double stall = 0;        // probability that a stream pauses before a word, and that output waits
@@ -32,10 +27,10 @@ struct RunResult {
   std::vector<int32_t> output;          // ResultShape; elements without a product are zero
   int64_t cycles = 0, config_cycles = 0;
   int64_t wide_words = 0, narrow_words = 0, gon_words = 0, output_words = 0;
-  std::vector<std::array<uint32_t, 12>> pe;  // counters, PEs in row-major order
+  std::vector<PeCounts> pe;             // PEs in row-major order
   double seconds = 0;                   // of simulation
 
-  int64_t Sum(int counter) const;
+  int64_t Sum(std::size_t counter) const;
 };
 
 // Runs on `model` after a reset. `operands` in the order of PassOperands. Fails (machinery) when

@@ -67,7 +67,7 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
           {"narrow words", model.narrow_words, run.narrow_words},
           {"GON words", model.gon_words, run.gon_words},
           {"output words", model.output_words, run.output_words},
-          {"gated MACs", gated, run.Sum(10)}}) {
+          {"gated MACs", gated, run.Sum(kCntGated)}}) {
       if (mine != rtl) return fmt::format("{}{}: the model says {}, the RTL {}", with, name, mine, rtl);
     }
   }
