@@ -218,7 +218,7 @@ void TimingArray::Write(int row, int col, uint64_t word) {
         auto& words = loaders_[pe].words[file];
         words[0] = word >> (24 * file) & 0xfff;
         words[1] = word >> (24 * file + 12) & 0xfff;
-        s.turn[file] = words[0] == 0;
+        s.turn[file] = word >> (48 + file) & 1;
         s.load_left[file] = words[s.turn[file]];
       }
       break;

@@ -29,9 +29,6 @@ std::array<int64_t, 3> Kinds(const PeImage& image) {
   return {image.mode.YKind, image.mode.XKind, image.mode.ZKind};
 }
 
-// Whether a ragged level is one shorter at this index of the level that tells.
-bool Shorter(int64_t index, int64_t from) { return from != kNeverRagged && index >= from; }
-
 int32_t SignExtend15(int64_t value) {
   const auto low = static_cast<int32_t>(value & kCoordinateMask);
   return low >= kSafe ? low - 2 * kSafe : low;
@@ -98,8 +95,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
     unsigned at_last = 0;
     for (std::size_t l = 0; l < levels; ++l) {
       int64_t end = last[l];
-      if (l == 0 && Shorter(index[2], image.limit.Ragged0)) --end;
-      if (l == 1 && Shorter(index[3], image.limit.Ragged1)) --end;
+      if (l == 1 && index[3] < image.limit.Ragged) --end;
       at_last |= static_cast<unsigned>(index[l] == (end & kIndexMask)) << l;
     }
     std::size_t step = 0;

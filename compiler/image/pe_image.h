@@ -12,7 +12,6 @@ namespace ecoflow {
 
 inline constexpr int kMaxLevels = 7;
 inline constexpr int kNoParamLevel = 7;
-inline constexpr int kNeverRagged = 1023;
 
 // Values of YKind, XKind, ZKind (rtl/eco_pkg.sv).
 enum RangeKind : int { kRangeOff = 0, kRangeResult = 1, kRangeOperand = 2, kRangeCircular = 3 };

@@ -33,12 +33,6 @@ StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
   m.run = CeilDiv(p.in[0], m.reach_y);
   // A PE that waits for weights can hold period_y psums from below: they must fit its queue.
   m.chain = m.period_y <= hw.queue_depth;
-  for (int64_t fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); fan >= 1; --fan) {
-    if (m.shifts % fan == 0) {
-      m.fan = fan;
-      break;
-    }
-  }
   return m;
 }
 
@@ -75,23 +69,35 @@ bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
 // Cycles of the whole layer, by resource; only used to compare mappings.
 double Estimate(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  const double taps = static_cast<double>(p.kernel[0] * p.kernel[1]);
-  const double compute = static_cast<double>(m.channels * m.filters) * taps;
-  const double weights = compute * static_cast<double>(m.blocks) / hw.wide_lanes();
-  const double rows = std::min<double>(hw.rows, static_cast<double>(m.stack));
-  const double labels = m.chain ? static_cast<double>(std::min(m.period_y, p.kernel[0])) +
-                                      static_cast<double>(p.kernel[0]) / rows
-                                : static_cast<double>(p.kernel[0]);
-  const double outputs = static_cast<double>(m.channels * m.columns_j * m.width * m.blocks) *
-                         rows * labels / hw.gon_lanes();
-  const double tags = static_cast<double>((m.width + m.shifts - 1) * (m.shifts / m.fan)) * rows;
-  const double load = tags * std::max<double>(
-      static_cast<double>(CeilDiv(m.filters, hw.narrow_lanes())), 1.0);
-  const double block = static_cast<double>(m.filters * m.shifts);
-  const double ahead = std::min(block, hw.filter_depth - block) / block;
-  const double busy = std::max({compute, weights, outputs, load,
-                                static_cast<double>(hw.pe_count())});
-  return static_cast<double>(m.passes()) * (busy + load * (1 - ahead) + 4) + load;
+  const auto real = [](int64_t number) { return static_cast<double>(number); };
+  const double rows = std::min<double>(hw.rows, real(m.stack));
+  // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
+  // bound by its own slots, weights or results.
+  const double labels = m.chain ? real(std::min(m.period_y, p.kernel[0])) +
+                                      real(std::max<int64_t>(0, p.kernel[0] - m.period_y)) / rows
+                                : real(p.kernel[0]);
+  const double outputs = real(m.width * m.blocks) * rows * labels / hw.gon_lanes();
+  const double per_tap = real(m.filters * p.kernel[0]);
+  const double weights = std::max(1.0, real(m.blocks) / hw.wide_lanes());
+  const int64_t ragged = m.ragged_columns();
+  const double ragged_busy =
+      real(ragged) * std::max(per_tap * real(m.shifts - 1) * weights, outputs);
+  const double full_busy =
+      real(m.columns_j - ragged) * std::max(per_tap * real(m.shifts) * weights, outputs);
+  const double tags = real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
+  const double load = tags * real(CeilDiv(m.filters, hw.narrow_lanes()));
+  const double busy = std::max({real(m.channels) * (ragged_busy + full_busy), load,
+                                real(hw.pe_count())});
+  // What does not fit beside the errors in use comes when these are freed. The columns that are
+  // ragged do not need the last shift.
+  const int64_t block = m.filters * m.shifts;
+  const int64_t late = std::max<int64_t>(0, 2 * block - hw.filter_depth);
+  double exposed = 0;
+  if (late > 0) {
+    exposed = m.fan == 1 ? load * real(late) / real(block) : load;
+    if (m.fan == 1 && ragged > 0 && late <= m.filters) exposed = std::max(0.0, exposed - ragged_busy);
+  }
+  return real(m.passes()) * (busy + exposed + 4) + load;
 }
 
 // Completes a mapping whose width, blocks and filters are chosen; nullopt when it does not fit.
@@ -126,9 +132,12 @@ std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int
     m.filter_blocks = CeilDiv(m.problem.red, m.filters);
     const int64_t most_blocks = std::min<int64_t>(hw.columns / width, m.problem.outc);
     for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
-      const auto candidate = Complete(m, hw);
-      if (candidate && (!best || candidate->estimated_cycles < best->estimated_cycles)) {
-        best = candidate;
+      for (m.fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); m.fan >= 1; --m.fan) {
+        if (m.shifts % m.fan != 0) continue;
+        const auto candidate = Complete(m, hw);
+        if (candidate && (!best || candidate->estimated_cycles < best->estimated_cycles)) {
+          best = candidate;
+        }
       }
     }
   }

@@ -8,6 +8,7 @@
 // of filters (Algorithm 1: N, R, T, Q, P).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
@@ -26,6 +27,10 @@ struct StripMapping {
   int64_t period_y = 1, period_x = 1;
   int64_t shifts = 1;      // T: error elements of a row that one PE multiplies
   int64_t columns_j = 1;   // label columns per PE: min(period_x, kernel width)
+
+  // Label columns that the last shift does not reach. They come first: what it needs may still be
+  // on its way then.
+  int64_t ragged_columns() const { return shifts * period_x - std::max(problem.kernel[1], period_x); }
 
   // Columns of the array.
   int64_t width = 1;       // U: neighbouring error columns in a block of PE columns

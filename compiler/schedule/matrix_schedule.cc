@@ -151,7 +151,6 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   image.mode.ParamLevel = kItem;
   image.limit.YLimit = m.columns;
   image.limit.ZLimit = m.depth;
-  image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {

@@ -65,7 +65,6 @@ Result<std::vector<uint64_t>> Program(const OutputMapping& m, const HwConfig& hw
   image.limit.YLimit = p.in[0];
   image.limit.XLimit = p.in[1];
   image.limit.ZLimit = m.filters;
-  image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {

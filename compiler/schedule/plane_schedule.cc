@@ -45,7 +45,6 @@ Result<std::vector<uint64_t>> Program(const PlaneMapping& m, const HwConfig& hw)
   image.mode.ParamLevel = kNoParamLevel;
   image.limit.YLimit = m.problem.in[0];
   image.limit.XLimit = m.problem.in[1];
-  image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {

@@ -61,7 +61,6 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
   image.mode.ParamLevel = kImage;
   image.limit.YLimit = image.limit.ZLimit = 1;
   image.limit.XLimit = m.problem.in[1];
-  image.limit.Ragged0 = image.limit.Ragged1 = kNeverRagged;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {

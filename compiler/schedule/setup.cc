@@ -56,7 +56,9 @@ std::vector<uint64_t> ArraySetup::Words() const {
   words.push_back(ConfigHeader(0, bottom, 0, right, kCfgLoader, false, 1));
   words.push_back(static_cast<uint64_t>(ifmap_wide) | static_cast<uint64_t>(ifmap_narrow) << 12 |
                   static_cast<uint64_t>(filter_wide) << 24 |
-                  static_cast<uint64_t>(filter_narrow) << 36);
+                  static_cast<uint64_t>(filter_narrow) << 36 |
+                  static_cast<uint64_t>(ifmap_wide == 0) << 48 |
+                  static_cast<uint64_t>(filter_wide == 0 || filter_narrow_first) << 49);
   words.push_back(ConfigHeader(0, bottom, 0, right, kCfgEnable, false, 1));
   words.push_back(0);
   return words;

@@ -18,8 +18,10 @@ struct ArraySetup {
 
   std::vector<IdList> row_wide, row_narrow;
   std::vector<IdList> col_wide, col_narrow;
-  // Words that a file takes from the wide, then from the narrow network, in turn.
+  // Words that a file takes from the wide and the narrow network, in turn; the wide one begins unless
+  // it has none.
   int64_t ifmap_wide = 0, ifmap_narrow = 0, filter_wide = 0, filter_narrow = 0;
+  bool filter_narrow_first = false;
 
   std::vector<uint64_t> Words() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ints.h"
 #include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
 
@@ -77,9 +78,7 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
       (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
   image.limit.XLimit = std::min(p.out[1], right_most + 1);
   image.limit.ZLimit = p.in[1];
-  image.limit.Ragged0 = kNeverRagged;
-  const int64_t full_columns = p.kernel[1] - (m.shifts - 1) * m.period_x;
-  image.limit.Ragged1 = full_columns < m.columns_j ? full_columns : kNeverRagged;
+  image.limit.Ragged = m.ragged_columns();
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {
@@ -95,7 +94,7 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   level(kShift).a.BDelta = 1;
   level(kShift).b.ZDelta = m.circular ? -1 : -m.reach_x;
   level(kKernelRow).b.YDelta = p.dilation[0];
-  level(kLabelColumn).b.XDelta = p.dilation[1];
+  level(kLabelColumn).b.XDelta = -p.dilation[1];
   for (int l = kKernelRow; l <= hw.num_levels(); ++l) {
     level(l).a.BReset = 1;
     level(l).b.ZReset = 1;
@@ -135,7 +134,8 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1}});
   const int ox = nest.Affine("ox", 0, {{s.class_x, 1}, {m_col, m.reach_x}});
   const int y_base = nest.Affine("y_base", -p.pad[0], {{s.oy, p.stride[0]}});
-  const int x_base = nest.Affine("x_base", -p.pad[1], {{ox, p.stride[1]}});
+  const int x_base = nest.Affine("x_base", (m.columns_j - 1) * p.dilation[1] - p.pad[1],
+                                 {{ox, p.stride[1]}});
   // Channels of this block of columns: tile*channels*blocks + k*blocks + g < outc.
   const int left = nest.AddRegister({"channels_left", p.outc - 1, {{g, -1}}, m.blocks});
   const int last_channel = nest.Affine("last_channel", 0, {{left, 1}, {pass.tile, -m.channels}},
@@ -164,11 +164,12 @@ GinDescriptor Weights(const StripMapping& m) {
   const PassLoops pass = AddPassLoops(nest, m);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int ci = nest.AddLoop("channel", m.channels);
-  const int j = nest.AddLoop("label_column", m.columns_j);
+  const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
   const int i = nest.AddLoop("kernel_row", p.kernel[0]);
   const int t = nest.AddLoop("shift", m.shifts);
   const int f = nest.AddLoop("filter", m.filters);
   const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
+  const int j = nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
   const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
   const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {f, 1}});
   const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
@@ -187,16 +188,25 @@ GinDescriptor Weights(const StripMapping& m) {
   return d;
 }
 
-// Errors: from right to left, so that a PE gets its own error first, then its left neighbours'.
+// Errors, those of a tag's columns from right to left: a PE gets its own error first, then its left
+// neighbours'. With one column to a tag, all PEs are filled side by side, as far as there is room.
 GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   GinDescriptor d;
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
-  const int back = nest.AddLoop("error_column", m.width + m.shifts - 1);
-  const int part = nest.AddLoop("part", m.shifts / m.fan);
   const int64_t lanes = hw.narrow_lanes();
-  const int chunk = nest.AddLoop("chunk", (m.filters + lanes - 1) / lanes);
+  const int part = nest.AddLoop("part", m.shifts / m.fan);
+  int back = 0, chunk = 0;
+  const auto add_back = [&] { back = nest.AddLoop("error_column", m.width + m.shifts - 1); };
+  const auto add_chunk = [&] { chunk = nest.AddLoop("chunk", CeilDiv(m.filters, lanes)); };
+  if (m.fan == 1) {
+    add_chunk();
+    add_back();
+  } else {
+    add_back();
+    add_chunk();
+  }
   const int row = nest.AddLoop("row", hw.rows);
   const int word = nest.AddLoop("word", lanes);
 
@@ -230,13 +240,14 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
   const int ci = nest.AddLoop("channel", m.channels);
-  const int j = nest.AddLoop("label_column", m.columns_j);
+  const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
   const int i = nest.AddLoop("kernel_row", p.kernel[0]);
   const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
   const int up = nest.AddLoop("row_from_bottom", hw.rows);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int u = nest.AddLoop("u", m.width);
 
+  const int j = nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
   const int row = nest.Affine("row", hw.rows - 1, {{up, -1}});
   const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
   const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});

@@ -46,15 +46,15 @@ void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors,
   }
 }
 
-// A file takes `wide` words from one network, then `narrow` from the other, in turn.
-std::vector<SymbolicWord> Merge(const std::vector<SymbolicWord>& from_wide,
-                                const std::vector<SymbolicWord>& from_narrow, uint64_t wide,
-                                uint64_t narrow) {
+// A file takes `first_turn` words from one network, then `second_turn` from the other, and so on.
+std::vector<SymbolicWord> Merge(const std::vector<SymbolicWord>& first,
+                                const std::vector<SymbolicWord>& second, uint64_t first_turn,
+                                uint64_t second_turn) {
   std::vector<SymbolicWord> merged;
-  std::size_t w = 0, n = 0;
-  while ((wide != 0 && w < from_wide.size()) || (narrow != 0 && n < from_narrow.size())) {
-    for (uint64_t k = 0; k < wide && w < from_wide.size(); ++k) merged.push_back(from_wide[w++]);
-    for (uint64_t k = 0; k < narrow && n < from_narrow.size(); ++k) merged.push_back(from_narrow[n++]);
+  std::size_t f = 0, s = 0;
+  while ((first_turn != 0 && f < first.size()) || (second_turn != 0 && s < second.size())) {
+    for (uint64_t k = 0; k < first_turn && f < first.size(); ++k) merged.push_back(first[f++]);
+    for (uint64_t k = 0; k < second_turn && s < second.size(); ++k) merged.push_back(second[s++]);
   }
   return merged;
 }
@@ -140,7 +140,10 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
     const auto count = [&](int lsb) { return ids.loader[pe] >> lsb & 0xfff; };
     for (const Destination file : {kDestIfmap, kDestFilter}) {
       const int lsb = file == kDestIfmap ? 0 : 24;
-      e.received_[pe][file] = Merge(wide[pe][file], narrow[pe][file], count(lsb), count(lsb + 12));
+      const bool narrow_first = (ids.loader[pe] >> (file == kDestIfmap ? 48 : 49) & 1) != 0;
+      e.received_[pe][file] =
+          narrow_first ? Merge(narrow[pe][file], wide[pe][file], count(lsb + 12), count(lsb))
+                       : Merge(wide[pe][file], narrow[pe][file], count(lsb), count(lsb + 12));
       if (e.received_[pe][file].size() != wide[pe][file].size() + narrow[pe][file].size()) {
         return Broken("PE {} receives words that its loader does not take", pe);
       }
@@ -194,9 +197,7 @@ Status PassExecutor::Run(std::size_t pe,
 
   for (;;) {
     std::array<int64_t, kMaxLevels> end = last;
-    const auto shorter = [](int64_t at, int64_t from) { return from != kNeverRagged && at >= from; };
-    end[0] -= shorter(index[2], image_.limit.Ragged0);
-    end[1] -= shorter(index[3], image_.limit.Ragged1);
+    end[1] -= index[3] < image_.limit.Ragged;
     int step = levels;
     bool first = true, final_slot = true;
     for (int l = levels - 1; l >= 0; --l) {

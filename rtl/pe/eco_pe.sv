@@ -89,7 +89,9 @@ module eco_pe #(
   // is the end of the pass.
   logic [63:0] rec_a_q [16];
   logic [63:0] rec_b_q [16];
-  logic [63:0] mode_next_q, limit_next_q, pend_q;
+  localparam int unsigned LimitBits = eco_image_pkg::RaggedLsb + eco_image_pkg::RaggedBits;
+  logic [63:0] mode_next_q, pend_q;
+  logic [LimitBits-1:0] limit_next_q;
   logic bank_q, dirty_q, pend_valid_q, start;
   logic [2:0] cfg_rec;
 
@@ -99,7 +101,7 @@ module eco_pe #(
   always_ff @(posedge clk_i) begin
     if (cfg_we_i && cfg_sel_i) begin
       if (cfg_addr_i == 6'd0) mode_next_q <= cfg_data_i;
-      else if (cfg_addr_i == 6'd1) limit_next_q <= cfg_data_i;
+      else if (cfg_addr_i == 6'd1) limit_next_q <= cfg_data_i[LimitBits-1:0];
       else if (cfg_addr_i < 6'(ImageWords)) begin
         if (!cfg_addr_i[0]) rec_a_q[{~bank_q, cfg_rec}] <= cfg_data_i;
         else rec_b_q[{~bank_q, cfg_rec}] <= cfg_data_i;
@@ -134,7 +136,7 @@ module eco_pe #(
   logic [NumLevels-1:0] kept_q;  // levels that are not summed
   logic [13:0] chain_in_min_q, chain_out_max_q, z_limit_q;
   logic [14:0] y_limit_q, x_limit_q;
-  logic [9:0] ragged0_q, ragged1_q;
+  logic [9:0] ragged_q;
   logic [14:0] y_base_q, x_base_q, z_base_q;
   logic active_q, from_below_q, to_above_q;
   logic [eco_image_pkg::ZBaseBits-1:0] z_base_field;
@@ -165,8 +167,7 @@ module eco_pe #(
       y_limit_q       <= limit_next_q[eco_image_pkg::YLimitLsb +: eco_image_pkg::YLimitBits];
       x_limit_q       <= limit_next_q[eco_image_pkg::XLimitLsb +: eco_image_pkg::XLimitBits];
       z_limit_q       <= limit_next_q[eco_image_pkg::ZLimitLsb +: eco_image_pkg::ZLimitBits];
-      ragged0_q       <= limit_next_q[eco_image_pkg::Ragged0Lsb +: eco_image_pkg::Ragged0Bits];
-      ragged1_q       <= limit_next_q[eco_image_pkg::Ragged1Lsb +: eco_image_pkg::Ragged1Bits];
+      ragged_q        <= limit_next_q[eco_image_pkg::RaggedLsb +: eco_image_pkg::RaggedBits];
       y_base_q        <= pend_q[eco_image_pkg::YBaseLsb +: eco_image_pkg::YBaseBits];
       x_base_q        <= pend_q[eco_image_pkg::XBaseLsb +: eco_image_pkg::XBaseBits];
       z_base_q        <= {z_base_field[eco_image_pkg::ZBaseBits-1], z_base_field};
@@ -207,14 +208,8 @@ module eco_pe #(
 
   for (genvar l = 0; l < NumLevels; l++) begin : gen_index
     logic [13:0] index_q, last_q, end_index;
-    if (l == 0) begin : gen_ragged0
-      logic shorter;
-      assign shorter   = ~&ragged0_q && index2 >= 14'(ragged0_q);
-      assign end_index = last_q - 14'(shorter);
-    end else if (l == 1) begin : gen_ragged1
-      logic shorter;
-      assign shorter   = ~&ragged1_q && index3 >= 14'(ragged1_q);
-      assign end_index = last_q - 14'(shorter);
+    if (l == 1) begin : gen_ragged
+      assign end_index = last_q - 14'(index3 < 14'(ragged_q));
     end else begin : gen_plain
       assign end_index = last_q;
     end
@@ -298,8 +293,8 @@ module eco_pe #(
   assign a_raddr = ABits'(a_sum >= 10'(IfmapDepth) ? a_sum - 10'(IfmapDepth) : a_sum);
   assign b_raddr = BBits'(b_sum >= 10'(FilterDepth) ? b_sum - 10'(FilterDepth) : b_sum);
 
-  // Loaders: each file takes a given number of words from the wide network, then from the narrow
-  // one, and so on, so that the order in the ring does not depend on timing.
+  // Loaders: each file takes a given number of words from one network, then from the other, and so
+  // on, so that the order in the ring does not depend on timing.
   logic [11:0] a_wide_q, a_narrow_q, b_wide_q, b_narrow_q, a_left_q, b_left_q;
   logic a_turn_q, b_turn_q;  // 0 wide, 1 narrow
   logic a_room, b_room;
@@ -330,10 +325,10 @@ module eco_pe #(
       a_narrow_q <= cfg_data_i[23:12];
       b_wide_q   <= cfg_data_i[35:24];
       b_narrow_q <= cfg_data_i[47:36];
-      a_turn_q   <= cfg_data_i[11:0] == '0;
-      b_turn_q   <= cfg_data_i[35:24] == '0;
-      a_left_q   <= cfg_data_i[11:0] == '0 ? cfg_data_i[23:12] : cfg_data_i[11:0];
-      b_left_q   <= cfg_data_i[35:24] == '0 ? cfg_data_i[47:36] : cfg_data_i[35:24];
+      a_turn_q   <= cfg_data_i[48];
+      b_turn_q   <= cfg_data_i[49];
+      a_left_q   <= cfg_data_i[48] ? cfg_data_i[23:12] : cfg_data_i[11:0];
+      b_left_q   <= cfg_data_i[49] ? cfg_data_i[47:36] : cfg_data_i[35:24];
     end
   end
 

@@ -152,8 +152,8 @@ TEST_F(WorkedExampleTest, ShowPrintsGroupsProductsAndLabels) {
   const std::string shown = ShowMapping(compiled.value()).value();
   EXPECT_NE(shown.find("9 filter elements x 4 error elements"), std::string::npos);
   EXPECT_NE(shown.find("PE00: {e00, e01}"), std::string::npos);
-  EXPECT_NE(shown.find("[2,2] PE11: w00*e11 (step 0) + w02*e10 (step 1)  -> up to PE01: w20*e01 "
-                       "(step 4) + w22*e00 (step 5)"),
+  EXPECT_NE(shown.find("[2,2] PE11: w00*e11 (step 3) + w02*e10 (step 4)  -> up to PE01: w20*e01 "
+                       "(step 7) + w22*e00 (step 8)"),
             std::string::npos);
 }
 
