@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/ints.h"
+#include "compiler/schedule/setup.h"
 
 namespace ecoflow {
 namespace {
@@ -16,14 +17,27 @@ double Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const auto real = [](int64_t number) { return static_cast<double>(number); };
   const int64_t block = m.columns * m.depth;
   const double compute = real(m.items * block);
-  const double streamed = real(m.items * m.chain * m.depth) /
-                          (m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes());
-  const double fixed = real(m.chains * m.chain * hw.columns * block) /
-                       (m.stream_wide ? hw.narrow_lanes() : hw.wide_lanes());
+  const double lanes_of_stream = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const double lanes_of_fixed = m.stream_wide ? hw.narrow_lanes() : hw.wide_lanes();
+  const double streamed = real(m.items * m.chain * m.depth) / lanes_of_stream;
+  const double fixed = real(m.chains * m.chain * hw.columns * block) / lanes_of_fixed;
   const double outputs = real(m.items * m.columns * m.chains * hw.columns) / hw.gon_lanes();
   const double ahead = std::min<double>(1, real(hw.filter_depth - block) / real(block));
   const double busy = std::max({compute, streamed, fixed, outputs, real(hw.pe_count() + 1)});
-  return real(m.passes()) * (busy + (1 - ahead) * fixed + 10) + fixed;
+  const double fill = real(m.chains * m.chain * hw.columns) *
+                      std::max(real(m.early) / lanes_of_stream, real(block - m.early) / lanes_of_fixed);
+  return real(m.passes()) * (busy + (1 - ahead) * fixed + 10) + fill;
+}
+
+// Splits the first block between the networks, when PEs can be told apart on both.
+int64_t Early(const MatrixMapping& m, const HwConfig& hw) {
+  const int64_t block = m.columns * m.depth;
+  if (hw.ids_per_controller < 2 || hw.columns + 1 > hw.num_tags() || m.chain + hw.rows > hw.num_tags() ||
+      m.passes() * block > kLongestTurn) {
+    return 0;
+  }
+  const int64_t lanes = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
+  return block * lanes / (hw.wide_lanes() + hw.narrow_lanes()) / lanes * lanes;
 }
 
 // Result row of the first kernel element of an error, images below each other.
@@ -116,6 +130,7 @@ class Search {
     m_.slots = units_of_block * slots_of_unit;
     for (const bool wide : {true, false}) {
       m_.stream_wide = wide;
+      m_.early = Early(m_, hw_);
       m_.estimated_cycles = Estimate(m_, hw_);
       if (!best_ || m_.estimated_cycles < best_->estimated_cycles) best_ = m_;
     }
@@ -180,6 +195,7 @@ nlohmann::ordered_json ToJson(const MatrixMapping& m) {
           {"chains", m.chains},
           {"depth", m.depth},
           {"columns", m.columns},
+          {"early", m.early},
           {"items", m.items},
           {"item_blocks", m.item_blocks},
           {"fixed_blocks", m.fixed_blocks},

@@ -40,6 +40,8 @@ struct MatrixMapping {
   int64_t columns = 1;      // fixed vectors per PE
   int64_t items = 1;        // streamed in a pass
   int64_t ring_rows = 1;    // scatter: result rows that can be live at a time
+  // Words of each PE's first block that the streamed operand's network brings, before any item.
+  int64_t early = 0;
 
   // Numbers of passes, outermost loop first.
   int64_t item_blocks = 1, fixed_blocks = 1, depth_blocks = 1;

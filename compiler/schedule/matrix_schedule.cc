@@ -170,19 +170,32 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   return Encode(image);
 }
 
+// Tags of the streamed operand's network: one for a row of each chain and one for all columns; then,
+// where it brings part of the first block, those of single rows and columns.
+constexpr int64_t kAllColumns = 0;
+int64_t RowTag(const MatrixMapping& m, int64_t row) { return m.chain + row; }
+int64_t ColumnTag(int64_t col) { return 1 + col; }
+
 std::vector<uint64_t> Setup(const MatrixMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
   for (int64_t row = 0; row < m.chains * m.chain; ++row) {
     const auto at = static_cast<std::size_t>(row);
-    (m.stream_wide ? setup.row_wide : setup.row_narrow)[at] = {row % m.chain};
+    IdList& row_stream = (m.stream_wide ? setup.row_wide : setup.row_narrow)[at];
+    row_stream = {row % m.chain};
+    if (m.early > 0) row_stream.push_back(RowTag(m, row));
     (m.stream_wide ? setup.row_narrow : setup.row_wide)[at] = {row};
     for (int64_t col = 0; col < hw.columns; ++col) {
-      (m.stream_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col)) = {0};
+      IdList& stream = m.stream_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col);
+      stream = {kAllColumns};
+      if (m.early > 0) stream.push_back(ColumnTag(col));
       (m.stream_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {col};
     }
   }
   (m.stream_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
-  (m.stream_wide ? setup.filter_narrow : setup.filter_wide) = 1;
+  // After its first words the file takes all others from the fixed operand's network.
+  (m.stream_wide ? setup.filter_wide : setup.filter_narrow) = m.early;
+  (m.stream_wide ? setup.filter_narrow : setup.filter_wide) = m.early > 0 ? kLongestTurn : 1;
+  setup.filter_narrow_first = m.early > 0 && !m.stream_wide;
   return setup.Words();
 }
 
@@ -239,26 +252,35 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
   return d;
 }
 
-// Every PE gets its own vectors.
-GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw) {
+// Every PE gets its own vectors; `early`: the words that the streamed operand's network brings.
+GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
   GinDescriptor d;
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
-  const int64_t lanes = m.stream_wide ? hw.narrow_lanes() : hw.wide_lanes();
-  const int piece = nest.AddLoop("piece", CeilDiv(m.columns * m.depth, lanes));
+  const int64_t lanes = m.stream_wide != early ? hw.narrow_lanes() : hw.wide_lanes();
+  const int piece = nest.AddLoop("piece", CeilDiv(early ? m.early : m.columns * m.depth, lanes));
   const int chain = nest.AddLoop("chain", m.chains);
   const int row = nest.AddLoop("row", m.chain);
   const int col = nest.AddLoop("column", hw.columns);
   const int word = nest.AddLoop("word", lanes);
 
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
-  nest.Keep(in_pe, 0, m.columns * m.depth);
+  nest.Keep(in_pe, 0, early ? m.early : m.columns * m.depth);
+  if (m.early > 0) {
+    const int later = nest.Affine("later_pass", 0, {{pass.group, 1}, {pass.item_block, 1},
+                                                    {pass.fixed_block, 1}, {pass.depth_block, 1}});
+    if (early) {
+      nest.Keep(later, 0, 1);
+    } else {
+      nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, m.columns * m.depth}});
+    }
+  }
   const int vector = nest.Quotient("vector", in_pe, m.depth);
   const int in_vector = nest.Remainder("word_in_vector", in_pe, m.depth);
   const int number = AddFixed(nest, m, hw, pass, chain, col, vector);
   AddFixedOperand(d, m, pass.group, number, AddDepth(nest, m, pass, row, in_vector));
-  d.row_tag = nest.Affine("row_tag", 0, {{chain, m.chain}, {row, 1}});
-  d.col_tag = col;
+  d.row_tag = nest.Affine("row_tag", early ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});
+  d.col_tag = nest.Affine("col_tag", early ? ColumnTag(0) : 0, {{col, 1}});
   d.destination = kDestFilter;
   return d;
 }
@@ -346,8 +368,10 @@ Result<Schedule> ScheduleMatrix(const MatrixMapping& m, const HwConfig& hw) {
   ECO_ASSIGN(auto program, Program(m, hw));
   schedule.programs.push_back(std::move(program));
   schedule.passes.push_back(PassWords(m, hw));
-  (m.stream_wide ? schedule.wide : schedule.narrow).push_back(Streamed(m, hw));
-  (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw));
+  auto& stream = m.stream_wide ? schedule.wide : schedule.narrow;
+  if (m.early > 0) stream.push_back(Fixed(m, hw, true));
+  stream.push_back(Streamed(m, hw));
+  (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, false));
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = m.passes();
   return schedule;

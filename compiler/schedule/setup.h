@@ -8,6 +8,8 @@
 
 namespace ecoflow {
 
+inline constexpr int64_t kLongestTurn = 4095;  // words of a loader's turn
+
 using IdList = std::vector<int64_t>;  // tags that a controller takes
 
 // What the setup says, by row or by PE (row-major); controllers without IDs take nothing.
