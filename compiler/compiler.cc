@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kImageFormat = 2;
+constexpr int kImageFormat = 3;
 
 // A way to run the pass: what it is estimated to cost, and how to make its schedule.
 struct Candidate {
@@ -67,8 +67,8 @@ Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& probl
   return {};
 }
 
-// Ways to run a direct convolution without a zero: rows that skip the border, and a matrix product
-// when there is no border (or its zeros are allowed).
+// Ways to run a direct convolution without a zero: rows that skip the border, and matrix products
+// (whose border zeros may be allowed).
 void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, bool border_zeros,
                const HwConfig& hw) {
   if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
@@ -76,9 +76,7 @@ void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem,
       candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
     }
   }
-  if (border_zeros || UsefulMacs(problem) == PaddedMacs(problem)) {
-    AddIfAny(candidates, MapMatrix(problem, hw), hw, &ScheduleMatrix);
-  }
+  AddIfAny(candidates, MapMatrix(problem, border_zeros, hw), hw, &ScheduleMatrix);
 }
 
 // As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).

@@ -309,7 +309,7 @@ void ConfigParts::Find() {
       const auto loops = d.nest.loops.size();
       const int rows = static_cast<int>(d.nest.loops[loops - 2].bound);
       const int columns = static_cast<int>(d.nest.loops[loops - 1].bound);
-      const int64_t number = d.variant < 0 ? 0 : cursor[d.variant];
+      const int64_t number = ProgramOf(d, cursor);
       if (number < 0 || number >= static_cast<int64_t>(schedule_.programs.size())) {
         return Fail(fmt::format("program {} does not exist", number));
       }

@@ -38,6 +38,15 @@ Axis CountAxis(const DirectProblem& p, int axis) {
   return count;
 }
 
+DirectProblem CutAxis(DirectProblem p, int axis, const Section& s) {
+  p.pad[axis] -= s.first * p.stride[axis] + s.first_tap * p.dilation[axis];
+  p.kernel_at.base += s.first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
+  p.result_at.base += s.first * (axis == 0 ? p.result_at.row : p.result_at.col);
+  p.kernel[axis] = s.taps;
+  p.out[axis] = s.count;
+  return p;
+}
+
 // Leaves out leading and trailing taps and results without a product.
 void Trim(DirectProblem& p, int axis) {
   int64_t first_tap = -1, last_tap = -1, first = -1, last = -1;
@@ -54,11 +63,7 @@ void Trim(DirectProblem& p, int axis) {
     p.empty = true;
     return;
   }
-  p.pad[axis] -= first * p.stride[axis] + first_tap * p.dilation[axis];
-  p.kernel_at.base += first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
-  p.result_at.base += first * (axis == 0 ? p.result_at.row : p.result_at.col);
-  p.kernel[axis] = last_tap - first_tap + 1;
-  p.out[axis] = last - first + 1;
+  p = CutAxis(p, axis, {first, last - first + 1, first_tap, last_tap - first_tap + 1});
 }
 
 // The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter.
@@ -192,6 +197,31 @@ DirectProblem MakePaddedProblem(const Layer& layer, Pass pass) {
     p.dilation[axis] = 1;
   }
   return p;
+}
+
+std::vector<Section> Sections(const DirectProblem& p, int axis) {
+  std::vector<Section> sections;
+  for (int64_t at = 0; at < p.out[axis]; ++at) {
+    Section s{at, 1, 0, 0};
+    for (int64_t i = 0; i < p.kernel[axis]; ++i) {
+      if (InputAt(p, axis, at, i) < 0) continue;
+      if (s.taps++ == 0) s.first_tap = i;
+    }
+    if (s.taps == 0) continue;
+    const bool continues = !sections.empty() && sections.back().first_tap == s.first_tap &&
+                           sections.back().taps == s.taps &&
+                           sections.back().first + sections.back().count == at;
+    if (continues) {
+      ++sections.back().count;
+    } else {
+      sections.push_back(s);
+    }
+  }
+  return sections;
+}
+
+DirectProblem Cut(const DirectProblem& problem, int axis, const Section& section) {
+  return CutAxis(problem, axis, section);
 }
 
 int64_t UsefulMacs(const DirectProblem& p) {

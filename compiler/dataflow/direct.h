@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "compiler/dataflow/transposed.h"
 #include "compiler/layer/layer.h"
@@ -49,6 +50,16 @@ DirectProblem MakeDirectProblem(const Layer& layer, Pass pass);
 // transposed, in the kernel where it is dilated, and border zeros as input (Sec. 3.1). All
 // products count.
 DirectProblem MakePaddedProblem(const Layer& layer, Pass pass);
+
+// Neighbouring results of one axis that meet the same real elements' taps.
+struct Section {
+  int64_t first = 0, count = 0;      // results
+  int64_t first_tap = 0, taps = 0;
+};
+// All results of the axis that meet any, in order. For problems without inserted zeros.
+std::vector<Section> Sections(const DirectProblem& problem, int axis);
+// The part of the problem that a section is.
+DirectProblem Cut(const DirectProblem& problem, int axis, const Section& section);
 
 // Products of two real elements, and elements that take part in one.
 int64_t UsefulMacs(const DirectProblem& problem);

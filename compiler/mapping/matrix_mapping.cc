@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <tuple>
 
 #include "base/ints.h"
 #include "compiler/schedule/setup.h"
@@ -12,32 +13,45 @@ namespace {
 
 constexpr int64_t kMostItems = 2000;  // image field ParamLast
 
-// Cycles of the whole layer, by resource; only used to compare mappings.
+// Words a cycle of the network of the streamed and of the fixed operand.
+int64_t StreamLanes(const MatrixMapping& m, const HwConfig& hw) {
+  return m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
+}
+int64_t FixedLanes(const MatrixMapping& m, const HwConfig& hw) {
+  return m.stream_wide ? hw.narrow_lanes() : hw.wide_lanes();
+}
+
+double Real(int64_t number) { return static_cast<double>(number); }
+
+// Cycles of all passes, by resource; only used to compare mappings.
 double Estimate(const MatrixMapping& m, const HwConfig& hw) {
-  const auto real = [](int64_t number) { return static_cast<double>(number); };
   const int64_t block = m.columns * m.depth;
-  const double compute = real(m.items * block);
-  const double lanes_of_stream = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
-  const double lanes_of_fixed = m.stream_wide ? hw.narrow_lanes() : hw.wide_lanes();
-  const double streamed = real(m.items * m.chain * m.depth) / lanes_of_stream;
-  const double fixed = real(m.chains * m.chain * hw.columns * block) / lanes_of_fixed;
-  const double outputs = real(m.items * m.columns * m.chains * hw.columns) / hw.gon_lanes();
-  const double ahead = std::min<double>(1, real(hw.filter_depth - block) / real(block));
-  const double busy = std::max({compute, streamed, fixed, outputs, real(hw.pe_count() + 1)});
-  const double fill = real(m.chains * m.chain * hw.columns) *
-                      std::max(real(m.early) / lanes_of_stream, real(block - m.early) / lanes_of_fixed);
-  return real(m.passes()) * (busy + (1 - ahead) * fixed + 10) + fill;
+  const double compute = Real(m.items * block);
+  // A beat carries words of one item to one row.
+  const double streamed = Real(m.items * m.chain * CeilDiv(m.depth, StreamLanes(m, hw)));
+  const double fixed =
+      Real(m.chains * m.chain * hw.columns * CeilDiv(block, FixedLanes(m, hw)));
+  const double outputs = Real(m.items * m.columns * m.chains * hw.columns) / hw.gon_lanes();
+  const double ahead = std::min<double>(1, Real(hw.filter_depth - block) / Real(block));
+  const double busy = std::max({compute, streamed, fixed, outputs, Real(hw.pe_count() + 1)});
+  return Real(m.passes()) * (busy + (1 - ahead) * fixed + 10);
+}
+
+// Cycles before the first item.
+double Fill(const MatrixMapping& m, const HwConfig& hw) {
+  return Real(m.chains * m.chain * hw.columns) *
+         std::max(Real(m.early) / Real(StreamLanes(m, hw)),
+                  Real(m.columns * m.depth - m.early) / Real(FixedLanes(m, hw)));
 }
 
 // Splits the first block between the networks, when PEs can be told apart on both.
 int64_t Early(const MatrixMapping& m, const HwConfig& hw) {
-  const int64_t block = m.columns * m.depth;
-  if (hw.ids_per_controller < 2 || hw.columns + 1 > hw.num_tags() || m.chain + hw.rows > hw.num_tags() ||
-      m.passes() * block > kLongestTurn) {
+  if (hw.ids_per_controller < 2 || hw.columns + 1 > hw.num_tags() ||
+      m.chain + hw.rows > hw.num_tags() || m.passes() * m.columns * m.depth > kLongestTurn) {
     return 0;
   }
-  const int64_t lanes = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
-  return block * lanes / (hw.wide_lanes() + hw.narrow_lanes()) / lanes * lanes;
+  const int64_t lanes = StreamLanes(m, hw);
+  return m.columns * m.depth * lanes / (hw.wide_lanes() + hw.narrow_lanes()) / lanes * lanes;
 }
 
 // Result row of the first kernel element of an error, images below each other.
@@ -68,20 +82,17 @@ bool LabelsMeet(const TransposedProblem& p) {
   return false;
 }
 
+// The best product for chains of a given length and a given network. The first part of a layer is
+// charged with its fill.
 class Search {
  public:
-  Search(const MatrixMapping& problem, const HwConfig& hw) : hw_(hw), m_(problem) {}
-
-  std::optional<MatrixMapping> Run(std::initializer_list<MatrixKind> kinds) {
-    for (const MatrixKind kind : kinds) {
-      m_.kind = kind;
-      for (m_.chain = 1; m_.chain <= hw_.rows; ++m_.chain) {
-        m_.chains = hw_.rows / m_.chain;
-        Depths();
-      }
-    }
-    return best_;
+  Search(const MatrixMapping& problem, bool first, const HwConfig& hw)
+      : hw_(hw), m_(problem), first_(first) {
+    m_.chains = hw.rows / m_.chain;
+    Depths();
   }
+  const std::optional<MatrixMapping>& best() const { return best_; }
+  double best_cycles() const { return best_cycles_; }
 
  private:
   void Depths() {
@@ -128,18 +139,168 @@ class Search {
     m_.item_blocks = CeilDiv(units, units_of_block);
     m_.items = units_of_block * unit;
     m_.slots = units_of_block * slots_of_unit;
-    for (const bool wide : {true, false}) {
-      m_.stream_wide = wide;
-      m_.early = Early(m_, hw_);
-      m_.estimated_cycles = Estimate(m_, hw_);
-      if (!best_ || m_.estimated_cycles < best_->estimated_cycles) best_ = m_;
+    m_.early = first_ ? Early(m_, hw_) : 0;
+    const double cycles = Estimate(m_, hw_) + (first_ ? Fill(m_, hw_) : 0);
+    if (!best_ || cycles < best_cycles_) {
+      best_ = m_;
+      best_cycles_ = cycles;
     }
   }
 
   const HwConfig& hw_;
   MatrixMapping m_;
+  bool first_;
   std::optional<MatrixMapping> best_;
+  double best_cycles_ = 0;
 };
+
+// A problem, cut into some products.
+using Cuts = std::vector<MatrixMapping>;
+
+// The best mapping of every product of `cuts`.
+std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKind> kinds,
+                                int64_t chain, bool stream_wide, const HwConfig& hw) {
+  MatrixParts all;
+  int64_t words = 0;
+  for (MatrixMapping m : cuts) {
+    m.chain = chain;
+    m.stream_wide = stream_wide;
+    std::optional<MatrixMapping> best;
+    double cycles = 0;
+    for (const MatrixKind kind : kinds) {
+      m.kind = kind;
+      const Search search(m, all.parts.empty(), hw);
+      if (search.best() && (!best || search.best_cycles() < cycles)) {
+        best = search.best();
+        cycles = search.best_cycles();
+      }
+    }
+    if (!best) return std::nullopt;
+    words += best->passes() * best->columns * best->depth;
+    all.estimated_cycles += cycles;
+    all.parts.push_back(*best);
+  }
+  MatrixMapping& first = all.parts.front();
+  if (words > kLongestTurn) first.early = 0;
+  return all;
+}
+
+// All ways to run any of `ways_to_cut`, of which the first is the coarsest.
+std::optional<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut,
+                                std::initializer_list<MatrixKind> kinds, const HwConfig& hw) {
+  // Finer cuts are tried where the coarsest is not hopeless.
+  constexpr double kHopeless = 1.3;
+  std::optional<MatrixParts> best;
+  std::vector<std::tuple<double, int64_t, bool>> tried;
+  const auto keep = [&](const std::optional<MatrixParts>& found) {
+    if (found && (!best || found->estimated_cycles < best->estimated_cycles)) best = found;
+  };
+  for (int64_t chain = 1; chain <= hw.rows; ++chain) {
+    for (const bool wide : {true, false}) {
+      const auto found = Best(ways_to_cut.front(), kinds, chain, wide, hw);
+      if (found) tried.emplace_back(found->estimated_cycles, chain, wide);
+      keep(found);
+    }
+  }
+  if (!best) return best;
+  const double hopeless = kHopeless * best->estimated_cycles;
+  for (const auto& [cycles, chain, wide] : tried) {
+    if (cycles > hopeless) continue;
+    for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
+      keep(Best(ways_to_cut[k], kinds, chain, wide, hw));
+    }
+  }
+  return best;
+}
+
+// Sections of an axis with those at each end put together.
+std::vector<Section> WithoutSteps(const std::vector<Section>& sections) {
+  const auto middle = std::max_element(
+      sections.begin(), sections.end(), [](const Section& a, const Section& b) {
+        return a.count * a.taps < b.count * b.taps;
+      });
+  std::vector<Section> merged;
+  for (auto at = sections.begin(); at != sections.end(); ++at) {
+    const bool joins = !merged.empty() && at != middle && at != middle + 1;
+    if (!joins) {
+      merged.push_back(*at);
+      continue;
+    }
+    Section& s = merged.back();
+    const int64_t end_tap = std::max(s.first_tap + s.taps, at->first_tap + at->taps);
+    s.first_tap = std::min(s.first_tap, at->first_tap);
+    s.taps = end_tap - s.first_tap;
+    s.count = at->first + at->count - s.first;
+  }
+  return merged;
+}
+
+// A product for each rectangle of sections; in `only_middle_of` < 2 only the largest section of that
+// axis is cut along the other. The largest product comes first.
+Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
+             const std::vector<Section>& columns, int only_middle_of) {
+  Cuts cuts;
+  const auto work = [](const DirectProblem& d) {
+    return d.out[0] * d.out[1] * d.kernel[0] * d.kernel[1];
+  };
+  const auto add = [&](const DirectProblem& direct) {
+    MatrixMapping m;
+    m.direct = direct;
+    cuts.push_back(m);
+  };
+  const int outer = only_middle_of == 1 ? 1 : 0;
+  const auto& outer_sections = outer == 0 ? rows : columns;
+  const auto& inner_sections = outer == 0 ? columns : rows;
+  int64_t most = 0;
+  for (const Section& s : outer_sections) most = std::max(most, s.count * s.taps);
+  for (const Section& s : outer_sections) {
+    const DirectProblem strip = Cut(p, outer, s);
+    if (only_middle_of < 2 && s.count * s.taps < most) {
+      add(strip);
+      continue;
+    }
+    for (const Section& t : inner_sections) add(Cut(strip, 1 - outer, t));
+  }
+  std::stable_sort(cuts.begin(), cuts.end(), [&](const MatrixMapping& a, const MatrixMapping& b) {
+    return work(a.direct) > work(b.direct);
+  });
+  return cuts;
+}
+
+// More parts would make an image too large.
+constexpr std::size_t kMostParts = 12;
+
+std::vector<Cuts> WaysToCut(const DirectProblem& p, bool border_zeros) {
+  const std::vector<Section> rows = Sections(p, 0), columns = Sections(p, 1);
+  const std::vector<Section> all_rows = {{0, p.out[0], 0, p.kernel[0]}};
+  const std::vector<Section> all_columns = {{0, p.out[1], 0, p.kernel[1]}};
+  std::vector<Cuts> ways;
+  const auto add = [&](const std::vector<Section>& r, const std::vector<Section>& c, int middle) {
+    Cuts cuts = CutInto(p, r, c, middle);
+    if (cuts.size() <= kMostParts) ways.push_back(std::move(cuts));
+  };
+  constexpr int kEverywhere = 2;
+  if (!border_zeros) {
+    add(rows, columns, kEverywhere);
+    return ways;
+  }
+  add(all_rows, all_columns, kEverywhere);
+  if (rows.size() == 1 && columns.size() == 1) return ways;
+  for (const bool merged : {true, false}) {
+    const auto r = merged ? WithoutSteps(rows) : rows;
+    const auto c = merged ? WithoutSteps(columns) : columns;
+    if (!merged && r.size() == WithoutSteps(rows).size() && c.size() == WithoutSteps(columns).size()) {
+      break;
+    }
+    if (r.size() > 1) add(r, all_columns, kEverywhere);
+    if (c.size() > 1) add(all_rows, c, kEverywhere);
+    if (r.size() == 1 || c.size() == 1) continue;
+    add(r, c, 0);
+    add(r, c, 1);
+    add(r, c, kEverywhere);
+  }
+  return ways;
+}
 
 }  // namespace
 
@@ -170,39 +331,48 @@ int64_t ScatterRowSlots(const TransposedProblem& p) {
   return p.stride[1] * CeilDiv(p.out[1], p.stride[1]);
 }
 
-std::optional<MatrixMapping> MapMatrix(const DirectProblem& problem, const HwConfig& config) {
+std::optional<MatrixParts> MapMatrix(const DirectProblem& problem, bool border_zeros,
+                                     const HwConfig& config) {
   if (problem.empty) return std::nullopt;
-  MatrixMapping m;
-  m.direct = problem;
-  return Search(m, config).Run({MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed});
+  const std::vector<Cuts> ways = WaysToCut(problem, border_zeros);
+  if (ways.empty()) return std::nullopt;
+  return Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config);
 }
 
-std::optional<MatrixMapping> MapMatrix(const TransposedProblem& p, const HwConfig& config) {
+std::optional<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config) {
   const int64_t products = p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] *
                            p.kernel[1];
   if (p.empty || UsefulMacs(p) != products) return std::nullopt;
   MatrixMapping m;
   m.transposed = p;
-  return Search(m, config).Run({MatrixKind::kScatter});
+  return Best({{m}}, {MatrixKind::kScatter}, config);
 }
 
-nlohmann::ordered_json ToJson(const MatrixMapping& m) {
+nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
+  nlohmann::ordered_json parts;
+  int64_t passes = 0;
+  for (const MatrixMapping& m : mapping.parts) {
+    passes += m.passes();
+    parts.push_back({{"fixed", m.scatter() ? "errors, scattered"
+                               : m.kind == MatrixKind::kPositionsFixed ? "positions" : "filters"},
+                     {"reduced", m.all_depth()},
+                     {"depth", m.depth},
+                     {"columns", m.columns},
+                     {"early", m.early},
+                     {"items", m.items},
+                     {"item_blocks", m.item_blocks},
+                     {"fixed_blocks", m.fixed_blocks},
+                     {"depth_blocks", m.depth_blocks},
+                     {"slots", m.slots}});
+  }
+  const MatrixMapping& first = mapping.parts.front();
   return {{"family", "matrix product"},
-          {"fixed", m.scatter() ? "errors, scattered"
-                    : m.kind == MatrixKind::kPositionsFixed ? "positions" : "filters"},
-          {"stream_network", m.stream_wide ? "wide" : "narrow"},
-          {"chain", m.chain},
-          {"chains", m.chains},
-          {"depth", m.depth},
-          {"columns", m.columns},
-          {"early", m.early},
-          {"items", m.items},
-          {"item_blocks", m.item_blocks},
-          {"fixed_blocks", m.fixed_blocks},
-          {"depth_blocks", m.depth_blocks},
-          {"slots", m.slots},
-          {"passes", m.passes()},
-          {"estimated_cycles", m.estimated_cycles}};
+          {"stream_network", first.stream_wide ? "wide" : "narrow"},
+          {"chain", first.chain},
+          {"chains", first.chains},
+          {"parts", parts},
+          {"passes", passes},
+          {"estimated_cycles", mapping.estimated_cycles}};
 }
 
 }  // namespace ecoflow

@@ -4,8 +4,9 @@
 // `chain` rows; further blocks of k meet in the accumulator.
 //
 // A direct convolution is such a product over k = (summed channel, kernel row, kernel column):
-// result positions (gathered word by word) times filters, either of them fixed. Products with border
-// zeros are multiplied (gated), all others are useful.
+// result positions (gathered word by word) times filters, either of them fixed. Results that meet the
+// same taps are a product without border zeros; a layer with borders is several products, one after
+// the other, or, where that is faster, fewer ones whose border zeros are multiplied (gated).
 // A transposed convolution is one over k = filter, of errors with kernel elements; each sum is
 // scattered to the result element of its label, and the accumulator adds up what meets there. No
 // zero is inserted; problems whose labels reach into the padding are not mapped so.
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <vector>
 
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
@@ -53,16 +55,23 @@ struct MatrixMapping {
   int64_t all_items() const;
   int64_t all_depth() const;
   int64_t passes() const { return groups() * item_blocks * fixed_blocks * depth_blocks; }
+};
+
+// Products that run one after the other, with the same chains and networks.
+struct MatrixParts {
+  std::vector<MatrixMapping> parts;
   double estimated_cycles = 0;
 };
 
 // The mapping with the fewest estimated cycles; none when the array cannot run the layer so.
-std::optional<MatrixMapping> MapMatrix(const DirectProblem& problem, const HwConfig& config);
-std::optional<MatrixMapping> MapMatrix(const TransposedProblem& problem, const HwConfig& config);
+// `border_zeros`: products with border zeros may be multiplied.
+std::optional<MatrixParts> MapMatrix(const DirectProblem& problem, bool border_zeros,
+                                     const HwConfig& config);
+std::optional<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config);
 
 // Columns of a result row in the accumulator: those that differ by the stride lie side by side.
 int64_t ScatterRowSlots(const TransposedProblem& problem);
 
-nlohmann::ordered_json ToJson(const MatrixMapping& mapping);
+nlohmann::ordered_json ToJson(const MatrixParts& mapping);
 
 }  // namespace ecoflow

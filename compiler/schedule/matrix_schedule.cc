@@ -360,9 +360,7 @@ GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
   return d;
 }
 
-}  // namespace
-
-Result<Schedule> ScheduleMatrix(const MatrixMapping& m, const HwConfig& hw) {
+Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   Schedule schedule;
   schedule.setup = Setup(m, hw);
   ECO_ASSIGN(auto program, Program(m, hw));
@@ -374,6 +372,17 @@ Result<Schedule> ScheduleMatrix(const MatrixMapping& m, const HwConfig& hw) {
   (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, false));
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = m.passes();
+  return schedule;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleMatrix(const MatrixParts& mapping, const HwConfig& hw) {
+  ECO_ASSIGN(Schedule schedule, SchedulePart(mapping.parts.front(), hw));
+  for (std::size_t k = 1; k < mapping.parts.size(); ++k) {
+    ECO_ASSIGN(Schedule next, SchedulePart(mapping.parts[k], hw));
+    AppendParts(schedule, std::move(next));
+  }
   return schedule;
 }
 

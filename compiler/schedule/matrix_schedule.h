@@ -7,6 +7,6 @@
 
 namespace ecoflow {
 
-Result<Schedule> ScheduleMatrix(const MatrixMapping& mapping, const HwConfig& config);
+Result<Schedule> ScheduleMatrix(const MatrixParts& mapping, const HwConfig& config);
 
 }  // namespace ecoflow

@@ -9,17 +9,49 @@
 namespace ecoflow {
 using nlohmann::json;
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Loop, name, bound)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Term, var, factor)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Register, name, base, terms, divisor, modulus, cap)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Range, var, low, high)
+// The small ones are arrays, and what a register does not do is left out: images stay small.
+void to_json(json& document, const Loop& loop) { document = json::array({loop.name, loop.bound}); }
+void from_json(const json& document, Loop& loop) {
+  document.at(0).get_to(loop.name);
+  document.at(1).get_to(loop.bound);
+}
+void to_json(json& document, const Term& term) { document = json::array({term.var, term.factor}); }
+void from_json(const json& document, Term& term) {
+  document.at(0).get_to(term.var);
+  document.at(1).get_to(term.factor);
+}
+void to_json(json& document, const Range& range) {
+  document = json::array({range.var, range.low, range.high});
+}
+void from_json(const json& document, Range& range) {
+  document.at(0).get_to(range.var);
+  document.at(1).get_to(range.low);
+  document.at(2).get_to(range.high);
+}
+void to_json(json& document, const Register& reg) {
+  const Register plain;
+  document = {{"name", reg.name}, {"terms", reg.terms}};
+  if (reg.base != plain.base) document["base"] = reg.base;
+  if (reg.divisor != plain.divisor) document["divisor"] = reg.divisor;
+  if (reg.modulus != plain.modulus) document["modulus"] = reg.modulus;
+  if (reg.cap != plain.cap) document["cap"] = reg.cap;
+}
+void from_json(const json& document, Register& reg) {
+  const Register plain;
+  document.at("name").get_to(reg.name);
+  document.at("terms").get_to(reg.terms);
+  reg.base = document.value("base", plain.base);
+  reg.divisor = document.value("divisor", plain.divisor);
+  reg.modulus = document.value("modulus", plain.modulus);
+  reg.cap = document.value("cap", plain.cap);
+}
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoopNest, loops, registers, keep)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GinDescriptor, nest, operand, destination, row_tag, col_tag,
-                                   address, real, interleave, turn_loops)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last)
+                                   address, real, interleave, turn_loops, part)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last, part)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ParamField, name, var)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, fields, active, from_below,
-                                   to_above, variant)
+                                   to_above, first_program, variant)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Schedule, setup, programs, passes, wide, narrow, gon,
                                    num_passes)
 
@@ -28,6 +60,38 @@ Schedule ScheduleFromJson(const json& document) { return document.get<Schedule>(
 
 int64_t ImageBytes(const Schedule& schedule) {
   return static_cast<int64_t>(ToJson(schedule).dump().size());
+}
+
+void AppendParts(Schedule& schedule, Schedule next) {
+  const auto parts = static_cast<int>(schedule.passes.size());
+  const auto programs = static_cast<int>(schedule.programs.size());
+  for (PassDescriptor& d : next.passes) {
+    d.first_program += programs;
+    schedule.passes.push_back(std::move(d));
+  }
+  const auto append = [&](auto& to, auto& from) {
+    for (auto& d : from) {
+      d.part += parts;
+      to.push_back(std::move(d));
+    }
+  };
+  append(schedule.wide, next.wide);
+  append(schedule.narrow, next.narrow);
+  append(schedule.gon, next.gon);
+  for (auto& program : next.programs) schedule.programs.push_back(std::move(program));
+  schedule.num_passes += next.num_passes;
+}
+
+int64_t NumPasses(const PassDescriptor& descriptor) {
+  int64_t passes = 1;
+  for (int l = 0; l < descriptor.pass_loops; ++l) {
+    passes *= descriptor.nest.loops[static_cast<std::size_t>(l)].bound;
+  }
+  return passes;
+}
+
+int64_t ProgramOf(const PassDescriptor& descriptor, const NestCursor& cursor) {
+  return descriptor.first_program + (descriptor.variant < 0 ? 0 : cursor[descriptor.variant]);
 }
 
 int LoopNest::AddLoop(std::string name, int64_t bound) {
@@ -110,6 +174,7 @@ Status CheckSchedule(const Schedule& schedule, const HwConfig& config) {
     if (!NestIsSound(d.nest) || d.nest.loops.size() < 2 || d.pass_loops < 0 ||
         d.nest.loops[d.nest.loops.size() - 2].bound > config.rows ||
         d.nest.loops.back().bound > config.columns || schedule.programs.empty() ||
+        d.pass_loops > static_cast<int>(d.nest.loops.size()) - 2 || d.first_program < 0 ||
         !VarsExist(d.nest, {std::max(d.variant, 0)},
                    {&d.nest.keep, &d.active, &d.from_below, &d.to_above})) {
       return bad("passes");

@@ -78,6 +78,7 @@ struct GinDescriptor {
   // With > 0: runs in turns with the descriptor before, one iteration of this many outermost loops
   // at a time, which both have in common.
   int turn_loops = 0;
+  int part = 0;  // of the schedule
 };
 
 // Words that leave through the GON, in order.
@@ -89,6 +90,7 @@ struct GonDescriptor {
   int address = 0;  // element of the result
   Condition first;  // the word starts its sum in the accumulator
   Condition last;   // the word completes it
+  int part = 0;     // of the schedule
 };
 
 // One field of the pass word.
@@ -105,17 +107,29 @@ struct PassDescriptor {
   int pass_loops = 0;    // the outermost loops that count passes
   std::vector<ParamField> fields;
   Condition active, from_below, to_above;
-  int variant = -1;      // variable: which program the pass runs; -1: program 0
+  int first_program = 0;
+  int variant = -1;      // variable: which program after the first the pass runs; -1: the first
 };
 
+class NestCursor;
+
+// Parts run one after the other, all with the same setup; each has a descriptor of passes.
 struct Schedule {
   std::vector<uint64_t> setup;                  // configuration words before the first pass
   std::vector<std::vector<uint64_t>> programs;  // image words, one program per variant
-  std::vector<PassDescriptor> passes;
+  std::vector<PassDescriptor> passes;           // by part
   std::vector<GinDescriptor> wide, narrow;      // executed one after the other
   std::vector<GonDescriptor> gon;
   int64_t num_passes = 0;
 };
+
+// Adds the parts of `next` behind those of `schedule`, whose setup counts.
+void AppendParts(Schedule& schedule, Schedule next);
+
+int64_t NumPasses(const PassDescriptor& descriptor);
+
+// Number of the program of the pass at which `cursor` stands.
+int64_t ProgramOf(const PassDescriptor& descriptor, const NestCursor& cursor);
 
 // Whether a schedule that came from a file can be executed on the array at all: variables that
 // exist, bounds and divisors of at least one, as many image words as the store holds. (Element

@@ -19,11 +19,12 @@ bool Has(const std::vector<int64_t>& tags, int64_t tag) {
 // Words of one network to each PE, by destination, in order of arrival.
 using Deliveries = std::vector<std::array<std::vector<SymbolicWord>, 3>>;
 
-void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors,
+void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors, std::size_t part,
              const std::vector<int64_t>& pass, const std::vector<std::vector<int64_t>>& row_ids,
              const std::vector<std::vector<int64_t>>& col_ids, Deliveries& deliveries) {
   std::map<std::pair<int64_t, int64_t>, std::vector<std::size_t>> targets;  // by tag
   for (const GinDescriptor& d : descriptors) {
+    if (static_cast<std::size_t>(d.part) != part) continue;
     NestCursor cursor(d.nest);
     for (cursor.Seek(pass); !cursor.done(); cursor.Next()) {
       const std::pair tag{cursor[d.row_tag], cursor[d.col_tag]};
@@ -112,18 +113,17 @@ Result<ArrayIds> ReadIds(const HwConfig& hw, const Schedule& schedule) {
 }
 
 Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& schedule,
-                                        const ArrayIds& ids, const std::vector<int64_t>& pass) {
+                                        const ArrayIds& ids, std::size_t part,
+                                        const std::vector<int64_t>& pass) {
   PassExecutor e(hw);
   const auto pes = static_cast<std::size_t>(hw.pe_count());
   e.params_.resize(pes);
   e.takes_part_.assign(pes, false);
-  CHECK(schedule.passes.size() == 1);  // all families so far
-  const PassDescriptor& d = schedule.passes[0];
+  const PassDescriptor& d = schedule.passes.at(part);
   NestCursor cursor(d.nest);
   cursor.Seek(pass);
   CHECK(!cursor.done());
-  const int64_t program = d.variant < 0 ? 0 : cursor[d.variant];
-  e.image_ = DecodeImage(schedule.programs.at(static_cast<std::size_t>(program)));
+  e.image_ = DecodeImage(schedule.programs.at(static_cast<std::size_t>(ProgramOf(d, cursor))));
   const std::size_t row = static_cast<std::size_t>(d.nest.loops.size()) - 2;
   for (; !cursor.done(); cursor.Next()) {
     const auto pe = static_cast<std::size_t>(cursor[static_cast<int>(row)] * hw.columns +
@@ -133,8 +133,8 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
   }
 
   Deliveries wide(pes), narrow(pes);
-  Deliver(hw, schedule.wide, pass, ids.row_wide, ids.col_wide, wide);
-  Deliver(hw, schedule.narrow, pass, ids.row_narrow, ids.col_narrow, narrow);
+  Deliver(hw, schedule.wide, part, pass, ids.row_wide, ids.col_wide, wide);
+  Deliver(hw, schedule.narrow, part, pass, ids.row_narrow, ids.col_narrow, narrow);
   e.received_.resize(pes);
   for (std::size_t pe = 0; pe < pes; ++pe) {
     const auto count = [&](int lsb) { return ids.loader[pe] >> lsb & 0xfff; };

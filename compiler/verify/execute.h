@@ -41,9 +41,10 @@ Result<ArrayIds> ReadIds(const HwConfig& config, const Schedule& schedule);
 
 class PassExecutor {
  public:
-  // Reads the streams of the pass with these indices of the pass loops.
+  // Reads the streams of the pass of a part with these indices of the part's pass loops.
   static Result<PassExecutor> Open(const HwConfig& config, const Schedule& schedule,
-                                   const ArrayIds& ids, const std::vector<int64_t>& pass);
+                                   const ArrayIds& ids, std::size_t part,
+                                   const std::vector<int64_t>& pass);
 
   bool TakesPart(std::size_t pe) const { return takes_part_[pe]; }
   int64_t Slots() const;  // of all PEs

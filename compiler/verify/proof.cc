@@ -35,8 +35,8 @@ class Prover {
   }
 
   // Follows the psums of a pass from the bottom row to the top and out.
-  Status FollowPass(const std::vector<int64_t>& pass) {
-    ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, pass));
+  Status FollowPass(std::size_t part, const std::vector<int64_t>& pass) {
+    ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass));
     slots_ += executor.Slots();
     const auto columns = static_cast<std::size_t>(hw_.columns);
     // By PE: sums that go out, in order; sums that go up, with the number of the slot.
@@ -87,7 +87,7 @@ class Prover {
       }
       if (taken != below.size()) return Broken("PE {} does not take all psums from below", pe);
     }
-    return TakeResults(pass, out);
+    return TakeResults(part, pass, out);
   }
 
   // Slots of the accumulator, over all passes; `most` words are followed.
@@ -161,9 +161,11 @@ class Prover {
   }
 
   // The GON takes each sum, in order, and files it under its label.
-  Status TakeResults(const std::vector<int64_t>& pass, const std::vector<std::vector<int64_t>>& out) {
+  Status TakeResults(std::size_t part, const std::vector<int64_t>& pass,
+                     const std::vector<std::vector<int64_t>>& out) {
     std::vector<std::size_t> taken(out.size(), 0);
     for (const GonDescriptor& d : schedule_.gon) {
+      if (static_cast<std::size_t>(d.part) != part) continue;
       NestCursor cursor(d.nest);
       for (cursor.Seek(pass); !cursor.done(); cursor.Next()) {
         const auto pe = static_cast<std::size_t>(cursor[d.row] * hw_.columns + cursor[d.col]);
@@ -199,38 +201,50 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
   if (schedule.passes.empty()) return coverage;
   Prover prover(layer, pass, hw, schedule, options);
   ECO_RETURN_IF_ERROR(prover.Prepare());
-  const PassDescriptor& passes = schedule.passes[0];
   coverage.of_passes = schedule.num_passes;
-  const auto indices = [&](int64_t number) {
+  const auto follow = [&](int64_t number) {
+    std::size_t part = 0;
+    for (int64_t of_part; number >= (of_part = NumPasses(schedule.passes[part])); ++part) {
+      number -= of_part;
+    }
+    const PassDescriptor& passes = schedule.passes[part];
     std::vector<int64_t> index(static_cast<std::size_t>(passes.pass_loops));
     for (std::size_t l = index.size(); l-- > 0;) {
       index[l] = number % passes.nest.loops[l].bound;
       number /= passes.nest.loops[l].bound;
     }
-    return index;
+    return prover.FollowPass(part, index);
   };
-  // First, last, then halves of the way between, quarters, ... until the slots are used up.
-  std::vector<int64_t> order = {0};
-  if (coverage.of_passes > 1) order.push_back(coverage.of_passes - 1);
+  // The first of each part, the last, then halves of the way between, quarters, ... until the slots
+  // are used up.
+  std::vector<int64_t> order;
+  int64_t first = 0;
+  for (const PassDescriptor& d : schedule.passes) {
+    order.push_back(first);
+    first += NumPasses(d);
+  }
+  const auto parts = static_cast<int64_t>(order.size());
+  if (first != coverage.of_passes) return Broken("{} passes are said to be {}", first, coverage.of_passes);
+  if (order.back() != coverage.of_passes - 1) order.push_back(coverage.of_passes - 1);
   std::unordered_set<int64_t> seen(order.begin(), order.end());
-  ECO_RETURN_IF_ERROR(prover.FollowPass(indices(0)));
-  const int64_t affordable = std::min(
-      coverage.of_passes, 1 + options.most_slots / std::max<int64_t>(1, prover.slots()));
+  ECO_RETURN_IF_ERROR(follow(0));
+  const int64_t affordable = std::max(
+      parts, std::min(coverage.of_passes,
+                      1 + options.most_slots / std::max<int64_t>(1, prover.slots())));
   if (affordable < coverage.of_passes) prover.ForgetProducts();
-  for (int64_t parts = 2; static_cast<int64_t>(order.size()) < affordable; parts *= 2) {
-    for (int64_t k = 1; k < parts && static_cast<int64_t>(order.size()) < affordable; ++k) {
-      const int64_t number = k * coverage.of_passes / parts;
+  for (int64_t ways = 2; static_cast<int64_t>(order.size()) < affordable; ways *= 2) {
+    for (int64_t k = 1; k < ways && static_cast<int64_t>(order.size()) < affordable; ++k) {
+      const int64_t number = k * coverage.of_passes / ways;
       if (seen.insert(number).second) order.push_back(number);
     }
-    if (parts > coverage.of_passes) {  // fill up
+    if (ways > coverage.of_passes) {  // fill up
       for (int64_t k = 0; static_cast<int64_t>(order.size()) < affordable; ++k) {
         if (seen.insert(k).second) order.push_back(k);
       }
     }
   }
   for (coverage.passes = 1; coverage.passes < affordable; ++coverage.passes) {
-    ECO_RETURN_IF_ERROR(
-        prover.FollowPass(indices(order[static_cast<std::size_t>(coverage.passes)])));
+    ECO_RETURN_IF_ERROR(follow(order[static_cast<std::size_t>(coverage.passes)]));
   }
   if (coverage.complete()) ECO_RETURN_IF_ERROR(prover.CountProducts(useful_macs));
   ECO_RETURN_IF_ERROR(prover.FollowAccumulator(options.most_slots));

@@ -13,7 +13,7 @@
 namespace ecoflow {
 
 struct ProofOptions {
-  int64_t most_slots = 1'000'000;  // slots to execute; the first pass always
+  int64_t most_slots = 1'000'000;  // slots to execute; the first pass of each part always
   bool fillers = false;            // products with an inserted zero are meant
 };
 
@@ -29,7 +29,8 @@ struct ProofCoverage {
 // - no register file or queue is exceeded;
 // - the GON takes every sum and files it under its result.
 // When all passes are executed: every product of two real elements is computed exactly once.
-// Larger schedules than `most_slots` are sampled: first, last and passes spread between.
+// Larger schedules than `most_slots` are sampled: the first of each part, last and
+// passes spread between.
 Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& config,
                             const Schedule& schedule, int64_t useful_macs,
                             const ProofOptions& options);

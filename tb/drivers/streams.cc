@@ -31,7 +31,7 @@ void ConfigStream::Refill() {
     const std::size_t loops = d.nest.loops.size();
     const int rows = static_cast<int>(d.nest.loops[loops - 2].bound);
     const int columns = static_cast<int>(d.nest.loops[loops - 1].bound);
-    const int64_t program = d.variant < 0 ? 0 : (*cursor_)[d.variant];
+    const int64_t program = ProgramOf(d, *cursor_);
     if (program < 0 || program >= static_cast<int64_t>(schedule_.programs.size())) {
       error_ = fmt::format("program {} does not exist", program);
       return;

@@ -35,7 +35,7 @@ class DilatedExampleTest : public ::testing::Test {
     mapping_ = MapOutputsWith(problem_, config_, 3, expansion).value();
     schedule_ = ScheduleOutputs(mapping_, config_).value();
     const ArrayIds ids = ReadIds(config_, schedule_).value();
-    return PassExecutor::Open(config_, schedule_, ids, {0, 0, pass}).value();
+    return PassExecutor::Open(config_, schedule_, ids, 0, {0, 0, pass}).value();
   }
   std::vector<SymbolicSlot> Slots(const PassExecutor& executor, int row, int col) const {
     std::vector<SymbolicSlot> slots;

@@ -35,7 +35,7 @@ class WorkedExampleTest : public ::testing::Test {
     mapping_ = MapStripsWithWidth(problem_, config_, 2).value();
     schedule_ = ScheduleStrips(mapping_, config_).value();
     const ArrayIds ids = ReadIds(config_, schedule_).value();
-    const auto executor = PassExecutor::Open(config_, schedule_, ids, {0, 0, 0, 0}).value();
+    const auto executor = PassExecutor::Open(config_, schedule_, ids, 0, {0, 0, 0, 0}).value();
     const Relation relation(Fig5(), Pass::kInputGrad);
     slots_.resize(16);
     for (std::size_t pe = 0; pe < 16; ++pe) {

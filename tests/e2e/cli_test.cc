@@ -206,7 +206,7 @@ TEST_F(CliTest, ATamperedImageIsAMismatchThatIsReported) {
   ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
   json image = json::parse(ReadFile(folder_ / "image/image.json").value());
   for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
-    if (reg["name"] == "f") reg["base"] = 0, reg["terms"][1]["factor"] = 0;  // always the first filter
+    if (reg["name"] == "f") reg["base"] = 0, reg["terms"][1][1] = 0;  // always the first filter
   }
   Write("image/image.json", image.dump());
   const Outcome o = Ecoflow("run --image image --json r.json --output o.npy");
@@ -328,10 +328,10 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   json image = json::parse(good);
   image["format"] = 99;
   Write("image/image.json", image.dump());
-  ExpectRefused("run --image image", "image.json: format = 99, expected 2");
+  ExpectRefused("run --image image", "image.json: format = 99, expected 3");
   Write("image/image.json", good.substr(0, good.size() / 2));
   ExpectRefused("run --image image", "image.json: not valid JSON, line 1");
-  image["format"] = 2;
+  image["format"] = 3;
   image["schedule"].erase("gon");
   Write("image/image.json", image.dump());
   const Outcome o = Ecoflow("run --image image");
@@ -342,7 +342,7 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   Write("image/image.json", image.dump());
   ExpectRefused("run --image image", "image.json: schedule.wide is damaged");
   image = json::parse(good);
-  image["schedule"]["narrow"][0]["nest"]["loops"][0]["bound"] = 0;
+  image["schedule"]["narrow"][0]["nest"]["loops"][0][1] = 0;
   Write("image/image.json", image.dump());
   ExpectRefused("run --image image", "image.json: schedule.narrow is damaged");
   image = json::parse(good);
@@ -351,7 +351,7 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   }
   Write("image/image.json", image.dump());
   ExpectRefused("run --image image",
-                "image.json: the schedule is damaged: element 54 of operand 1 does not exist");
+                "image.json: the schedule is damaged: element 55 of operand 1 does not exist");
   ExpectRefused("run --image image --batch 2", "--batch: not together with --image, which holds it already");
   fs::remove(folder_ / "image/config.json");
   ExpectRefused("run --image image", "image/config.json: cannot be read: No such file or directory");
