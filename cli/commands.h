@@ -14,6 +14,7 @@ struct LayerOptions {
   std::string layer_name;                // --layer: picks one of a workload
   std::string pass;                      // --pass
   std::string dataflow = "auto";         // --dataflow
+  std::string objective = "cycles";      // --objective
   std::string config = "ecoflow_13x15";  // --config: file or shipped name
   int batch = 0;                         // --batch: overrides input[0]
 };
@@ -49,6 +50,7 @@ struct ReportCommandOptions {
   std::string workload;
   std::string pass;                      // --pass: all three without
   std::string dataflow = "auto";         // --dataflow
+  std::string objective = "cycles";      // --objective
   std::string config = "ecoflow_13x15";  // --config
   int batch = 0;                         // --batch: overrides input[0] of every layer
   std::string json, csv, html;           // files to write

@@ -23,7 +23,7 @@ Result<CompiledLayer> CompileFromOptions(const LayerOptions& options) {
   ECO_ASSIGN(const Pass pass, ParsePass(options.pass));
   ECO_ASSIGN(const HwConfig config, LoadHwConfig(options.config));
   ECO_ASSIGN(const Layer layer, LoadLayer(options.layer_file, options.layer_name, options.batch));
-  return Compile(config, layer, pass, options.dataflow);
+  return Compile(config, layer, pass, options.dataflow, options.objective);
 }
 
 Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options) {

@@ -10,6 +10,8 @@ void AddLayerOptions(CLI::App& app, LayerOptions& options) {
   app.add_option("layer_file", options.layer_file, "layer or workload, JSON")->type_name("LAYER.json");
   app.add_option("--pass", options.pass, "forward, input-grad or filter-grad")->type_name("P");
   app.add_option("--dataflow", options.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
+  app.add_option("--objective", options.objective, "few cycles (default) or words: what the mapper goes for")
+      ->type_name("O");
   app.add_option("--config", options.config, "hardware configuration: file or shipped name")->type_name("C");
   app.add_option("--layer", options.layer_name, "layer of a workload")->type_name("NAME");
   app.add_option("--batch", options.batch, "batch size, overrides the layer's")
@@ -31,7 +33,7 @@ void AddRunOptions(CLI::App& app, RunCommandOptions& options, uint32_t& seed) {
 Status CheckRunOptions(const CLI::App& app, RunCommandOptions& options, uint32_t seed) {
   if (app.get_option("--seed")->count() > 0) options.seed = seed;
   std::string beside_image;
-  for (const char* name : {"--pass", "--dataflow", "--config", "--layer", "--batch"}) {
+  for (const char* name : {"--pass", "--dataflow", "--objective", "--config", "--layer", "--batch"}) {
     if (app.get_option(name)->count() > 0) beside_image = name;
   }
   if (options.image.empty() == options.layer.layer_file.empty()) {
@@ -86,6 +88,8 @@ int Main(int argc, char** argv) {
   report_app->add_option("workload", report.workload, "workload, JSON")->type_name("WORKLOAD.json")->required();
   report_app->add_option("--pass", report.pass, "forward, input-grad or filter-grad; all without")->type_name("P");
   report_app->add_option("--dataflow", report.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
+  report_app->add_option("--objective", report.objective, "few cycles (default) or words: what the mapper goes for")
+      ->type_name("O");
   report_app->add_option("--config", report.config, "hardware configuration: file or shipped name")->type_name("C");
   report_app->add_option("--batch", report.batch, "batch size, overrides the layers'")
       ->type_name("N")->check(CLI::Range(1, 1000000));

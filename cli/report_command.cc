@@ -19,6 +19,7 @@ Result<ExitCode> ReportCommand(const ReportCommandOptions& options) {
   }
   ReportOptions report_options;
   report_options.dataflow = options.dataflow;
+  report_options.objective = options.objective;
   report_options.passes = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
   if (!options.pass.empty()) {
     ECO_ASSIGN(const Pass pass, ParsePass(options.pass));

@@ -32,7 +32,7 @@ constexpr int kImageFormat = 3;
 
 // A way to run the pass: what it is estimated to cost, and how to make its schedule.
 struct Candidate {
-  double cycles = 0;
+  Cost cost;
   ordered_json mapping;
   std::function<Result<Schedule>()> schedule;
 };
@@ -40,7 +40,7 @@ struct Candidate {
 template <typename Mapping>
 Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
                         Result<Schedule> (*schedule)(const Mapping&, const HwConfig&)) {
-  return {mapping.estimated_cycles, ToJson(mapping),
+  return {mapping.cost, ToJson(mapping),
           [mapping, &hw, schedule] { return schedule(mapping, hw); }};
 }
 
@@ -52,37 +52,37 @@ void AddIfAny(std::vector<Candidate>& candidates, const std::optional<Mapping>& 
 
 // Transposed convolution: strips (Sec. 4.1).
 Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem,
-                     const HwConfig& hw) {
-  ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw));
+                     const HwConfig& hw, Objective better) {
+  ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw, better));
   candidates.push_back(MakeCandidate(strips, hw, &ScheduleStrips));
   return {};
 }
 
 // Dilated convolution: one result per PE (Sec. 4.2), or all results of a channel (depthwise layers).
 Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, Pass pass,
-                  const HwConfig& hw) {
-  ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw));
+                  const HwConfig& hw, Objective better) {
+  ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
-  AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw), hw, &SchedulePlanes);
+  AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw, better), hw, &SchedulePlanes);
   return {};
 }
 
 // Ways to run a direct convolution without a zero: rows that skip the border, and matrix products
 // (whose border zeros may be allowed).
 void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, bool border_zeros,
-               const HwConfig& hw) {
+               const HwConfig& hw, Objective better) {
   if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
-    if (auto rows = MapRows(problem, true, hw); rows.ok() && !problem.empty) {
+    if (auto rows = MapRows(problem, true, hw, better); rows.ok() && !problem.empty) {
       candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
     }
   }
-  AddIfAny(candidates, MapMatrix(problem, border_zeros, hw), hw, &ScheduleMatrix);
+  AddIfAny(candidates, MapMatrix(problem, border_zeros, hw, better), hw, &ScheduleMatrix);
 }
 
 // As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).
 Status AddPadded(std::vector<Candidate>& candidates, const DirectProblem& padded,
-                 const HwConfig& hw) {
-  ECO_ASSIGN(const RowMapping rows, MapRows(padded, false, hw));
+                 const HwConfig& hw, Objective better) {
+  ECO_ASSIGN(const RowMapping rows, MapRows(padded, false, hw, better));
   Candidate candidate = MakeCandidate(rows, hw, &ScheduleRows);
   const PaddingCount zeros = CountPadding(padded);
   candidate.mapping["input_elements"] = zeros.input_elements;
@@ -98,27 +98,27 @@ Status AddPadded(std::vector<Candidate>& candidates, const DirectProblem& padded
 // for transposed and dilated passes; a pass that needs no zero at all is a direct convolution,
 // whatever its name. auto may use any.
 Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer, Pass pass,
-                                          const std::string& dataflow) {
+                                          const std::string& dataflow, Objective better) {
   std::vector<Candidate> candidates;
   const DirectProblem padded = MakePaddedProblem(layer, pass);
   if (dataflow == "row-stationary") {
-    ECO_RETURN_IF_ERROR(AddPadded(candidates, padded, hw));
+    ECO_RETURN_IF_ERROR(AddPadded(candidates, padded, hw, better));
     return candidates;
   }
   const bool any = dataflow == "auto";
   const bool no_zeros = UsefulMacs(padded) == PaddedMacs(padded);
   if (IsTransposed(layer.op, pass)) {
     const TransposedProblem problem = MakeTransposedProblem(layer);
-    ECO_RETURN_IF_ERROR(AddTransposed(candidates, problem, hw));
-    if (no_zeros) AddDirect(candidates, padded, false, hw);
-    if (any) AddIfAny(candidates, MapMatrix(problem, hw), hw, &ScheduleMatrix);
+    ECO_RETURN_IF_ERROR(AddTransposed(candidates, problem, hw, better));
+    if (no_zeros) AddDirect(candidates, padded, false, hw, better);
+    if (any) AddIfAny(candidates, MapMatrix(problem, hw, better), hw, &ScheduleMatrix);
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);
-    ECO_RETURN_IF_ERROR(AddDilated(candidates, problem, pass, hw));
-    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw);
+    ECO_RETURN_IF_ERROR(AddDilated(candidates, problem, pass, hw, better));
+    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw, better);
   }
   // The padded form may still be the fastest; that it does not fit is no error here.
-  if (any && !AddPadded(candidates, padded, hw).ok()) return candidates;
+  if (any && !AddPadded(candidates, padded, hw, better).ok()) return candidates;
   return candidates;
 }
 
@@ -130,7 +130,11 @@ Status MakeSchedule(const Candidate& candidate, Schedule& schedule) {
 }  // namespace
 
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
-                              const std::string& dataflow) {
+                              const std::string& dataflow, const std::string& objective) {
+  if (objective != "cycles" && objective != "words") {
+    return BadInput("--objective {}: expected cycles or words", objective);
+  }
+  const Objective better = objective == "cycles" ? FewestCycles : FewestWords;
   if (dataflow != "ecoflow" && dataflow != "auto" && dataflow != "row-stationary") {
     return BadInput("--dataflow {}: expected ecoflow, row-stationary or auto", dataflow);
   }
@@ -139,15 +143,16 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   compiled.layer = layer;
   compiled.pass = pass;
   compiled.dataflow = dataflow;
+  compiled.objective = objective;
 
   const DirectProblem padded = MakePaddedProblem(layer, pass);
   const UsefulElements useful = CountUseful(padded);
   compiled.useful_macs = UsefulMacs(padded);
   compiled.input_words = useful.errors + useful.filters;
   compiled.output_words = useful.results;
-  ECO_ASSIGN(auto candidates, Candidates(config, layer, pass, dataflow));
+  ECO_ASSIGN(auto candidates, Candidates(config, layer, pass, dataflow, better));
   std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.cycles < b.cycles; });
+                   [&](const Candidate& a, const Candidate& b) { return better(a.cost, b.cost); });
   // A number of a mapping may not fit the image's fields: then the next best has to do.
   Status fits = {};
   for (const Candidate& candidate : candidates) {
@@ -176,6 +181,7 @@ Status WriteCompiled(const CompiledLayer& compiled, const fs::path& folder) {
   image["format"] = kImageFormat;
   image["pass"] = ToString(compiled.pass);
   image["dataflow"] = compiled.dataflow;
+  image["objective"] = compiled.objective;
   image["useful_macs"] = compiled.useful_macs;
   image["input_words"] = compiled.input_words;
   image["output_words"] = compiled.output_words;
@@ -207,6 +213,7 @@ Result<CompiledLayer> ReadCompiled(const fs::path& folder) {
     }
     ECO_ASSIGN(compiled.pass, ParsePass(image.at("pass").get<std::string>()));
     compiled.dataflow = image.at("dataflow");
+    compiled.objective = image.at("objective");
     compiled.useful_macs = image.at("useful_macs");
     compiled.input_words = image.at("input_words");
     compiled.output_words = image.at("output_words");

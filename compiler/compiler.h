@@ -18,6 +18,7 @@ struct CompiledLayer {
   Layer layer;
   Pass pass = Pass::kForward;
   std::string dataflow;  // ecoflow | row-stationary | auto; mapping["family"] says what runs
+  std::string objective;
   Schedule schedule;
   nlohmann::ordered_json mapping;
   int64_t useful_macs = 0;
@@ -25,10 +26,12 @@ struct CompiledLayer {
   int64_t output_words = 0;  // results with at least one
 };
 
-// `dataflow`: ecoflow | row-stationary | auto. Fails (bad input) with the reason when the
+// `dataflow`: ecoflow | row-stationary | auto; `objective`: what the mapping shall have few of, cycles
+// (then words moved) or words (then cycles), both estimated. Fails (bad input) with the reason when the
 // combination cannot run on the array.
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
-                              const std::string& dataflow);
+                              const std::string& dataflow,
+                              const std::string& objective = "cycles");
 
 // max(ceil(macs / PEs), ceil(input words / GIN lanes), ceil(output words / GON lanes)).
 int64_t RooflineCycles(const CompiledLayer& compiled);

@@ -17,9 +17,9 @@ struct Predicted {
 };
 
 Result<Predicted> Predict(const HwConfig& config, const Layer& layer, Pass pass,
-                          const std::string& dataflow) {
+                          const std::string& dataflow, const std::string& objective) {
   Predicted p;
-  ECO_ASSIGN(p.compiled, Compile(config, layer, pass, dataflow));
+  ECO_ASSIGN(p.compiled, Compile(config, layer, pass, dataflow, objective));
   ECO_ASSIGN(p.counts, PredictCycles(p.compiled.schedule, config, {}));
   return p;
 }
@@ -48,7 +48,7 @@ void FindBound(ReportRow& row, const HwConfig& hw) {
 
 Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
                           const ReportOptions& options) {
-  ECO_ASSIGN(const Predicted p, Predict(hw, layer, pass, options.dataflow));
+  ECO_ASSIGN(const Predicted p, Predict(hw, layer, pass, options.dataflow, options.objective));
   ReportRow row;
   row.layer = layer.name;
   row.op = ToString(layer.op);
@@ -69,19 +69,19 @@ Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
   if (!options.baselines) return row;
 
   row.lowered = Lowered(MakePaddedProblem(layer, pass), hw).cycles();
-  if (options.dataflow == "row-stationary") {
+  if (options.dataflow == "row-stationary" && options.objective == "cycles") {
     row.row_stationary = row.cycles;
     row.row_stationary_share = ReportRow::Share(row.issued_macs, row.cycles * hw.pe_count());
-  } else if (const auto rows = Predict(hw, layer, pass, "row-stationary"); rows.ok()) {
+  } else if (const auto rows = Predict(hw, layer, pass, "row-stationary", "cycles"); rows.ok()) {
     row.row_stationary = rows.value().counts.cycles;
     row.row_stationary_share =
         ReportRow::Share(Issued(rows.value().counts), row.row_stationary * hw.pe_count());
   }
   row.ganax = row.row_stationary;
   if (IsTransposed(layer.op, pass)) {
-    if (options.dataflow == "ecoflow") {
+    if (options.dataflow == "ecoflow" && options.objective == "cycles") {
       row.ganax = row.cycles;
-    } else if (const auto zero_free = Predict(hw, layer, pass, "ecoflow"); zero_free.ok()) {
+    } else if (const auto zero_free = Predict(hw, layer, pass, "ecoflow", "cycles"); zero_free.ok()) {
       row.ganax = zero_free.value().counts.cycles;
     }
   }

@@ -49,6 +49,7 @@ struct NetworkReport {
 struct ReportOptions {
   std::vector<Pass> passes;
   std::string dataflow = "auto";
+  std::string objective = "cycles";
   bool baselines = true;
   // Told before each row: its number, of how many, what it is.
   std::function<void(std::size_t, std::size_t, const std::string&)> progress;

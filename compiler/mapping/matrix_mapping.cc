@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <tuple>
 
 #include "base/ints.h"
 #include "compiler/schedule/setup.h"
@@ -23,18 +22,21 @@ int64_t FixedLanes(const MatrixMapping& m, const HwConfig& hw) {
 
 double Real(int64_t number) { return static_cast<double>(number); }
 
-// Cycles of all passes, by resource; only used to compare mappings.
-double Estimate(const MatrixMapping& m, const HwConfig& hw) {
+// Of all passes; only used to compare mappings.
+Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const int64_t block = m.columns * m.depth;
   const double compute = Real(m.items * block);
   // A beat carries words of one item to one row.
   const double streamed = Real(m.items * m.chain * CeilDiv(m.depth, StreamLanes(m, hw)));
   const double fixed =
       Real(m.chains * m.chain * hw.columns * CeilDiv(block, FixedLanes(m, hw)));
-  const double outputs = Real(m.items * m.columns * m.chains * hw.columns) / hw.gon_lanes();
+  const double sums = Real(m.items * m.columns * m.chains * hw.columns);
+  const double outputs = sums / hw.gon_lanes();
   const double ahead = std::min<double>(1, Real(hw.filter_depth - block) / Real(block));
   const double busy = std::max({compute, streamed, fixed, outputs, Real(hw.pe_count() + 1)});
-  return Real(m.passes()) * (busy + (1 - ahead) * fixed + 10);
+  const double words = Real(m.items * m.chain * m.depth) +
+                       Real(m.chains * m.chain * hw.columns * block) + sums * Real(m.chain);
+  return {Real(m.passes()) * (busy + (1 - ahead) * fixed + 10), Real(m.passes()) * words};
 }
 
 // Cycles before the first item.
@@ -86,13 +88,12 @@ bool LabelsMeet(const TransposedProblem& p) {
 // charged with its fill.
 class Search {
  public:
-  Search(const MatrixMapping& problem, bool first, const HwConfig& hw)
-      : hw_(hw), m_(problem), first_(first) {
+  Search(const MatrixMapping& problem, bool first, const HwConfig& hw, Objective better)
+      : hw_(hw), better_(better), m_(problem), first_(first) {
     m_.chains = hw.rows / m_.chain;
     Depths();
   }
   const std::optional<MatrixMapping>& best() const { return best_; }
-  double best_cycles() const { return best_cycles_; }
 
  private:
   void Depths() {
@@ -140,18 +141,16 @@ class Search {
     m_.items = units_of_block * unit;
     m_.slots = units_of_block * slots_of_unit;
     m_.early = first_ ? Early(m_, hw_) : 0;
-    const double cycles = Estimate(m_, hw_) + (first_ ? Fill(m_, hw_) : 0);
-    if (!best_ || cycles < best_cycles_) {
-      best_ = m_;
-      best_cycles_ = cycles;
-    }
+    m_.cost = Estimate(m_, hw_);
+    if (first_) m_.cost.cycles += Fill(m_, hw_);
+    if (!best_ || better_(m_.cost, best_->cost)) best_ = m_;
   }
 
   const HwConfig& hw_;
+  const Objective better_;
   MatrixMapping m_;
-  bool first_;
+  const bool first_;
   std::optional<MatrixMapping> best_;
-  double best_cycles_ = 0;
 };
 
 // A problem, cut into some products.
@@ -159,25 +158,23 @@ using Cuts = std::vector<MatrixMapping>;
 
 // The best mapping of every product of `cuts`.
 std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKind> kinds,
-                                int64_t chain, bool stream_wide, const HwConfig& hw) {
+                                int64_t chain, bool stream_wide, const HwConfig& hw,
+                                Objective better) {
   MatrixParts all;
   int64_t words = 0;
   for (MatrixMapping m : cuts) {
     m.chain = chain;
     m.stream_wide = stream_wide;
     std::optional<MatrixMapping> best;
-    double cycles = 0;
     for (const MatrixKind kind : kinds) {
       m.kind = kind;
-      const Search search(m, all.parts.empty(), hw);
-      if (search.best() && (!best || search.best_cycles() < cycles)) {
-        best = search.best();
-        cycles = search.best_cycles();
-      }
+      const Search search(m, all.parts.empty(), hw, better);
+      if (search.best() && (!best || better(search.best()->cost, best->cost))) best = search.best();
     }
     if (!best) return std::nullopt;
     words += best->passes() * best->columns * best->depth;
-    all.estimated_cycles += cycles;
+    all.cost.cycles += best->cost.cycles;
+    all.cost.words += best->cost.words;
     all.parts.push_back(*best);
   }
   MatrixMapping& first = all.parts.front();
@@ -187,27 +184,28 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
 
 // All ways to run any of `ways_to_cut`, of which the first is the coarsest.
 std::optional<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut,
-                                std::initializer_list<MatrixKind> kinds, const HwConfig& hw) {
+                                std::initializer_list<MatrixKind> kinds, const HwConfig& hw,
+                                Objective better) {
   // Finer cuts are tried where the coarsest is not hopeless.
   constexpr double kHopeless = 1.3;
   std::optional<MatrixParts> best;
-  std::vector<std::tuple<double, int64_t, bool>> tried;
+  std::vector<MatrixParts> tried;
   const auto keep = [&](const std::optional<MatrixParts>& found) {
-    if (found && (!best || found->estimated_cycles < best->estimated_cycles)) best = found;
+    if (found && (!best || better(found->cost, best->cost))) best = found;
   };
   for (int64_t chain = 1; chain <= hw.rows; ++chain) {
     for (const bool wide : {true, false}) {
-      const auto found = Best(ways_to_cut.front(), kinds, chain, wide, hw);
-      if (found) tried.emplace_back(found->estimated_cycles, chain, wide);
+      const auto found = Best(ways_to_cut.front(), kinds, chain, wide, hw, better);
+      if (found) tried.push_back(*found);
       keep(found);
     }
   }
   if (!best) return best;
-  const double hopeless = kHopeless * best->estimated_cycles;
-  for (const auto& [cycles, chain, wide] : tried) {
-    if (cycles > hopeless) continue;
+  const Cost coarsest = best->cost;
+  for (const MatrixParts& t : tried) {
+    if (!better({t.cost.cycles / kHopeless, t.cost.words / kHopeless}, coarsest)) continue;
     for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
-      keep(Best(ways_to_cut[k], kinds, chain, wide, hw));
+      keep(Best(ways_to_cut[k], kinds, t.parts[0].chain, t.parts[0].stream_wide, hw, better));
     }
   }
   return best;
@@ -332,20 +330,21 @@ int64_t ScatterRowSlots(const TransposedProblem& p) {
 }
 
 std::optional<MatrixParts> MapMatrix(const DirectProblem& problem, bool border_zeros,
-                                     const HwConfig& config) {
+                                     const HwConfig& config, Objective better) {
   if (problem.empty) return std::nullopt;
   const std::vector<Cuts> ways = WaysToCut(problem, border_zeros);
   if (ways.empty()) return std::nullopt;
-  return Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config);
+  return Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config, better);
 }
 
-std::optional<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config) {
+std::optional<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config,
+                                     Objective better) {
   const int64_t products = p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] *
                            p.kernel[1];
   if (p.empty || UsefulMacs(p) != products) return std::nullopt;
   MatrixMapping m;
   m.transposed = p;
-  return Best({{m}}, {MatrixKind::kScatter}, config);
+  return Best({{m}}, {MatrixKind::kScatter}, config, better);
 }
 
 nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
@@ -372,7 +371,8 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
           {"chains", first.chains},
           {"parts", parts},
           {"passes", passes},
-          {"estimated_cycles", mapping.estimated_cycles}};
+          {"estimated_cycles", mapping.cost.cycles},
+          {"estimated_words", mapping.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
 #include "compiler/dataflow/transposed.h"
+#include "compiler/mapping/cost.h"
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
@@ -55,19 +56,21 @@ struct MatrixMapping {
   int64_t all_items() const;
   int64_t all_depth() const;
   int64_t passes() const { return groups() * item_blocks * fixed_blocks * depth_blocks; }
+  Cost cost;  // estimated
 };
 
 // Products that run one after the other, with the same chains and networks.
 struct MatrixParts {
   std::vector<MatrixMapping> parts;
-  double estimated_cycles = 0;
+  Cost cost;  // estimated
 };
 
-// The mapping with the fewest estimated cycles; none when the array cannot run the layer so.
+// The best mapping by estimated cost; none when the array cannot run the layer so.
 // `border_zeros`: products with border zeros may be multiplied.
 std::optional<MatrixParts> MapMatrix(const DirectProblem& problem, bool border_zeros,
-                                     const HwConfig& config);
-std::optional<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config);
+                                     const HwConfig& config, Objective better = FewestCycles);
+std::optional<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config,
+                                     Objective better = FewestCycles);
 
 // Columns of a result row in the accumulator: those that differ by the stride lie side by side.
 int64_t ScatterRowSlots(const TransposedProblem& problem);

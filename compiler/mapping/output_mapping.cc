@@ -30,24 +30,28 @@ void Share(OutputMapping& m, const HwConfig& hw) {
   m.share = m.runs = 1;
 }
 
-// Cycles of the whole layer, by resource; only used to compare mappings.
-double Estimate(const OutputMapping& m, const HwConfig& hw) {
+// Of the whole layer; only used to compare mappings.
+Cost Estimate(const OutputMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   const auto real = [](int64_t n) { return static_cast<double>(n); };
   const int64_t taps = p.red * p.kernel[0] * p.kernel[1];
   const double compute = real(m.filters * taps) / real(m.expansion);
-  const double kernel = real(m.sets * m.filters * taps) / hw.narrow_lanes();
+  const double kernel_words = real(m.sets * m.filters * taps);
+  const double kernel = kernel_words / hw.narrow_lanes();
   const int64_t words_of_run = p.kernel[1] + m.share - 1;
-  const double input = real(m.lines_per_round() * m.classes() * m.runs * words_of_run) *
-                       real(p.red * p.kernel[0]) / hw.wide_lanes();
-  const double outputs =
-      real(m.sets * m.lines_per_round() * m.width * m.filters) / hw.gon_lanes();
+  const double input_words = real(m.lines_per_round() * m.classes() * m.runs * words_of_run) *
+                             real(p.red * p.kernel[0]);
+  const double input = input_words / hw.wide_lanes();
+  const double output_words = real(m.sets * m.lines_per_round() * m.width * m.filters);
+  const double outputs = output_words / hw.gon_lanes();
   const double busy = std::max({compute, kernel, input, real(hw.pe_count())});
-  return real(m.passes()) * (busy + outputs + 20);
+  return {real(m.passes()) * (busy + outputs + 20),
+          real(m.passes()) * (kernel_words + input_words + output_words * real(m.expansion))};
 }
 
 // The best choice of filters and sets for a width and an expansion.
-void Search(OutputMapping m, const HwConfig& hw, std::optional<OutputMapping>& best) {
+void Search(OutputMapping m, const HwConfig& hw, Objective better,
+            std::optional<OutputMapping>& best) {
   const DirectProblem& p = m.problem;
   m.lines_per_row = hw.columns / m.width;
   m.chunks = CeilDiv(p.out[1], m.width);
@@ -60,8 +64,8 @@ void Search(OutputMapping m, const HwConfig& hw, std::optional<OutputMapping>& b
     const int64_t most = std::min<int64_t>(hw.rows / m.expansion, m.filter_blocks);
     for (m.sets = 1; m.sets <= most; ++m.sets) {
       m.line_rows = std::min(hw.rows / (m.sets * m.expansion), CeilDiv(m.lines(), m.lines_per_row));
-      m.estimated_cycles = Estimate(m, hw);
-      if (!best || m.estimated_cycles < best->estimated_cycles) best = m;
+      m.cost = Estimate(m, hw);
+      if (!best || better(m.cost, best->cost)) best = m;
     }
   }
 }
@@ -77,7 +81,7 @@ bool CanExpand(const DirectProblem& p, int64_t expansion, bool rows) {
 }  // namespace
 
 Result<OutputMapping> MapOutputsWith(const DirectProblem& problem, const HwConfig& config,
-                                     int64_t width, int64_t expansion) {
+                                     int64_t width, int64_t expansion, Objective better) {
   std::optional<OutputMapping> best;
   for (const bool rows : {true, false}) {
     if (!CanExpand(problem, expansion, rows)) continue;
@@ -86,19 +90,19 @@ Result<OutputMapping> MapOutputsWith(const DirectProblem& problem, const HwConfi
     m.width = width;
     m.expansion = expansion;
     m.expand_rows = rows;
-    Search(m, config, best);
+    Search(m, config, better, best);
   }
   if (best) return *best;
   return DoesNotFit(config);
 }
 
-Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& config) {
+Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& config,
+                                 Objective better) {
   std::optional<OutputMapping> best;
   for (int64_t width = 1; width <= std::min<int64_t>(config.columns, problem.out[1]); ++width) {
     for (int64_t expansion = 1; expansion <= config.rows; ++expansion) {
-      const auto candidate = MapOutputsWith(problem, config, width, expansion);
-      if (candidate.ok() &&
-          (!best || candidate.value().estimated_cycles < best->estimated_cycles)) {
+      const auto candidate = MapOutputsWith(problem, config, width, expansion, better);
+      if (candidate.ok() && (!best || better(candidate.value().cost, best->cost))) {
         best = candidate.value();
       }
     }
@@ -124,7 +128,8 @@ nlohmann::ordered_json ToJson(const OutputMapping& m) {
           {"share", m.share},
           {"runs", m.runs},
           {"passes", m.passes()},
-          {"estimated_cycles", m.estimated_cycles}};
+          {"estimated_cycles", m.cost.cycles},
+          {"estimated_words", m.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
+#include "compiler/mapping/cost.h"
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
@@ -50,16 +51,18 @@ struct OutputMapping {
   int64_t rounds() const { return (lines() + lines_per_round() - 1) / lines_per_round(); }
   int64_t set_rounds() const { return (filter_blocks + sets - 1) / sets; }
   int64_t passes() const { return problem.groups * set_rounds() * rounds(); }
-  double estimated_cycles = 0;
+  Cost cost;  // estimated
 };
 
-// Searches the parameters that need the fewest estimated cycles. Fails (bad input) when the layer
+// Searches the best parameters by estimated cost. Fails (bad input) when the layer
 // cannot run on the array.
-Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& config);
+Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& config,
+                                 Objective better = FewestCycles);
 
 // As MapOutputs with width and expansion given (tests and the worked example).
 Result<OutputMapping> MapOutputsWith(const DirectProblem& problem, const HwConfig& config,
-                                     int64_t width, int64_t expansion);
+                                     int64_t width, int64_t expansion,
+                                     Objective better = FewestCycles);
 
 nlohmann::ordered_json ToJson(const OutputMapping& mapping);
 

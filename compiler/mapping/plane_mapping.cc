@@ -8,21 +8,25 @@ namespace {
 
 constexpr int64_t kMostRelease = 255;  // image field ARelease
 
-// Cycles of the whole layer, by resource; only used to compare mappings.
-double Estimate(const PlaneMapping& m, const HwConfig& hw) {
+// Of the whole layer; only used to compare mappings.
+Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {
   const auto real = [](int64_t number) { return static_cast<double>(number); };
   const int64_t rounds = m.rounds(hw.pe_count());
   const double pes = real(m.units()) / real(rounds);
   const int64_t window = m.window[0] * m.window[1];
   const int64_t positions = m.images * m.sweep[0] * m.columns;
   const double compute = real(window * positions);
-  const double wide = pes * real(m.turns() * m.wide_words) / hw.wide_lanes();
+  const double wide_words = pes * real(m.turns() * m.wide_words);
+  const double wide = wide_words / hw.wide_lanes();
   const double other = real(m.gradient ? positions : window);  // errors, or the kernel
-  const double narrow = pes * (real(m.turns() * m.narrow_words) + other) / hw.narrow_lanes();
-  const double outputs = pes * real(m.gradient ? window : positions) / hw.gon_lanes();
+  const double narrow_words = pes * (real(m.turns() * m.narrow_words) + other);
+  const double narrow = narrow_words / hw.narrow_lanes();
+  const double output_words = pes * real(m.gradient ? window : positions);
+  const double outputs = output_words / hw.gon_lanes();
   const double busy = std::max({compute, wide, narrow, outputs, real(hw.pe_count())});
   // The window of the first pass has to fill; gradients leave at the end of a pass.
-  return real(rounds * m.chunks) * (busy + (m.gradient ? outputs : 20)) + wide / real(m.turns()) * 10;
+  return {real(rounds * m.chunks) * (busy + (m.gradient ? outputs : 20)) + wide / real(m.turns()) * 10,
+          real(rounds * m.chunks) * (wide_words + narrow_words + output_words)};
 }
 
 bool Fits(const PlaneMapping& m, const HwConfig& hw) {
@@ -38,7 +42,8 @@ bool Fits(const PlaneMapping& m, const HwConfig& hw) {
 
 }  // namespace
 
-std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, const HwConfig& hw) {
+std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, const HwConfig& hw,
+                                      Objective better) {
   if (p.empty || (gradient ? p.batch : p.red) != 1) return std::nullopt;
   PlaneMapping m;
   m.problem = p;
@@ -61,8 +66,8 @@ std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, con
       for (m.narrow_words = 0; m.narrow_words <= 4 * hw.narrow_lanes();
            m.narrow_words += hw.narrow_lanes()) {
         if (!Fits(m, hw)) continue;
-        m.estimated_cycles = Estimate(m, hw);
-        if (!best || m.estimated_cycles < best->estimated_cycles) best = m;
+        m.cost = Estimate(m, hw);
+        if (!best || better(m.cost, best->cost)) best = m;
       }
     }
   }
@@ -79,7 +84,8 @@ nlohmann::ordered_json ToJson(const PlaneMapping& m) {
           {"wide_words", m.wide_words},
           {"narrow_words", m.narrow_words},
           {"units", m.units()},
-          {"estimated_cycles", m.estimated_cycles}};
+          {"estimated_cycles", m.cost.cycles},
+          {"estimated_words", m.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
+#include "compiler/mapping/cost.h"
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
@@ -50,13 +51,13 @@ struct PlaneMapping {
 
   int64_t units() const { return problem.groups * problem.outc; }
   int64_t rounds(int64_t pes) const { return (units() + pes - 1) / pes; }
-  double estimated_cycles = 0;
+  Cost cost;  // estimated
 };
 
 // The mapping with the fewest estimated cycles; none when the problem is not depthwise or a window
 // does not fit.
 std::optional<PlaneMapping> MapPlanes(const DirectProblem& problem, bool gradient,
-                                      const HwConfig& config);
+                                      const HwConfig& config, Objective better = FewestCycles);
 
 nlohmann::ordered_json ToJson(const PlaneMapping& mapping);
 

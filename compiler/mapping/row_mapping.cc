@@ -31,8 +31,8 @@ std::vector<int64_t> EvenParts(int64_t number, int64_t limit, std::size_t most) 
   return sizes;
 }
 
-// Cycles of the whole layer, by resource; only used to compare mappings.
-double Estimate(const RowMapping& m, const HwConfig& hw) {
+// Of the whole layer; only used to compare mappings.
+Cost Estimate(const RowMapping& m, const HwConfig& hw) {
   const DirectProblem& d = m.problem;
   const auto real = [](int64_t number) { return static_cast<double>(number); };
   const int64_t block = m.p * m.q * m.taps;
@@ -41,25 +41,27 @@ double Estimate(const RowMapping& m, const HwConfig& hw) {
   const double take = real(m.t * m.images * m.e) / hw.gon_lanes();
   const double burst = std::max(0.0, real(m.p - hw.queue_depth) * take - real(m.p));
   const double compute = real(m.n * m.columns) * (real(block) + burst);
-  const double filters = real(m.t * m.chain() * block) /
-                         (m.input_wide ? hw.narrow_lanes() : hw.wide_lanes());
+  const double filter_words = real(m.t * m.chain() * block);
+  const double filters = filter_words / (m.input_wide ? hw.narrow_lanes() : hw.wide_lanes());
   const int64_t span = (m.columns - 1) * m.step() + m.taps;
   const int64_t rows = std::min(m.row_classes() * m.diagonals(),
                                 m.kernel_rows + (m.e - 1) * d.stride[0]);
-  const double input = real(m.n * m.images * m.r * rows * span * m.q) /
-                       (m.input_wide ? hw.wide_lanes() : hw.narrow_lanes());
-  const double outputs = real(m.n * m.columns * m.p * m.t * m.images * m.e) / hw.gon_lanes();
+  const double input_words = real(m.n * m.images * m.r * rows * span * m.q);
+  const double input = input_words / (m.input_wide ? hw.wide_lanes() : hw.narrow_lanes());
+  const double output_words = real(m.n * m.columns * m.p * m.t * m.images * m.e);
+  const double outputs = output_words / hw.gon_lanes();
   // What cannot be loaded while the pass before runs.
   const double ahead = std::min<double>(1, real(hw.filter_depth - block) / real(block));
   const double busy = std::max({compute, filters, input, outputs, real(hw.pe_count() + 1)});
-  return real(m.passes()) * (busy + (1 - ahead) * filters + real(m.chain() + 10));
+  return {real(m.passes()) * (busy + (1 - ahead) * filters + real(m.chain() + 10)),
+          real(m.passes()) * (filter_words + input_words + output_words * real(m.chain()))};
 }
 
 // Loops over the parameters, the outer ones first; `best` collects.
 class Search {
  public:
-  Search(const DirectProblem& problem, bool skip_borders, const HwConfig& hw)
-      : d_(problem), skip_borders_(skip_borders), hw_(hw) {}
+  Search(const DirectProblem& problem, bool skip_borders, const HwConfig& hw, Objective better)
+      : d_(problem), skip_borders_(skip_borders), hw_(hw), better_(better) {}
 
   std::optional<RowMapping> Run() {
     RowMapping m;
@@ -125,21 +127,23 @@ class Search {
     m.image_blocks = CeilDiv(each, m.n);
     for (const bool wide : {true, false}) {
       m.input_wide = wide;
-      m.estimated_cycles = Estimate(m, hw_);
-      if (!best_ || m.estimated_cycles < best_->estimated_cycles) best_ = m;
+      m.cost = Estimate(m, hw_);
+      if (!best_ || better_(m.cost, best_->cost)) best_ = m;
     }
   }
 
   const DirectProblem& d_;
   const bool skip_borders_;
   const HwConfig& hw_;
+  const Objective better_;
   std::optional<RowMapping> best_;
 };
 
 }  // namespace
 
-Result<RowMapping> MapRows(const DirectProblem& problem, bool skip_borders, const HwConfig& config) {
-  if (const auto best = Search(problem, skip_borders, config).Run()) return *best;
+Result<RowMapping> MapRows(const DirectProblem& problem, bool skip_borders, const HwConfig& config,
+                           Objective better) {
+  if (const auto best = Search(problem, skip_borders, config, better).Run()) return *best;
   return BadInput("the layer cannot run on {}: no row-stationary mapping fits its register files",
                   config.name);
 }
@@ -167,7 +171,8 @@ nlohmann::ordered_json ToJson(const RowMapping& m) {
           {"tap_chunks", m.tap_chunks},
           {"slots", m.slots()},
           {"passes", m.passes()},
-          {"estimated_cycles", m.estimated_cycles}};
+          {"estimated_cycles", m.cost.cycles},
+          {"estimated_words", m.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
+#include "compiler/mapping/cost.h"
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
@@ -50,13 +51,14 @@ struct RowMapping {
   int64_t passes() const {
     return problem.groups * filter_blocks * bands * tiles * image_blocks * partials();
   }
-  double estimated_cycles = 0;
+  Cost cost;  // estimated
 };
 
-// Searches the parameters that need the fewest estimated cycles. Fails (bad input) when the layer
+// Searches the best parameters by estimated cost. Fails (bad input) when the layer
 // cannot run on the array.
 // `skip_borders` is for problems without inner zeros.
-Result<RowMapping> MapRows(const DirectProblem& problem, bool skip_borders, const HwConfig& config);
+Result<RowMapping> MapRows(const DirectProblem& problem, bool skip_borders, const HwConfig& config,
+                           Objective better = FewestCycles);
 
 nlohmann::ordered_json ToJson(const RowMapping& mapping);
 

@@ -66,8 +66,8 @@ bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
   return m.filter_blocks > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
 }
 
-// Cycles of the whole layer, by resource; only used to compare mappings.
-double Estimate(const StripMapping& m, const HwConfig& hw) {
+// Of the whole layer; only used to compare mappings.
+Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   const auto real = [](int64_t number) { return static_cast<double>(number); };
   const double rows = std::min<double>(hw.rows, real(m.stack));
@@ -88,16 +88,26 @@ double Estimate(const StripMapping& m, const HwConfig& hw) {
   const double load = tags * real(CeilDiv(m.filters, hw.narrow_lanes()));
   const double busy = std::max({real(m.channels) * (ragged_busy + full_busy), load,
                                 real(hw.pe_count())});
-  // What does not fit beside the errors in use comes when these are freed. The columns that are
-  // ragged do not need the last shift.
+  // What does not fit beside the errors in use comes when these are freed. Side by side, all PEs
+  // have room for the same part, and ragged columns do not need the last shift; otherwise the
+  // rightmost PE, full, holds up the rest.
   const int64_t block = m.filters * m.shifts;
-  const int64_t late = std::max<int64_t>(0, 2 * block - hw.filter_depth);
+  const int64_t room = std::min<int64_t>(block, hw.filter_depth - block);
   double exposed = 0;
-  if (late > 0) {
-    exposed = m.fan == 1 ? load * real(late) / real(block) : load;
-    if (m.fan == 1 && ragged > 0 && late <= m.filters) exposed = std::max(0.0, exposed - ragged_busy);
+  if (room < block && m.fan == 1) {
+    exposed = load * real(block - room) / real(block);
+    if (ragged > 0 && block - room <= m.filters) exposed = std::max(0.0, exposed - ragged_busy);
+  } else if (room < block) {
+    exposed = load * std::max(0.0, 1 - real(room) / real(m.filters * (m.width + m.fan - 1)));
   }
-  return real(m.passes()) * (busy + exposed + 4) + load;
+  const double weight_words = real(m.channels * m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
+  const double label_columns = real(m.channels * m.columns_j);
+  const double output_words = label_columns * outputs * hw.gon_lanes();
+  const double climbing = m.chain ? label_columns * real(m.width * m.blocks) * (rows - 1) *
+                                        real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
+                                  : 0;
+  return {real(m.passes()) * (busy + exposed + 4) + load,
+          real(m.passes()) * (weight_words + tags * real(m.filters) + output_words + climbing)};
 }
 
 // Completes a mapping whose width, blocks and filters are chosen; nullopt when it does not fit.
@@ -114,13 +124,14 @@ std::optional<StripMapping> Complete(StripMapping m, const HwConfig& hw) {
     // Every block of columns needs a channel in every tile.
     if (m.channels > limit || (m.channel_tiles - 1) * m.channels >= least) continue;
     m.slots = NeedsAccumulator(m, hw) ? m.channels * row_slots : 0;
-    m.estimated_cycles = Estimate(m, hw);
+    m.cost = Estimate(m, hw);
     return m;
   }
   return std::nullopt;
 }
 
-std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int64_t width) {
+std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int64_t width,
+                                         Objective better) {
   m.width = width;
   PlaceColumns(m, hw);
   std::optional<StripMapping> best;
@@ -135,9 +146,7 @@ std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int
       for (m.fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); m.fan >= 1; --m.fan) {
         if (m.shifts % m.fan != 0) continue;
         const auto candidate = Complete(m, hw);
-        if (candidate && (!best || candidate->estimated_cycles < best->estimated_cycles)) {
-          best = candidate;
-        }
+        if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
       }
     }
   }
@@ -159,18 +168,17 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
   const StripMapping geometry = Geometry(problem, config);
-  if (auto best = BestForWidth(geometry, config, width)) return *best;
+  if (auto best = BestForWidth(geometry, config, width, FewestCycles)) return *best;
   return DoesNotFit(problem, config, geometry);
 }
 
-Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config) {
+Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
+                               Objective better) {
   const StripMapping geometry = Geometry(problem, config);
   std::optional<StripMapping> best;
   for (int64_t width = 1; width <= config.columns; ++width) {
-    const auto candidate = BestForWidth(geometry, config, width);
-    if (candidate && (!best || candidate->estimated_cycles < best->estimated_cycles)) {
-      best = candidate;
-    }
+    const auto candidate = BestForWidth(geometry, config, width, better);
+    if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
   }
   if (best) return *best;
   return DoesNotFit(problem, config, geometry);
@@ -197,7 +205,8 @@ nlohmann::ordered_json ToJson(const StripMapping& m) {
           {"slot_window", m.slot_window},
           {"slots", m.slots},
           {"passes", m.passes()},
-          {"estimated_cycles", m.estimated_cycles}};
+          {"estimated_cycles", m.cost.cycles},
+          {"estimated_words", m.cost.words}};
 }
 
 }  // namespace ecoflow

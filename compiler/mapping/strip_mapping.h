@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "compiler/dataflow/transposed.h"
+#include "compiler/mapping/cost.h"
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
@@ -63,12 +64,13 @@ struct StripMapping {
   int64_t passes() const {
     return problem.groups * channel_tiles * bands * filter_blocks;
   }
-  double estimated_cycles = 0;
+  Cost cost;  // estimated
 };
 
-// Searches the parameters that need the fewest estimated cycles. Fails (bad input) when the layer
+// Searches the best parameters by estimated cost. Fails (bad input) when the layer
 // cannot run on the array.
-Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config);
+Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
+                               Objective better = FewestCycles);
 
 // As MapStrips with the width given (tests and the worked example).
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,

@@ -47,6 +47,7 @@ RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run) {
   r.op = ToString(compiled.layer.op);
   r.pass = ToString(compiled.pass);
   r.dataflow = compiled.dataflow;
+  r.objective = compiled.objective;
   r.config = compiled.config.name;
   r.result_shape = ResultShape(compiled.layer, compiled.pass);
   r.rows = compiled.config.rows;
@@ -80,6 +81,7 @@ nlohmann::ordered_json ToJson(const RunReport& r) {
   j["op"] = r.op;
   j["pass"] = r.pass;
   j["dataflow"] = r.dataflow;
+  j["objective"] = r.objective;
   j["config"] = r.config;
   j["match"] = r.compared ? nlohmann::ordered_json(r.mismatches == 0) : nullptr;
   j["mismatches"] = r.compared ? nlohmann::ordered_json(r.mismatches) : nullptr;

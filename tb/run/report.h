@@ -12,7 +12,7 @@
 namespace ecoflow {
 
 struct RunReport {
-  std::string layer, op, pass, dataflow, config;
+  std::string layer, op, pass, dataflow, objective, config;
   std::array<int64_t, 4> result_shape{};
   int rows = 0, columns = 0, clock_mhz = 0;
   bool compared = false;        // with the golden model
