@@ -40,10 +40,11 @@ struct RunCommandOptions {
   double stall = 0;                      // --stall
   std::string output, json, trace;       // files to write
   bool assertions = false;               // --assert: model with RTL assertions
+  bool results = false;                  // --results of predict: compute and compare
 };
 Result<ExitCode> RunCommand(const RunCommandOptions& options);
 
-// Reads layer, tensors and --json of the options.
+// Reads layer, tensors, --json, --results and --output of the options.
 Result<ExitCode> PredictCommand(const RunCommandOptions& options);
 
 struct ReportCommandOptions {

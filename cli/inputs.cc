@@ -76,6 +76,12 @@ void ProgressLine::Note(const std::string& text) {
 }
 
 void ProgressLine::Show(double share, int64_t cycles) {
+  Draw(share, "simulating", fmt::format("  {} kcycles", cycles / 1000));
+}
+
+void ProgressLine::Show(double share, const std::string& doing) { Draw(share, doing, ""); }
+
+void ProgressLine::Draw(double share, const std::string& doing, const std::string& done) {
   if (!terminal_) return;
   const auto now = Clock::now();
   if (now - shown_ < std::chrono::milliseconds(200)) return;
@@ -86,8 +92,7 @@ void ProgressLine::Show(double share, int64_t cycles) {
                           std::string(static_cast<std::size_t>(30 - filled), '.');
   const std::string left =
       share > 0.01 ? fmt::format("{:.0f} s left", seconds * (1 - share) / share) : "";
-  fmt::print(stderr, "\r\033[Ksimulating [{}] {:3.0f} %  {} kcycles  {}", bar, 100 * share,
-             cycles / 1000, left);
+  fmt::print(stderr, "\r\033[K{} [{}] {:3.0f} %{}  {}", doing, bar, 100 * share, done, left);
   std::fflush(stderr);
   dirty_ = true;
 }

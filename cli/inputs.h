@@ -30,10 +30,13 @@ class ProgressLine {
   void Restart() { begin_ = Clock::now(); }
   // Share of the work done (0..1), cycles so far.
   void Show(double share, int64_t cycles);
+  // Share of the work done (0..1), what is being done.
+  void Show(double share, const std::string& doing);
   void Clear();
 
  private:
   using Clock = std::chrono::steady_clock;
+  void Draw(double share, const std::string& doing, const std::string& done);
   bool terminal_;
   bool dirty_ = false;
   Clock::time_point begin_;

@@ -76,9 +76,13 @@ int Main(int argc, char** argv) {
   auto* predict_app = app.add_subcommand(
       "predict", "the counters of run (without --stall) by the exact cycle model, without the RTL");
   AddRunOptions(*predict_app, predict, seed);
+  predict_app->add_flag("--results", predict.results,
+                        "compute the result from images and descriptors, compare with the golden model");
+  predict_app->add_option("--output", predict.output, "write the result, int32 (implies --results)")
+      ->type_name("O.npy");
   // Options of run that have no meaning here: known, to say so.
   std::vector<std::string> not_for_predict;
-  for (const char* name : {"--stall", "--output", "--trace"}) {
+  for (const char* name : {"--stall", "--trace"}) {
     predict_app->add_option(name, not_for_predict)->group("");
   }
   predict_app->add_flag("--assert")->group("");
@@ -121,9 +125,9 @@ int Main(int argc, char** argv) {
     result = checked.ok() ? RunCommand(run) : checked.error();
   } else if (*predict_app) {
     Status checked = CheckRunOptions(*predict_app, predict, seed);
-    for (const char* name : {"--stall", "--output", "--trace", "--assert"}) {
+    for (const char* name : {"--stall", "--trace", "--assert"}) {
       if (predict_app->get_option(name)->count() > 0) {
-        checked = BadInput("{}: not for predict, which has no RTL, no pauses and no result", name);
+        checked = BadInput("{}: not for predict, which has no RTL and no pauses", name);
       }
     }
     result = checked.ok() ? PredictCommand(predict) : checked.error();

@@ -2,13 +2,17 @@
 
 #include "base/files.h"
 #include "cli/inputs.h"
+#include "compiler/verify/compute.h"
 #include "model/cycle_model.h"
 #include "model/gated.h"
+#include "tb/golden/golden.h"
+#include "tb/run/npy.h"
 #include "tb/run/report.h"
 
 namespace ecoflow {
 
 Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
+  if (!options.output.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.output, "--output"));
   if (!options.json.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.json, "--json"));
   ECO_ASSIGN(const CompiledLayer compiled, LoadCompiled(options));
   ECO_ASSIGN(const auto operands, Operands(options, compiled));
@@ -21,7 +25,6 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   progress.Note("counting zeros");
   const int64_t nonzero =
       CountNonzeroProducts(compiled.layer, compiled.pass, operands[0], operands[1]);
-  progress.Clear();
 
   RunResult run;
   run.cycles = counts.cycles;
@@ -32,13 +35,32 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   run.output_words = counts.output_words;
   run.pe = counts.pe;
   run.seconds = counts.seconds;
-  RunReport report = MakeReport(compiled, run);
+  RunReport report;
+  if (options.results || !options.output.empty()) {
+    ComputeOptions compute_options;
+    compute_options.progress = [&](double share) { progress.Show(share, "computing"); };
+    progress.Restart();
+    const auto shape = ResultShape(compiled.layer, compiled.pass);
+    ECO_ASSIGN(run.output, ComputeResult(compiled.schedule, compiled.config, operands[0],
+                                         operands[1], shape[0] * shape[1] * shape[2] * shape[3],
+                                         compute_options));
+    progress.Note("comparing with the golden model");
+    const auto golden = Golden(compiled.layer, compiled.pass, operands[0], operands[1]);
+    report = MakeReport(compiled, run, golden);
+    if (!options.output.empty()) {
+      ECO_RETURN_IF_ERROR(WriteFileAtomically(options.output, NpyContent(run.output, shape)));
+    }
+  } else {
+    report = MakeReport(compiled, run);
+  }
+  progress.Clear();
+  report.predicted = true;
   report.gated_macs = report.issued_macs - nonzero;
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
   }
   fmt::print("{}", ToText(report));
-  return ExitCode::kOk;
+  return report.mismatches == 0 ? ExitCode::kOk : ExitCode::kMismatch;
 }
 
 }  // namespace ecoflow

@@ -130,7 +130,12 @@ std::string ToText(const RunReport& r) {
   const auto percent = [](double share) { return fmt::format("{:.1f} %", 100 * share); };
   std::string out = fmt::format("{} {} of {}, {} dataflow, on {} ({} x {} PEs)\n", r.op, r.pass,
                                 r.layer, r.dataflow, r.config, r.rows, r.columns);
-  out += !r.compared ? "  predicted by the cycle model, no result is computed\n"
+  if (r.predicted) {
+    out += fmt::format("  predicted by the cycle model, {}\n",
+                       r.compared ? "results computed from images and descriptors"
+                                  : "no result is computed (--results)");
+  }
+  out += !r.compared ? ""
          : r.mismatches == 0
              ? fmt::format("  match: true, all {} outputs equal the golden model\n", Thousands(r.outputs))
              : fmt::format("  match: FALSE, {} of {} outputs differ, the first is element {}\n",

@@ -15,6 +15,7 @@ struct RunReport {
   std::string layer, op, pass, dataflow, objective, config;
   std::array<int64_t, 4> result_shape{};
   int rows = 0, columns = 0, clock_mhz = 0;
+  bool predicted = false;       // by the cycle model, not counted by the RTL
   bool compared = false;        // with the golden model
   int64_t mismatches = 0;
   int64_t first_mismatch = -1;  // element

@@ -193,11 +193,51 @@ TEST_F(CliTest, PredictCountsZerosOfTensorFiles) {
   EXPECT_EQ(p["gated_macs"], p["issued_macs"]);
 }
 
+TEST_F(CliTest, PredictComputesTheResultsOfRun) {
+  for (const char* pass : {"forward", "input-grad", "filter-grad"}) {
+    const std::string layer = std::string("layer.json --config ecoflow_4x4 --seed 7 --pass ") + pass;
+    ASSERT_EQ(Ecoflow("run " + layer + " --json r.json --output r.npy").status, 0);
+    const Outcome o = Ecoflow("predict " + layer + " --json p.json --output p.npy");  // implies --results
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_EQ(o.err, "");
+    EXPECT_NE(o.out.find("predicted"), std::string::npos);
+    EXPECT_NE(o.out.find("match: true"), std::string::npos);
+    EXPECT_EQ(ReadFile(folder_ / "p.npy").value(), ReadFile(folder_ / "r.npy").value()) << pass;
+    ASSERT_EQ(Ecoflow("predict " + layer + " --json q.json --results").status, 0);
+    json r = json::parse(ReadFile(folder_ / "r.json").value());
+    for (const char* file : {"p.json", "q.json"}) {
+      json p = json::parse(ReadFile(folder_ / file).value());
+      EXPECT_EQ(p["match"], true);
+      for (const char* key : {"sim_seconds", "sim_khz"}) p[key] = r[key];
+      EXPECT_EQ(p, r) << pass;
+    }
+  }
+}
+
+TEST_F(CliTest, PredictFindsATamperedImage) {
+  ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
+  json image = json::parse(ReadFile(folder_ / "image/image.json").value());
+  for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
+    if (reg["name"] == "f") reg["base"] = 0, reg["terms"][1]["factor"] = 0;  // always the first filter
+  }
+  Write("image/image.json", image.dump());
+  ASSERT_EQ(Ecoflow("run --image image --json r.json --output r.npy").status, 1);
+  const Outcome o = Ecoflow("predict --image image --json p.json --output p.npy");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_EQ(o.err, "");
+  EXPECT_NE(o.out.find("match: FALSE"), std::string::npos);
+  const json p = json::parse(ReadFile(folder_ / "p.json").value());
+  EXPECT_EQ(p["match"], false);
+  EXPECT_EQ(p["mismatches"], json::parse(ReadFile(folder_ / "r.json").value())["mismatches"]);
+  EXPECT_EQ(ReadFile(folder_ / "p.npy").value(), ReadFile(folder_ / "r.npy").value());
+  EXPECT_EQ(Ecoflow("predict --image image").status, 0);  // nothing is computed
+}
+
 TEST_F(CliTest, PredictRefusesWhatNeedsTheRtl) {
-  for (const std::string option : {"--stall 0.5", "--output o.npy", "--trace t.fst", "--assert"}) {
+  for (const std::string option : {"--stall 0.5", "--trace t.fst", "--assert"}) {
     ExpectRefused("predict layer.json --config ecoflow_4x4 --pass forward " + option,
                   option.substr(0, option.find(' ')) +
-                      ": not for predict, which has no RTL, no pauses and no result");
+                      ": not for predict, which has no RTL and no pauses");
   }
   ExpectRefused("predict", "predict: expected a layer file or --image DIR, and not both");
 }
@@ -316,6 +356,8 @@ TEST_F(CliTest, BadTensorsAreRefused) {
 TEST_F(CliTest, UnwritableOutputsAreRefusedBeforeTheRun) {
   ExpectRefused(std::string(kRun) + "--json no/r.json", "--json no/r.json: folder no does not exist");
   ExpectRefused(std::string(kRun) + "--output .", "--output .: is a folder, expected a file name");
+  ExpectRefused("predict layer.json --pass forward --output no/o.npy",
+                "--output no/o.npy: folder no does not exist");
   Write("file", "");
   ExpectRefused("compile layer.json --pass input-grad --config ecoflow_4x4 --out file",
                 "--out file: cannot be created: a file of that name exists");
