@@ -16,14 +16,20 @@ int64_t Elements(const std::array<int64_t, 4>& shape) {
 
 }  // namespace
 
-Result<CompiledLayer> CompileFromOptions(const LayerOptions& options) {
+Result<LayerInputs> ReadLayerInputs(const LayerOptions& options) {
   if (options.pass.empty()) {
     return BadInput("--pass: missing, expected forward, input-grad or filter-grad");
   }
-  ECO_ASSIGN(const Pass pass, ParsePass(options.pass));
-  ECO_ASSIGN(const HwConfig config, LoadHwConfig(options.config));
-  ECO_ASSIGN(const Layer layer, LoadLayer(options.layer_file, options.layer_name, options.batch));
-  return Compile(config, layer, pass, options.dataflow, options.objective);
+  LayerInputs inputs;
+  ECO_ASSIGN(inputs.pass, ParsePass(options.pass));
+  ECO_ASSIGN(inputs.config, LoadHwConfig(options.config));
+  ECO_ASSIGN(inputs.layer, LoadLayer(options.layer_file, options.layer_name, options.batch));
+  return inputs;
+}
+
+Result<CompiledLayer> CompileFromOptions(const LayerOptions& options) {
+  ECO_ASSIGN(const LayerInputs inputs, ReadLayerInputs(options));
+  return Compile(inputs.config, inputs.layer, inputs.pass, options.dataflow, options.objective);
 }
 
 Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options) {
@@ -32,16 +38,16 @@ Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options) {
 }
 
 Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,
-                                                     const CompiledLayer& compiled) {
+                                                     const Layer& layer, Pass pass) {
   const std::array<std::pair<Tensor, const std::string*>, 3> files = {
       {{Tensor::kIfmap, &options.ifmap}, {Tensor::kFilter, &options.filter},
        {Tensor::kError, &options.error}}};
-  const auto needed = PassOperands(compiled.pass);
+  const auto needed = PassOperands(pass);
   bool any = false;
   for (const auto& [tensor, file] : files) any = any || !file->empty();
   std::array<std::vector<int16_t>, 2> operands;
   for (std::size_t k = 0; k < 2; ++k) {
-    const auto shape = TensorShape(compiled.layer, needed[k]);
+    const auto shape = TensorShape(layer, needed[k]);
     if (!any) {
       operands[k] = RandomTensor(Elements(shape), options.seed.value_or(1) * 2ull + k);
       continue;
@@ -50,7 +56,7 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
       if (tensor != needed[k]) continue;
       if (file->empty()) {
         return BadInput("--{}: missing, {} reads {} and {}", ToString(tensor),
-                        ToString(compiled.pass), ToString(needed[0]), ToString(needed[1]));
+                        ToString(pass), ToString(needed[0]), ToString(needed[1]));
       }
       ECO_ASSIGN(operands[k], ReadNpy(*file, shape));
     }
@@ -58,7 +64,7 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
   for (const auto& [tensor, file] : files) {
     if (!file->empty() && tensor != needed[0] && tensor != needed[1]) {
       return BadInput("--{}: not read by {}, which reads {} and {}", ToString(tensor),
-                      ToString(compiled.pass), ToString(needed[0]), ToString(needed[1]));
+                      ToString(pass), ToString(needed[0]), ToString(needed[1]));
     }
   }
   if (any && options.seed) return BadInput("--seed: not together with tensor files");

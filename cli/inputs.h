@@ -12,14 +12,22 @@
 
 namespace ecoflow {
 
+// What the options name, read and checked.
+struct LayerInputs {
+  Pass pass = Pass::kForward;
+  HwConfig config;
+  Layer layer;
+};
+Result<LayerInputs> ReadLayerInputs(const LayerOptions& options);
+
 Result<CompiledLayer> CompileFromOptions(const LayerOptions& options);
 
 // Compiled from the layer, or read from the image's folder.
 Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options);
 
-// The two operands: random, or from the files that the options name.
+// The two operands of a pass: random, or from the files that the options name.
 Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,
-                                                     const CompiledLayer& compiled);
+                                                     const Layer& layer, Pass pass);
 
 // Progress on stderr, only on a terminal: one line that is written over.
 class ProgressLine {

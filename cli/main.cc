@@ -76,6 +76,8 @@ int Main(int argc, char** argv) {
   auto* predict_app = app.add_subcommand(
       "predict", "the counters of run (without --stall) by the exact cycle model, without the RTL");
   AddRunOptions(*predict_app, predict, seed);
+  predict_app->get_option("--dataflow")
+      ->description("ecoflow, row-stationary or auto; lowered or ganax: baselines by formula");
   predict_app->add_flag("--results", predict.results,
                         "compute the result from images and descriptors, compare with the golden model");
   predict_app->add_option("--output", predict.output, "write the result, int32 (implies --results)")

@@ -5,17 +5,46 @@
 #include "compiler/verify/compute.h"
 #include "model/cycle_model.h"
 #include "model/gated.h"
+#include "report/baseline_report.h"
 #include "tb/golden/golden.h"
 #include "tb/run/npy.h"
 #include "tb/run/report.h"
 
 namespace ecoflow {
+namespace {
+
+// lowered, ganax: formulas instead of a run.
+Result<ExitCode> PredictBaselineCommand(const RunCommandOptions& options) {
+  const std::string& dataflow = options.layer.dataflow;
+  if (options.results || !options.output.empty()) {
+    return BadInput("{}: not with --dataflow {}, a formula that computes no result",
+                    options.results ? "--results" : "--output", dataflow);
+  }
+  ECO_ASSIGN(const LayerInputs inputs, ReadLayerInputs(options.layer));
+  ECO_ASSIGN(const auto operands, Operands(options, inputs.layer, inputs.pass));
+  const int64_t nonzero =
+      CountNonzeroProducts(inputs.layer, inputs.pass, operands[0], operands[1]);
+  ECO_ASSIGN(const BaselineReport report,
+             PredictBaseline(inputs.config, inputs.layer, inputs.pass, dataflow, nonzero));
+  if (!options.json.empty()) {
+    ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
+  }
+  fmt::print("{}", ToText(report));
+  return ExitCode::kOk;
+}
+
+}  // namespace
 
 Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   if (!options.output.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.output, "--output"));
   if (!options.json.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.json, "--json"));
+  const std::string& dataflow = options.layer.dataflow;
+  if (IsBaseline(dataflow)) return PredictBaselineCommand(options);
+  if (dataflow != "ecoflow" && dataflow != "row-stationary" && dataflow != "auto") {
+    return BadInput("--dataflow {}: expected ecoflow, row-stationary, auto, lowered or ganax", dataflow);
+  }
   ECO_ASSIGN(const CompiledLayer compiled, LoadCompiled(options));
-  ECO_ASSIGN(const auto operands, Operands(options, compiled));
+  ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
 
   ProgressLine progress;
   CycleModelOptions model_options;

@@ -33,7 +33,7 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options) {
     if (!path.empty()) ECO_RETURN_IF_ERROR(CheckWritable(path, flag));
   }
   ECO_ASSIGN(const CompiledLayer compiled, LoadCompiled(options));
-  ECO_ASSIGN(const auto operands, Operands(options, compiled));
+  ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
 
   ProgressLine progress;
   const auto note = [&](const std::string& text) { progress.Note(text); };

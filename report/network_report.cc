@@ -6,6 +6,7 @@
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
 #include "model/cycle_model.h"
+#include "report/baseline_report.h"
 #include "report/baselines.h"
 
 namespace ecoflow {
@@ -78,10 +79,10 @@ Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
         ReportRow::Share(Issued(rows.value().counts), row.row_stationary * hw.pe_count());
   }
   row.ganax = row.row_stationary;
-  if (IsTransposed(layer.op, pass)) {
-    if (options.dataflow == "ecoflow" && options.objective == "cycles") {
+  if (const std::string stand_in = GanaxStandIn(layer.op, pass); stand_in == "ecoflow") {
+    if (options.dataflow == stand_in && options.objective == "cycles") {
       row.ganax = row.cycles;
-    } else if (const auto zero_free = Predict(hw, layer, pass, "ecoflow", "cycles"); zero_free.ok()) {
+    } else if (const auto zero_free = Predict(hw, layer, pass, stand_in, "cycles"); zero_free.ok()) {
       row.ganax = zero_free.value().counts.cycles;
     }
   }

@@ -4,17 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace ecoflow {
 namespace {
-
-// 12345678 -> 12,345,678
-std::string Thousands(int64_t value) {
-  std::string digits = fmt::format("{}", value);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return digits;
-}
 
 std::string Speedup(int64_t baseline, int64_t cycles) {
   if (baseline == 0 || cycles == 0) return "-";

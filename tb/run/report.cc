@@ -2,20 +2,13 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace ecoflow {
 namespace {
 
 double Ratio(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-// 12345678 -> 12,345,678
-std::string Thousands(int64_t value) {
-  std::string digits = fmt::format("{}", value);
-  for (int at = static_cast<int>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return digits;
 }
 
 std::string Row(const std::string& name, const std::string& value, const std::string& remark = "") {

@@ -233,6 +233,62 @@ TEST_F(CliTest, PredictFindsATamperedImage) {
   EXPECT_EQ(Ecoflow("predict --image image").status, 0);  // nothing is computed
 }
 
+TEST_F(CliTest, PredictGivesTheBaselinesOfReport) {
+  ASSERT_EQ(Ecoflow("report layer.json --config ecoflow_4x4 --json n.json").status, 0);
+  const json rows = json::parse(ReadFile(folder_ / "n.json").value())["rows"];
+  ASSERT_EQ(rows.size(), 3u);
+  for (const json& row : rows) {
+    const std::string pass = row["pass"];
+    for (const std::string dataflow : {"lowered", "ganax"}) {
+      const std::string arguments = "layer.json --config ecoflow_4x4 --seed 7 --pass " + pass;
+      const Outcome o = Ecoflow("predict " + arguments + " --json p.json --dataflow " + dataflow);
+      ASSERT_EQ(o.status, 0) << o.err;
+      EXPECT_EQ(o.err, "");
+      EXPECT_NE(o.out.find("a formula, not a run"), std::string::npos);
+      const json p = json::parse(ReadFile(folder_ / "p.json").value());
+      EXPECT_EQ(p["cycles"], row["baselines"][dataflow]) << pass << " " << dataflow;
+      EXPECT_EQ(p["dataflow"], dataflow);
+      EXPECT_EQ(p["layer"], "l");
+      EXPECT_EQ(p["pass"], pass);
+      EXPECT_EQ(p["config"], "ecoflow_4x4");
+      EXPECT_TRUE(p["match"].is_null());
+      EXPECT_TRUE(p["mismatches"].is_null());
+      EXPECT_EQ(p["pe_count"], 16);
+      EXPECT_FALSE(p["assumptions"].empty());
+      // What does not depend on the dataflow, and what padding costs, as counted on the array.
+      const bool zero_free = dataflow == "ganax" && pass == "input-grad";
+      ASSERT_EQ(Ecoflow("predict " + arguments + " --json q.json --dataflow " +
+                        (zero_free ? "ecoflow" : "row-stationary")).status, 0);
+      const json q = json::parse(ReadFile(folder_ / "q.json").value());
+      for (const char* key : {"outputs", "useful_macs", "issued_macs", "gated_macs", "roofline_cycles"}) {
+        EXPECT_EQ(p[key], q[key]) << pass << " " << dataflow << " " << key;
+      }
+      EXPECT_DOUBLE_EQ(p["roofline_fraction"].get<double>(),
+                       p["roofline_cycles"].get<double>() / p["cycles"].get<double>());
+    }
+  }
+}
+
+TEST_F(CliTest, BaselinesAreForPredictOnly) {
+  for (const std::string dataflow : {"lowered", "ganax"}) {
+    const std::string message =
+        "--dataflow " + dataflow + ": expected ecoflow, row-stationary or auto";
+    ExpectRefused("run layer.json --pass forward --dataflow " + dataflow, message);
+    ExpectRefused("compile layer.json --pass forward --out image --dataflow " + dataflow, message);
+    ExpectRefused("report layer.json --dataflow " + dataflow, message);
+    ExpectRefused("predict layer.json --pass forward --output o.npy --dataflow " + dataflow,
+                  "--output: not with --dataflow " + dataflow + ", a formula that computes no result");
+    ExpectRefused("predict layer.json --pass forward --results --dataflow " + dataflow,
+                  "--results: not with --dataflow " + dataflow + ", a formula that computes no result");
+    ExpectRefused("predict layer.json --dataflow " + dataflow,
+                  "--pass: missing, expected forward, input-grad or filter-grad");
+    ExpectRefused("predict layer.json --pass forward --ifmap a.npy --dataflow " + dataflow,
+                  "a.npy: cannot be read: No such file or directory");
+  }
+  ExpectRefused("predict layer.json --pass forward --dataflow magic",
+                "--dataflow magic: expected ecoflow, row-stationary, auto, lowered or ganax");
+}
+
 TEST_F(CliTest, PredictRefusesWhatNeedsTheRtl) {
   for (const std::string option : {"--stall 0.5", "--trace t.fst", "--assert"}) {
     ExpectRefused("predict layer.json --config ecoflow_4x4 --pass forward " + option,
