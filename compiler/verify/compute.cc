@@ -39,14 +39,15 @@ class Computer {
     return {};
   }
 
-  // The pass with these indices of the pass loops: the only place that knows what a pass is.
-  Status RunPass(const std::vector<int64_t>& pass) {
-    ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, pass));
+  // The pass of a part with these indices of its pass loops.
+  Status RunPass(std::size_t part, const std::vector<int64_t>& pass) {
+    ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass));
     for (std::size_t pe = out_.size(); pe-- > 0;) {  // psums climb: the bottom row first
       ECO_RETURN_IF_ERROR(RunPe(executor, pe));
     }
     taken_.assign(out_.size(), 0);
     for (const GonDescriptor& d : schedule_.gon) {
+      if (static_cast<std::size_t>(d.part) != part) continue;
       NestCursor cursor(d.nest);
       cursor.Seek(pass);
       ECO_RETURN_IF_ERROR(TakeResults(d, cursor));
@@ -146,16 +147,17 @@ class Computer {
   std::vector<bool> delivered_;
 };
 
-// Calls `visit` with the indices of the pass loops of each pass, in the order in which they run.
+// Calls `visit` with part and indices of the pass loops of each pass, in the order in which they run.
 template <typename Visit>
 Status ForEachPass(const Schedule& schedule, Visit visit) {
-  for (const PassDescriptor& d : schedule.passes) {
+  for (std::size_t part = 0; part < schedule.passes.size(); ++part) {
+    const PassDescriptor& d = schedule.passes[part];
     if (static_cast<std::size_t>(d.pass_loops) + 2 != d.nest.loops.size()) {
       return Damaged("{} pass loops of {}", d.pass_loops, d.nest.loops.size());
     }
     std::vector<int64_t> index(static_cast<std::size_t>(d.pass_loops), 0);
     for (bool more = true; more;) {
-      ECO_RETURN_IF_ERROR(visit(index));
+      ECO_RETURN_IF_ERROR(visit(part, index));
       more = false;
       for (std::size_t l = index.size(); l-- > 0 && !more;) {
         more = ++index[l] < d.nest.loops[l].bound;
@@ -175,8 +177,8 @@ Result<std::vector<int32_t>> ComputeResult(const Schedule& schedule, const HwCon
   Computer computer(schedule, hw, first, second, elements);
   ECO_RETURN_IF_ERROR(computer.Prepare());
   int64_t done = 0;
-  const Status computed = ForEachPass(schedule, [&](const std::vector<int64_t>& pass) {
-    const Status status = computer.RunPass(pass);
+  const Status computed = ForEachPass(schedule, [&](std::size_t part, const std::vector<int64_t>& pass) {
+    const Status status = computer.RunPass(part, pass);
     if (options.progress) {
       options.progress(static_cast<double>(++done) /
                        static_cast<double>(std::max<int64_t>(1, schedule.num_passes)));

@@ -66,6 +66,11 @@ class ComputeTest : public ::testing::TestWithParam<Family> {
 };
 const Layer kSome = MakeLayer({2, 5, 17, 13}, 60, 1, true);
 const Layer kBorderless = MakeLayer({2, 12, 13, 11}, 40, 1, false);
+const Layer kBordered = [] {
+  Layer layer = MakeLayer({2, 12, 7, 7}, 40, 1, true);
+  layer.strides = {1, 1};
+  return layer;
+}();
 const Layer kDepthwise = MakeLayer({2, 40, 13, 11}, 40, 40, true);
 INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
                          ::testing::Values(
@@ -74,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
     Family{"rows", "row-stationary", kSome, Pass::kForward, "row-stationary"},
     Family{"padded", "row-stationary", kSome, Pass::kInputGrad, "row-stationary"},
     Family{"product", "matrix product", kBorderless, Pass::kForward, "ecoflow"},
+    Family{"parts", "matrix product", kBordered, Pass::kForward, "ecoflow"},
     Family{"product_gradient", "matrix product", kBorderless, Pass::kFilterGrad, "auto"},
     Family{"scatter", "matrix product", kBorderless, Pass::kInputGrad, "auto"},
     Family{"plane", "plane per PE", kDepthwise, Pass::kForward, "ecoflow"},
