@@ -38,14 +38,18 @@ Cost Estimate(const OutputMapping& m, const HwConfig& hw) {
   const double compute = real(m.filters * taps) / real(m.expansion);
   const double kernel_words = real(m.sets * m.filters * taps);
   const double kernel = kernel_words / hw.narrow_lanes();
-  const int64_t words_of_run = p.kernel[1] + m.share - 1;
-  const double input_words = real(m.lines_per_round() * m.classes() * m.runs * words_of_run) *
-                             real(p.red * p.kernel[0]);
+  const double runs = real(m.lines_per_round() * m.classes() * m.runs * p.red * p.kernel[0]);
+  const double input_words = runs * real(p.kernel[1] + m.share - 1);
   const double input = input_words / hw.wide_lanes();
+  // Each element at the ends of a shared run has a tag, and so a beat, of its own; where that is
+  // not the bound, it still makes some PEs wait (measured).
+  const int64_t ends = std::min(m.share, p.kernel[1]) - 1;
+  const int64_t middle = p.kernel[1] + m.share - 1 - 2 * ends;
+  const double beats = runs * real(2 * ends + CeilDiv(middle, hw.wide_lanes()));
   const double output_words = real(m.sets * m.lines_per_round() * m.width * m.filters);
   const double outputs = output_words / hw.gon_lanes();
   const double busy = std::max({compute, kernel, input, real(hw.pe_count())});
-  return {real(m.passes()) * (busy + outputs + 20),
+  return {real(m.passes()) * (busy + outputs + 0.05 * beats + 20),
           real(m.passes()) * (kernel_words + input_words + output_words * real(m.expansion))};
 }
 
