@@ -39,7 +39,7 @@ void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors, 
         }
       }
       SymbolicWord word;
-      if (cursor.Holds(d.real)) word = {static_cast<int8_t>(d.operand), cursor[d.address]};
+      if (cursor.Holds(d.real)) word = {d.operand, cursor[d.address]};
       for (std::size_t pe : found->second) {
         deliveries[pe][static_cast<std::size_t>(d.destination)].push_back(word);
       }
@@ -48,9 +48,10 @@ void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors, 
 }
 
 // A file takes `first_turn` words from one network, then `second_turn` from the other, and so on.
-std::vector<SymbolicWord> Merge(const std::vector<SymbolicWord>& first,
-                                const std::vector<SymbolicWord>& second, uint64_t first_turn,
-                                uint64_t second_turn) {
+std::vector<SymbolicWord> Merge(std::vector<SymbolicWord> first, std::vector<SymbolicWord> second,
+                                uint64_t first_turn, uint64_t second_turn) {
+  if (second.empty() && first_turn != 0) return first;
+  if (first.empty() && second_turn != 0) return second;
   std::vector<SymbolicWord> merged;
   std::size_t f = 0, s = 0;
   while ((first_turn != 0 && f < first.size()) || (second_turn != 0 && s < second.size())) {
@@ -141,10 +142,13 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
     for (const Destination file : {kDestIfmap, kDestFilter}) {
       const int lsb = file == kDestIfmap ? 0 : 24;
       const bool narrow_first = (ids.loader[pe] >> (file == kDestIfmap ? 48 : 49) & 1) != 0;
+      auto& from_wide = wide[pe][file];
+      auto& from_narrow = narrow[pe][file];
+      const std::size_t words = from_wide.size() + from_narrow.size();
       e.received_[pe][file] =
-          narrow_first ? Merge(narrow[pe][file], wide[pe][file], count(lsb + 12), count(lsb))
-                       : Merge(wide[pe][file], narrow[pe][file], count(lsb), count(lsb + 12));
-      if (e.received_[pe][file].size() != wide[pe][file].size() + narrow[pe][file].size()) {
+          narrow_first ? Merge(std::move(from_narrow), std::move(from_wide), count(lsb + 12), count(lsb))
+                       : Merge(std::move(from_wide), std::move(from_narrow), count(lsb), count(lsb + 12));
+      if (e.received_[pe][file].size() != words) {
         return Broken("PE {} receives words that its loader does not take", pe);
       }
     }

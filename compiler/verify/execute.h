@@ -16,8 +16,8 @@ namespace ecoflow {
 
 // A word on its way: an element of one of the two operands, or a filler.
 struct SymbolicWord {
-  int8_t operand = -1;  // -1: filler
-  int64_t element = -1;
+  int64_t operand : 3 = -1;  // -1: filler
+  int64_t element : 61 = -1;
 };
 
 // One slot of a PE.
