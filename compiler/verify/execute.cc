@@ -21,7 +21,8 @@ using Deliveries = std::vector<std::array<std::vector<SymbolicWord>, 3>>;
 
 void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors, std::size_t part,
              const std::vector<int64_t>& pass, const std::vector<std::vector<int64_t>>& row_ids,
-             const std::vector<std::vector<int64_t>>& col_ids, Deliveries& deliveries) {
+             const std::vector<std::vector<int64_t>>& col_ids, const std::vector<bool>& columns,
+             Deliveries& deliveries) {
   std::map<std::pair<int64_t, int64_t>, std::vector<std::size_t>> targets;  // by tag
   for (const GinDescriptor& d : descriptors) {
     if (static_cast<std::size_t>(d.part) != part) continue;
@@ -34,10 +35,13 @@ void Deliver(const HwConfig& hw, const std::vector<GinDescriptor>& descriptors, 
           if (!Has(row_ids[static_cast<std::size_t>(r)], tag.first)) continue;
           for (int c = 0; c < hw.columns; ++c) {
             const auto pe = static_cast<std::size_t>(r * hw.columns + c);
-            if (Has(col_ids[pe], tag.second)) found->second.push_back(pe);
+            if (columns[static_cast<std::size_t>(c)] && Has(col_ids[pe], tag.second)) {
+              found->second.push_back(pe);
+            }
           }
         }
       }
+      if (found->second.empty()) continue;
       SymbolicWord word;
       if (cursor.Holds(d.real)) word = {d.operand, cursor[d.address]};
       for (std::size_t pe : found->second) {
@@ -115,7 +119,7 @@ Result<ArrayIds> ReadIds(const HwConfig& hw, const Schedule& schedule) {
 
 Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& schedule,
                                         const ArrayIds& ids, std::size_t part,
-                                        const std::vector<int64_t>& pass) {
+                                        const std::vector<int64_t>& pass, int64_t most_slots) {
   PassExecutor e(hw);
   const auto pes = static_cast<std::size_t>(hw.pe_count());
   e.params_.resize(pes);
@@ -133,9 +137,21 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
     e.takes_part_[pe] = true;
   }
 
+  const int64_t columns = hw.columns;
+  e.chosen_.assign(static_cast<std::size_t>(columns), true);
+  if (const int64_t slots = e.Slots(); slots > most_slots && columns > 2) {
+    e.chosen_.assign(static_cast<std::size_t>(columns), false);
+    const auto share = static_cast<double>(most_slots) / static_cast<double>(slots);
+    const int64_t count = std::max<int64_t>(2, static_cast<int64_t>(share * static_cast<double>(columns)));
+    for (int64_t k = 0; k < count; ++k) {
+      e.chosen_[static_cast<std::size_t>(k * (columns - 1) / (count - 1))] = true;
+    }
+  }
+
   Deliveries wide(pes), narrow(pes);
-  Deliver(hw, schedule.wide, part, pass, ids.row_wide, ids.col_wide, wide);
-  Deliver(hw, schedule.narrow, part, pass, ids.row_narrow, ids.col_narrow, narrow);
+  Deliver(hw, schedule.wide, part, pass, ids.row_wide, ids.col_wide, e.chosen_, wide);
+  Deliver(hw, schedule.narrow, part, pass, ids.row_narrow, ids.col_narrow, e.chosen_,
+          narrow);
   e.received_.resize(pes);
   for (std::size_t pe = 0; pe < pes; ++pe) {
     const auto count = [&](int lsb) { return ids.loader[pe] >> lsb & 0xfff; };
@@ -164,7 +180,7 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
 int64_t PassExecutor::Slots() const {
   int64_t slots = 0;
   for (std::size_t pe = 0; pe < params_.size(); ++pe) {
-    if (!takes_part_[pe]) continue;
+    if (!takes_part_[pe] || !Chosen(pe)) continue;
     int64_t own = 1;
     for (int l = 0; l < config_.num_levels(); ++l) {
       own *= 1 + (l == image_.mode.ParamLevel ? params_[pe].ParamLast

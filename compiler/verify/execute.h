@@ -2,9 +2,11 @@
 // array reads them, words are element numbers instead of values, time does not exist.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "base/result.h"
@@ -41,13 +43,21 @@ Result<ArrayIds> ReadIds(const HwConfig& config, const Schedule& schedule);
 
 class PassExecutor {
  public:
-  // Reads the streams of the pass of a part with these indices of the part's pass loops.
+  // Reads the streams of the pass of a part with these indices of the part's pass loops. Of a pass
+  // with more than `most_slots` some columns are chosen (psums never leave a column), at least the
+  // first and the last.
   static Result<PassExecutor> Open(const HwConfig& config, const Schedule& schedule,
                                    const ArrayIds& ids, std::size_t part,
-                                   const std::vector<int64_t>& pass);
+                                   const std::vector<int64_t>& pass,
+                                   int64_t most_slots = std::numeric_limits<int64_t>::max());
 
+  // Whether the column of a PE was chosen. Only such PEs may be asked for.
+  bool Chosen(std::size_t pe) const {
+    return chosen_[pe % static_cast<std::size_t>(config_.columns)];
+  }
+  bool AllChosen() const { return std::find(chosen_.begin(), chosen_.end(), false) == chosen_.end(); }
   bool TakesPart(std::size_t pe) const { return takes_part_[pe]; }
-  int64_t Slots() const;  // of all PEs
+  int64_t Slots() const;  // of all chosen PEs
   // Words that the networks bring to a PE, by destination, in order.
   const std::vector<SymbolicWord>& Received(std::size_t pe, Destination destination) const {
     return received_[pe][destination];
@@ -62,6 +72,7 @@ class PassExecutor {
   PeImage image_;
   std::vector<ParamWord> params_;
   std::vector<bool> takes_part_;
+  std::vector<bool> chosen_;  // by column
   std::vector<std::array<std::vector<SymbolicWord>, 3>> received_;
 };
 

@@ -36,13 +36,16 @@ class Prover {
 
   // Follows the psums of a pass from the bottom row to the top and out.
   Status FollowPass(std::size_t part, const std::vector<int64_t>& pass) {
-    ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass));
+    ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass,
+                                                                options_.most_pass_slots));
     slots_ += executor.Slots();
+    if (!executor.AllChosen()) sampled_columns_ = true;
     const auto columns = static_cast<std::size_t>(hw_.columns);
     // By PE: sums that go out, in order; sums that go up, with the number of the slot.
     std::vector<std::vector<int64_t>> out(static_cast<std::size_t>(hw_.pe_count()));
     std::vector<std::vector<std::pair<int64_t, int64_t>>> up(out.size());
     for (std::size_t pe = out.size(); pe-- > 0;) {
+      if (!executor.Chosen(pe)) continue;
       const bool bottom = pe + columns >= out.size();
       static const std::vector<std::pair<int64_t, int64_t>> kNone;
       const auto& below = bottom ? kNone : up[pe + columns];
@@ -87,7 +90,7 @@ class Prover {
       }
       if (taken != below.size()) return Broken("PE {} does not take all psums from below", pe);
     }
-    return TakeResults(part, pass, out);
+    return TakeResults(executor, part, pass, out);
   }
 
   // Slots of the accumulator, over all passes; `most` words are followed.
@@ -130,6 +133,7 @@ class Prover {
   }
 
   int64_t slots() const { return slots_; }
+  bool sampled_columns() const { return sampled_columns_; }
   void ForgetProducts() {
     collect_ = false;
     products_ = {};
@@ -161,7 +165,7 @@ class Prover {
   }
 
   // The GON takes each sum, in order, and files it under its label.
-  Status TakeResults(std::size_t part, const std::vector<int64_t>& pass,
+  Status TakeResults(const PassExecutor& executor, std::size_t part, const std::vector<int64_t>& pass,
                      const std::vector<std::vector<int64_t>>& out) {
     std::vector<std::size_t> taken(out.size(), 0);
     for (const GonDescriptor& d : schedule_.gon) {
@@ -169,6 +173,7 @@ class Prover {
       NestCursor cursor(d.nest);
       for (cursor.Seek(pass); !cursor.done(); cursor.Next()) {
         const auto pe = static_cast<std::size_t>(cursor[d.row] * hw_.columns + cursor[d.col]);
+        if (!executor.Chosen(pe)) continue;
         if (taken[pe] == out[pe].size()) return Broken("the GON waits for PE {} in vain", pe);
         const int64_t label = out[pe][taken[pe]++];
         if (label >= 0 && label != cursor[d.address]) {
@@ -190,6 +195,7 @@ class Prover {
   bool collect_ = true;
   std::vector<uint64_t> products_;
   int64_t slots_ = 0;
+  bool sampled_columns_ = false;
 };
 
 }  // namespace
@@ -231,7 +237,7 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
   const int64_t affordable = std::max(
       parts, std::min(coverage.of_passes,
                       1 + options.most_slots / std::max<int64_t>(1, prover.slots())));
-  if (affordable < coverage.of_passes) prover.ForgetProducts();
+  if (affordable < coverage.of_passes || prover.sampled_columns()) prover.ForgetProducts();
   for (int64_t ways = 2; static_cast<int64_t>(order.size()) < affordable; ways *= 2) {
     for (int64_t k = 1; k < ways && static_cast<int64_t>(order.size()) < affordable; ++k) {
       const int64_t number = k * coverage.of_passes / ways;
@@ -246,6 +252,7 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
   for (coverage.passes = 1; coverage.passes < affordable; ++coverage.passes) {
     ECO_RETURN_IF_ERROR(follow(order[static_cast<std::size_t>(coverage.passes)]));
   }
+  coverage.all_columns = !prover.sampled_columns();
   if (coverage.complete()) ECO_RETURN_IF_ERROR(prover.CountProducts(useful_macs));
   ECO_RETURN_IF_ERROR(prover.FollowAccumulator(options.most_slots));
   return coverage;

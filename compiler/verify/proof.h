@@ -14,12 +14,14 @@ namespace ecoflow {
 
 struct ProofOptions {
   int64_t most_slots = 1'000'000;  // slots to execute; the first pass of each part always
+  int64_t most_pass_slots = 4'000'000;  // of a larger pass some columns are executed
   bool fillers = false;            // products with an inserted zero are meant
 };
 
 struct ProofCoverage {
   int64_t passes = 0, of_passes = 0;  // executed
-  bool complete() const { return passes == of_passes; }
+  bool all_columns = true;
+  bool complete() const { return passes == of_passes && all_columns; }
 };
 
 // Proves, or says what does not hold, for every pass that is executed:
@@ -30,7 +32,7 @@ struct ProofCoverage {
 // - the GON takes every sum and files it under its result.
 // When all passes are executed: every product of two real elements is computed exactly once.
 // Larger schedules than `most_slots` are sampled: the first of each part, last and
-// passes spread between.
+// passes spread between; of passes larger than `most_pass_slots`, columns.
 Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& config,
                             const Schedule& schedule, int64_t useful_macs,
                             const ProofOptions& options);
