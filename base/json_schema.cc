@@ -49,6 +49,10 @@ std::string Range(const json& rule) {
     return all;
   }
   const std::string type = rule.value("type", "value");
+  if (type == "integer" && rule.contains("multipleOf")) {
+    return fmt::format("a multiple of {}, {}..{}", rule["multipleOf"].dump(), rule["minimum"].dump(),
+                       rule["maximum"].dump());
+  }
   if (type == "integer" && rule.contains("minimum")) {
     return rule.contains("maximum")
                ? fmt::format("{}..{}", rule["minimum"].dump(), rule["maximum"].dump())
@@ -92,7 +96,8 @@ std::string Explain(const json& value, const json& rule, const std::string& path
   bool good = is_type;
   if (good && type == "integer") {
     good = !(rule.contains("minimum") && value < rule["minimum"]) &&
-           !(rule.contains("maximum") && value > rule["maximum"]);
+           !(rule.contains("maximum") && value > rule["maximum"]) &&
+           value.get<int64_t>() % rule.value("multipleOf", int64_t{1}) == 0;
   }
   if (good && type == "array") {
     good = value.size() >= rule.value("minItems", std::size_t{0}) &&

@@ -59,7 +59,7 @@ def array(side):
     cut = False
     for key, lane in (("gin_wide_bits", 16), ("gin_narrow_bits", 16), ("gon_bits", 32), ("local_bits", 32)):
         wanted = max(1, round(network[key] / lane * side / 14)) * lane
-        network[key] = max(bits for bits in allowed[key]["enum"] if bits <= wanted)
+        network[key] = min(wanted, allowed[key]["maximum"])
         cut = cut or network[key] < wanted
     tags = side + network["ids_per_controller"]
     network["id_bits"] = max(network["id_bits"], tags.bit_length())

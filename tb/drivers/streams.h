@@ -13,8 +13,8 @@
 
 namespace ecoflow {
 
-inline constexpr int kMaxGinLanes = 8;
-inline constexpr int kMaxGonLanes = 4;
+inline constexpr int kMaxGinLanes = 24;  // of the schema
+inline constexpr int kMaxGonLanes = 10;
 
 struct GinBeat {
   int row_tag = 0, col_tag = 0, destination = 0, count = 0;
