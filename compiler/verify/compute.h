@@ -22,7 +22,8 @@ struct ComputeOptions {
 // The result (`elements` numbers, sums modulo 2^32) of operands `first` and `second`, in the order
 // of PassOperands; elements that no descriptor delivers are zero. Fails (bad input) when the
 // schedule names an element that does not exist, and (machinery) when words and programs do not fit
-// together or an element is delivered twice: the array would hang or the run be refused.
+// together or an element is delivered twice. The array hangs then; only where words are left over at
+// the end of a pass it may go on, with another result.
 Result<std::vector<int32_t>> ComputeResult(const Schedule& schedule, const HwConfig& config,
                                            const std::vector<int16_t>& first,
                                            const std::vector<int16_t>& second, int64_t elements,
