@@ -40,6 +40,9 @@ class Prover {
                                                                 options_.most_pass_slots));
     slots_ += executor.Slots();
     if (!executor.AllChosen()) sampled_columns_ = true;
+    // Products are kept only when they will be counted.
+    const bool part_of_many = schedule_.num_passes > 1 && executor.Slots() > options_.most_slots;
+    if (sampled_columns_ || part_of_many) ForgetProducts();
     const auto columns = static_cast<std::size_t>(hw_.columns);
     // By PE: sums that go out, in order; sums that go up, with the number of the slot.
     std::vector<std::vector<int64_t>> out(static_cast<std::size_t>(hw_.pe_count()));
