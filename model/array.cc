@@ -9,13 +9,19 @@
 namespace ecoflow {
 namespace {
 
-constexpr int kPipeBits = 10;  // of each kind of psum on its way
 constexpr std::size_t kTags = 256;  // that a beat can name
-constexpr unsigned kNoWord = 3;  // xor of a destination in PeState::queue
-constexpr unsigned kFileHead[2] = {kDestIfmap ^ kNoWord, kDestFilter ^ kNoWord};
+constexpr unsigned kNoWord = 3;  // xor of a destination in a queue
+constexpr unsigned kIfmapHead = kDestIfmap ^ kNoWord, kFilterHead = kDestFilter ^ kNoWord;
 constexpr unsigned kStreamHead = kDestStream ^ kNoWord;
+constexpr uint16_t kTrue = 0xffff;
+constexpr std::size_t kVector = 16;  // columns are padded to a multiple
 
-// Order of eco_pkg::Cnt*.
+// The loops over PEs, for the vectors of the machine at hand.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define ECO_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define ECO_VECTORS
+#endif
 
 int PassLoops(const Schedule& schedule) {
   int loops = 0;
@@ -48,30 +54,39 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
       hw_(hw),
       rows_(hw.rows),
       columns_(hw.columns),
+      pes_(static_cast<std::size_t>(hw.pe_count())),
       lanes_{static_cast<uint32_t>(hw.wide_lanes()), static_cast<uint32_t>(hw.narrow_lanes())},
-      pe_(static_cast<std::size_t>(hw.pe_count())),
+      blocks_((pes_ + kBlockPes - 1) / kBlockPes),
+      queue_bytes_(static_cast<std::size_t>(hw.queue_depth) / 4),
       pending_(static_cast<std::size_t>(hw.rows)),
-      loaders_(pe_.size()) {
+      padded_columns_((static_cast<std::size_t>(hw.columns) + kVector - 1) / kVector * kVector) {
   // Stages of rtl/pe/eco_pe.sv: a slot meets the psum from below in stage AddPos, its sum is ready
   // in stage EndPos.
   const int add_stage = hw.multiplier_stages + 1;
   const int end_stage = add_stage + hw.adder_latency - 1;
-  const uint32_t stages = (1u << end_stage) - 1;
-  below_bit_ = 1u << (add_stage - 1);
-  up_bit_ = 1u << (kPipeBits + end_stage - 1);
-  out_bit_ = 1u << (2 * kPipeBits + end_stage - 1);
-  pipe_mask_ = stages | stages << kPipeBits | stages << (2 * kPipeBits);
+  below_bit_ = static_cast<uint16_t>(1 << (add_stage - 1));
+  up_bit_ = out_bit_ = static_cast<uint16_t>(1 << (end_stage - 1));
   hazard_ = static_cast<std::size_t>(hw.adder_latency - 1);
 
-  std::memset(pe_.data(), 0, pe_.size() * sizeof(PeState));
-  for (PeState& s : pe_) s.above_room = static_cast<uint8_t>(hw.queue_depth);
+  std::memset(blocks_.data(), 0, blocks_.size() * sizeof(PeBlock));
+  for (PeBlock& block : blocks_) {
+    std::fill(block.slot, block.slot + kBlockPes, kIdleSlot);
+    std::fill(block.now, block.now + kBlockPes, traces.slots()[kIdleSlot]);
+  }
+  for (std::size_t pe = 0; pe < pes_; ++pe) lane(kAboveRoom, pe) = static_cast<uint16_t>(hw.queue_depth);
+  const std::size_t room = blocks_.size() * kBlockPes + padded_columns_;
+  for (auto* row : {&at_.above_valid, &at_.below_valid, &at_.pipe_below, &at_.pipe_above, &at_.head[0],
+                    &at_.head[1], &at_.pop[0], &at_.pop[1]}) {
+    row->resize(room);
+  }
   for (int network : {0, 1}) {
+    queue_[network] = std::make_unique<std::byte[]>(room * queue_bytes_);
     xbus_[network].resize(static_cast<std::size_t>(rows_));
     row_tags_[network].resize(kTags);
-    col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_));
+    col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_) * padded_columns_);
   }
   port_.running = 1;
-  counters.pe.resize(pe_.size() * kNumPeCounters);
+  counters.pe.resize(pes_ * kNumPeCounters);
 
   gin_at[0].now = wide_parts.At(0);
   gin_at[1].now = narrow_parts.At(0);
@@ -81,7 +96,20 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
   NextCommand();
 }
 
+void TimingArray::AddCounts() {
+  uncounted_ = 0;
+  for (std::size_t pe = 0; pe < pes_; ++pe) {
+    for (std::size_t k = 0; k < kNumPeCounters; ++k) {
+      counters.pe[pe * kNumPeCounters + k] += lane(static_cast<Lane>(kCount0 + k), pe);
+    }
+  }
+  for (PeBlock& block : blocks_) {
+    std::memset(block.lane[kCount0], 0, kNumPeCounters * sizeof(block.lane[0]));
+  }
+}
+
 void TimingArray::ClearCounters() {
+  AddCounts();
   std::vector<uint32_t> pe = std::move(counters.pe);
   std::fill(pe.begin(), pe.end(), 0);
   counters = {};
@@ -198,182 +226,367 @@ void TimingArray::Configure(uint64_t word) {
 void TimingArray::Write(int row, int col, uint64_t word) {
   if (row >= rows_ || col >= columns_) return;
   const auto pe = static_cast<std::size_t>(row * columns_ + col);
-  PeState& s = pe_[pe];
-  const auto set_ids = [&](std::vector<uint64_t>& table, std::size_t at, int bit) {
-    const uint64_t mask = (uint64_t{1} << hw_.id_bits) - 1;
-    for (std::size_t tag = 0; tag < kTags; ++tag) table[at + tag] &= ~(uint64_t{1} << bit);
+  const uint64_t id_mask = (uint64_t{1} << hw_.id_bits) - 1;
+  const auto set_row = [&](std::vector<uint64_t>& rows) {
+    for (std::size_t tag = 0; tag < kTags; ++tag) rows[tag] &= ~(uint64_t{1} << row);
     for (int k = 0; k < hw_.ids_per_controller; ++k) {
-      table[at + (word >> (k * hw_.id_bits) & mask)] |= uint64_t{1} << bit;
+      rows[word >> (k * hw_.id_bits) & id_mask] |= uint64_t{1} << row;
     }
   };
-  const std::size_t of_row = static_cast<std::size_t>(row) * kTags;
+  const auto set_column = [&](std::vector<uint16_t>& columns) {
+    uint16_t* of_row = columns.data() + static_cast<std::size_t>(row) * kTags * padded_columns_ + col;
+    for (std::size_t tag = 0; tag < kTags; ++tag) of_row[tag * padded_columns_] = 0;
+    for (int k = 0; k < hw_.ids_per_controller; ++k) {
+      of_row[(word >> (k * hw_.id_bits) & id_mask) * padded_columns_] = kTrue;
+    }
+  };
   switch (port_.address) {
     case kCfgParam:
-      s.pending = 1;
+      lane(kPending, pe) = kTrue;
       pending_[static_cast<std::size_t>(row)] |= uint64_t{1} << col;
       progress[pe].next = static_cast<int>(word);
       break;
     case kCfgLoader:
       for (std::size_t file : {0, 1}) {
-        auto& words = loaders_[pe].words[file];
-        words[0] = word >> (24 * file) & 0xfff;
-        words[1] = word >> (24 * file + 12) & 0xfff;
-        s.turn[file] = word >> (48 + file) & 1;
-        s.load_left[file] = words[s.turn[file]];
+        const uint16_t wide = word >> (24 * file) & 0xfff, narrow = word >> (24 * file + 12) & 0xfff;
+        const auto of_file = [&](Lane first, std::size_t step) -> uint16_t& {
+          return lane(static_cast<Lane>(first + step), pe);
+        };
+        of_file(kIfmapWide, 2 * file) = wide;
+        of_file(kIfmapNarrow, 2 * file) = narrow;
+        of_file(kTurnIfmap, file) = wide == 0 ? kTrue : 0;
+        of_file(kLeftIfmap, file) = wide == 0 ? narrow : wide;
       }
       break;
-    case kCfgColWide: set_ids(col_tags_[0], of_row, col); break;
-    case kCfgColNarrow: set_ids(col_tags_[1], of_row, col); break;
-    case kCfgRowWide: set_ids(row_tags_[0], 0, row); break;
-    case kCfgRowNarrow: set_ids(row_tags_[1], 0, row); break;
+    case kCfgColWide: set_column(col_tags_[0]); break;
+    case kCfgColNarrow: set_column(col_tags_[1]); break;
+    case kCfgRowWide: set_row(row_tags_[0]); break;
+    case kCfgRowNarrow: set_row(row_tags_[1]); break;
     default: break;
   }
 }
 
 // ---------------------------------------------------------------- PEs
 
-void TimingArray::NextPiece(std::size_t pe, PeState& s) {
-  PeProgress& p = progress[pe];
-  ++(p.starts == 0 ? p.entered_before : p.entered_first);
-  s.slot = traces[p.trace][++p.piece];
+namespace {
+
+struct PeConstants {
+  uint16_t ifmap_depth, filter_depth, queue_depth;
+  uint16_t below_bit, up_bit, out_bit;
+  std::size_t hazard;
+};
+
+// One clock of the PEs of a block; `at` points at its first PE. Returns whether one has an event.
+template <bool kHazard>
+[[gnu::always_inline]] inline bool StepBlock(PeBlock& block, const PeConstants& hw,
+                                             uint16_t* __restrict above_valid,
+                                             const uint16_t* __restrict below_valid,
+                                             uint16_t* __restrict pipe_below,
+                                             const uint16_t* __restrict pipe_above,
+                                             const uint16_t* __restrict wide_head,
+                                             const uint16_t* __restrict narrow_head,
+                                             uint16_t* __restrict wide_pop,
+                                             uint16_t* __restrict narrow_pop) {
+  auto& lane = block.lane;
+  const uint16_t* const now = block.now[0].data();
+  const uint16_t ifmap_depth = hw.ifmap_depth, filter_depth = hw.filter_depth;
+  const uint16_t queue_depth = hw.queue_depth;
+  const uint16_t below_bit = hw.below_bit, up_bit = hw.up_bit, out_bit = hw.out_bit;
+  const bool hazard2 = hw.hazard > 1, hazard3 = hw.hazard > 2;
+  uint16_t events = 0;
+#pragma GCC ivdep
+  for (std::size_t k = 0; k < kBlockPes; ++k) {
+    using U = uint16_t;
+    const auto when = [](bool holds) { return static_cast<U>(holds ? kTrue : 0); };
+    const auto choose = [](U condition, U yes, U no) {
+      return static_cast<U>((yes & condition) | (no & static_cast<U>(~condition)));
+    };
+    const U half0 = now[4 * k], half1 = now[4 * k + 1], half2 = now[4 * k + 2], half3 = now[4 * k + 3];
+    const auto flag = [&](SlotFlag f) {
+      constexpr U kLow = (1 << kSlotHalfFlags) - 1;
+      return f <= kLow ? when((half0 & static_cast<U>(f << kSlotWordBits)) != 0)
+                       : when((half1 & static_cast<U>(f >> kSlotHalfFlags << kSlotWordBits)) != 0);
+    };
+    constexpr U kWords = (1 << kSlotWordBits) - 1;
+
+    // The loaders.
+    const U ifmap = lane[kFileIfmap][k], filter = lane[kFileFilter][k];
+    const U wide = wide_head[k], narrow = narrow_head[k];
+    U turn_a = lane[kTurnIfmap][k], turn_b = lane[kTurnFilter][k];
+    const U load_a = when(choose(turn_a, narrow, wide) == kIfmapHead) & when(ifmap < ifmap_depth);
+    const U load_b = when(choose(turn_b, narrow, wide) == kFilterHead) & when(filter < filter_depth);
+    const U load_narrow = (load_a & turn_a) | (load_b & turn_b);
+    const U load_wide =
+        (load_a & static_cast<U>(~turn_a)) | (load_b & static_cast<U>(~turn_b));
+    const auto next_turn = [&](U load, U& turn, U& left, U wide_words, U narrow_words) {
+      left = static_cast<U>(left + load);
+      const U over = load & when(left == 0);
+      turn ^= over & when(choose(turn, wide_words, narrow_words) != 0);
+      left = choose(over, choose(turn, narrow_words, wide_words), left);
+    };
+    U left_a = lane[kLeftIfmap][k], left_b = lane[kLeftFilter][k];
+    next_turn(load_a, turn_a, left_a, lane[kIfmapWide][k], lane[kIfmapNarrow][k]);
+    next_turn(load_b, turn_b, left_b, lane[kFilterWide][k], lane[kFilterNarrow][k]);
+    lane[kTurnIfmap][k] = turn_a;
+    lane[kTurnFilter][k] = turn_b;
+    lane[kLeftIfmap][k] = left_a;
+    lane[kLeftFilter][k] = left_b;
+
+    // What the slot waits for, first cause first.
+    const U below = lane[kBelowPsums][k], room = lane[kAboveRoom][k], claimed = lane[kOutClaimed][k];
+    const U stream = flag(kSlotStream), from_narrow = flag(kSlotStreamNarrow);
+    const U chain_in = flag(kSlotChainIn), chain_out = flag(kSlotChainOut), out = flag(kSlotOut);
+    const U idle = flag(kSlotIdle);
+    U go = static_cast<U>(~idle);
+    const auto count = [&](PeCounter cause, U condition) {
+      U& counter = lane[kCount0 + std::size_t{cause}][k];
+      counter = static_cast<U>(counter - condition);
+    };
+    count(kCntIdle, idle);
+    const auto wait = [&](PeCounter cause, U condition) {
+      count(cause, go & condition);
+      go &= static_cast<U>(~condition);
+    };
+    wait(kCntIfmap, when((half0 & kWords) > ifmap));
+    wait(kCntFilter, when((half1 & kWords) > filter));
+    wait(kCntStream, stream & when(choose(from_narrow, narrow, wide) != kStreamHead));
+    wait(kCntPsum, chain_in & when(below == 0));
+    wait(kCntLocal, chain_out & when(room == 0));
+    wait(kCntOutput, out & when(claimed == queue_depth));
+    if constexpr (kHazard) {
+      const U psum = static_cast<U>((half2 >> kSlotWordBits) + 1);
+      const U r0 = lane[kRecent0][k], r1 = lane[kRecent1][k], r2 = lane[kRecent2][k];
+      wait(kCntAdder, flag(kSlotContinues) & (when(r0 == psum) | when(r1 == psum) | when(r2 == psum)));
+      lane[kRecent0][k] = go & flag(kSlotLive) & psum;
+      lane[kRecent1][k] = hazard2 ? r0 : 0;
+      lane[kRecent2][k] = hazard3 ? r1 : 0;
+    }
+    const U mac = go & flag(kSlotMac);
+    count(kCntIssued, mac);
+    count(kCntMasked, static_cast<U>(go ^ mac));
+
+    // What it takes and frees.
+    const U take = go & stream;
+    narrow_pop[k] = load_narrow | (take & from_narrow);
+    wide_pop[k] = static_cast<U>(load_wide | (take & static_cast<U>(~from_narrow)));
+    lane[kFileIfmap][k] = static_cast<U>(ifmap - (half2 & kWords & go) - load_a);
+    lane[kFileFilter][k] = static_cast<U>(filter - (half3 & kWords & go) - load_b);
+    const U takes_psum = go & chain_in, sends_up = go & chain_out, sends_out = go & out;
+
+    // Psums on their way.
+    const U pipe_up = lane[kPipeUp][k], pipe_out = lane[kPipeOut][k];
+    const U freed = static_cast<U>((pipe_above[k] & below_bit) != 0 ? 1 : 0);
+    lane[kAboveRoom][k] = static_cast<U>(room + sends_up + freed);
+    lane[kBelowPsums][k] = static_cast<U>(below + takes_psum + below_valid[k]);
+    const U arrives = static_cast<U>((pipe_up & up_bit) != 0 ? 1 : 0);
+    above_valid[k] = arrives;
+    count(kCntLocalWords, static_cast<U>(-arrives));
+    lane[kOutClaimed][k] = static_cast<U>(claimed - sends_out);
+    lane[kOutWords][k] =
+        static_cast<U>(lane[kOutWords][k] + static_cast<U>((pipe_out & out_bit) != 0 ? 1 : 0));
+    // Bits past the last stage go away.
+    pipe_below[k] = static_cast<U>((pipe_below[k] << 1 | (takes_psum & 1)) & (2 * below_bit - 1));
+    lane[kPipeUp][k] = static_cast<U>((pipe_up << 1 | (sends_up & 1)) & (2 * up_bit - 1));
+    lane[kPipeOut][k] = static_cast<U>((pipe_out << 1 | (sends_out & 1)) & (2 * out_bit - 1));
+
+    lane[kIssue][k] = go;
+    const U event = (go & flag(kSlotEnd)) | (idle & lane[kPending][k]);
+    lane[kEvent][k] = event;
+    events |= event;
+  }
+  return events != 0;
 }
 
 template <bool kHazard>
-void TimingArray::StepPes() {
-  const auto files = std::array{static_cast<uint16_t>(hw_.ifmap_depth),
-                                static_cast<uint16_t>(hw_.filter_depth)};
-  const auto queue_depth = static_cast<uint8_t>(hw_.queue_depth);
-  const uint32_t running = port_.running;
-  PeState* const pes = pe_.data();
-  const auto columns = static_cast<std::size_t>(columns_);
-  const uint32_t below_bit = below_bit_, up_bit = up_bit_, out_bit = out_bit_, pipe_mask = pipe_mask_;
-  uint32_t* count = counters.pe.data();
-  std::array<uint8_t, 64> freed{};  // by the row above: an entry of its psum queue
-  const int last_row = rows_ - 1;
+[[gnu::always_inline]] inline bool StepBlocks(std::vector<PeBlock>& blocks, PeRows& at,
+                                              const PeConstants& hw) {
+  bool events = false;
   std::size_t pe = 0;
-  for (int row = 0; row <= last_row; ++row) {
-    for (std::size_t col = 0; col < columns; ++col, ++pe, count += kNumPeCounters) {
-      PeState& s = pes[pe];
-      const auto head = [&](unsigned network) {
-        return static_cast<unsigned>(network != 0 ? s.queue[1] : s.queue[0]) & 3;
-      };
-      const bool load_a = head(s.turn[0]) == kFileHead[0] && s.file_words[0] < files[0];
-      const bool load_b = head(s.turn[1]) == kFileHead[1] && s.file_words[1] < files[1];
-      unsigned pop = 0;  // bit: network
-      if (load_a) pop |= 1u << s.turn[0];
-      if (load_b) pop |= 1u << s.turn[1];
-      uint32_t entering = 0;
-      uint8_t recent = 0;
+  for (PeBlock& block : blocks) {
+    events |= StepBlock<kHazard>(block, hw, &at.above_valid[pe], &at.below_valid[pe],
+                                 &at.pipe_below[pe], &at.pipe_above[pe], &at.head[0][pe],
+                                 &at.head[1][pe], &at.pop[0][pe], &at.pop[1][pe]);
+    pe += kBlockPes;
+  }
+  return events;
+}
 
-      std::size_t cause = kCntIdle;
-      if (s.slot == nullptr) {
-        if (s.pending != 0) {
-          PeProgress& p = progress[pe];
-          s.pending = 0;
-          pending_[static_cast<std::size_t>(row)] &= ~(uint64_t{1} << col);
-          p.trace = p.next;
-          p.next = -1;
-          p.piece = 0;
-          if (++p.starts == 1) p.entered_first = 1;
-          s.slot = traces[p.trace][0];
-        }
-      } else {
-        const Slot& slot = *s.slot;
-        const unsigned flags = slot.flags;
-        const unsigned stream = (flags & kSlotStreamNarrow) != 0;
-        bool busy = false;
-        if constexpr (kHazard) {
-          if ((flags & kSlotContinues) != 0) {
-            for (std::size_t k = 0; k < hazard_; ++k) busy |= s.recent[k] == slot.psum + 1;
-          }
-        }
-        if (slot.ifmap_words > s.file_words[0]) {
-          cause = kCntIfmap;
-        } else if (slot.filter_words > s.file_words[1]) {
-          cause = kCntFilter;
-        } else if ((flags & kSlotStream) != 0 && head(stream) != kStreamHead) {
-          cause = kCntStream;
-        } else if ((flags & kSlotChainIn) != 0 && s.below_psums == 0) {
-          cause = kCntPsum;
-        } else if ((flags & kSlotChainOut) != 0 && s.above_room == 0) {
-          cause = kCntLocal;
-        } else if ((flags & kSlotOut) != 0 && s.out_claimed == queue_depth) {
-          cause = kCntOutput;
-        } else if (kHazard && busy) {
-          cause = kCntAdder;
-        } else {
-          cause = (flags & kSlotMac) != 0 ? kCntIssued : kCntMasked;
-          if ((flags & kSlotStream) != 0) pop |= 1u << stream;
-          s.file_words[0] = static_cast<uint16_t>(s.file_words[0] - slot.ifmap_free);
-          s.file_words[1] = static_cast<uint16_t>(s.file_words[1] - slot.filter_free);
-          if ((flags & (kSlotChainIn | kSlotChainOut | kSlotOut)) != 0) {
-            if ((flags & kSlotChainIn) != 0) {
-              --s.below_psums;
-              entering |= 1;
-            }
-            if ((flags & kSlotChainOut) != 0) {
-              --s.above_room;
-              entering |= 1u << kPipeBits;
-            }
-            if ((flags & kSlotOut) != 0) {
-              ++s.out_claimed;
-              entering |= 1u << (2 * kPipeBits);
-            }
-          }
-          if constexpr (kHazard) {
-            if ((flags & kSlotLive) != 0) recent = static_cast<uint8_t>(slot.psum + 1);
-          }
-          if ((flags & (kSlotPieceEnd | kSlotPassEnd)) == 0) {
-            s.slot = slot.next;
-          } else if ((flags & kSlotPassEnd) != 0) {
-            s.slot = nullptr;
-          } else {
-            NextPiece(pe, s);
-          }
-        }
-      }
-      count[cause] += running;
-      if constexpr (kHazard) {
-        s.recent[2] = hazard_ > 2 ? s.recent[1] : 0;
-        s.recent[1] = hazard_ > 1 ? s.recent[0] : 0;
-        s.recent[0] = recent;
-      }
+ECO_VECTORS bool StepWithoutHazard(std::vector<PeBlock>& blocks, PeRows& at, const PeConstants& hw) {
+  return StepBlocks<false>(blocks, at, hw);
+}
+ECO_VECTORS bool StepWithHazard(std::vector<PeBlock>& blocks, PeRows& at, const PeConstants& hw) {
+  return StepBlocks<true>(blocks, at, hw);
+}
 
-      const auto loaded = [&](std::size_t file) {
-        ++s.file_words[file];
-        if (s.load_left[file] != 1) {
-          --s.load_left[file];
-        } else {
-          const auto& words = loaders_[pe].words[file];
-          if (words[s.turn[file] ^ 1] != 0) s.turn[file] ^= 1;
-          s.load_left[file] = words[s.turn[file]];
-        }
-      };
-      if (load_a) loaded(0);
-      if (load_b) loaded(1);
-      if ((pop & 1) != 0) {
-        s.queue[0] >>= 2;
-        --s.level[0];
-      }
-      if ((pop & 2) != 0) {
-        s.queue[1] >>= 2;
-        --s.level[1];
-      }
+}  // namespace
 
-      // Psums on their way. The row below has not stepped yet, the row above has.
-      const uint32_t pipe = s.pipe;
-      s.above_room = static_cast<uint8_t>(s.above_room + freed[col]);
-      freed[col] = (pipe & below_bit) != 0;
-      if (row != last_row) {
-        s.below_psums = static_cast<uint8_t>(s.below_psums + pes[pe + columns].above_valid);
-      }
-      if ((pipe | entering | s.above_valid) != 0) {
-        s.above_valid = (pipe & up_bit) != 0;
-        count[kCntLocalWords] += s.above_valid;
-        s.out_words = static_cast<uint8_t>(s.out_words + ((pipe & out_bit) != 0));
-        s.pipe = (pipe << 1 & pipe_mask) | entering;
+// The slot that a PE goes on with where a piece ends or a pass begins.
+uint32_t TimingArray::SlotAfterEvent(std::size_t pe) {
+  PeProgress& p = progress[pe];
+  if (lane(kIssue, pe) == 0) {
+    lane(kPending, pe) = 0;
+    const auto columns = static_cast<std::size_t>(columns_);
+    pending_[pe / columns] &= ~(uint64_t{1} << (pe % columns));
+    p.trace = p.next;
+    p.next = -1;
+    p.piece = 0;
+    if (++p.starts == 1) p.entered_first = 1;
+    return traces[p.trace][0];
+  }
+  const PackedSlot& slot = blocks_[pe / kBlockPes].now[pe % kBlockPes];
+  constexpr int kPassEnd = kSlotPassEnd >> kSlotHalfFlags << kSlotWordBits;
+  if ((slot[1] & kPassEnd) != 0) return kIdleSlot;
+  ++(p.starts == 0 ? p.entered_before : p.entered_first);
+  return traces[p.trace][++p.piece];
+}
+
+void TimingArray::HandleEvents() {
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    PeBlock& block = blocks_[b];
+    for (std::size_t k = 0; k < kBlockPes; k += 4) {
+      uint64_t four;
+      std::memcpy(&four, &block.lane[kEvent][k], sizeof(four));
+      if (four == 0) continue;
+      for (std::size_t i = k; i < k + 4; ++i) {
+        if (block.lane[kEvent][i] == 0) continue;
+        block.slot[i] = SlotAfterEvent(b * kBlockPes + i);
+        block.lane[kIssue][i] = 0;
       }
     }
+  }
+}
+
+void TimingArray::StepPes() {
+  // Neighbours as they were before this clock.
+  const auto columns = static_cast<std::size_t>(columns_);
+  std::memcpy(at_.below_valid.data(), at_.above_valid.data() + columns, pes_ * sizeof(uint16_t));
+  std::memcpy(at_.pipe_above.data() + columns, at_.pipe_below.data(),
+              (pes_ - columns) * sizeof(uint16_t));
+  const PeConstants hw = {static_cast<uint16_t>(hw_.ifmap_depth),
+                          static_cast<uint16_t>(hw_.filter_depth),
+                          static_cast<uint16_t>(hw_.queue_depth),
+                          below_bit_, up_bit_, out_bit_, hazard_};
+  if (port_.running == 0 || uncounted_ == UINT16_MAX) AddCounts();
+  ++uncounted_;
+  const bool events = hazard_ == 0 ? StepWithoutHazard(blocks_, at_, hw) : StepWithHazard(blocks_, at_, hw);
+  if (port_.running == 0) {  // only words on Local links still count
+    for (PeBlock& block : blocks_) std::memset(block.lane[kCount0], 0, kCntGated * sizeof(block.lane[0]));
+  }
+  if (events) HandleEvents();
+  const PackedSlot* const slots = traces.slots();
+  for (PeBlock& block : blocks_) {
+    for (std::size_t k = 0; k < kBlockPes; ++k) {
+      block.slot[k] += block.lane[kIssue][k] & 1;
+      block.now[k] = slots[block.slot[k]];
+    }
+  }
+}
+
+// ---------------------------------------------------------------- queues
+
+namespace {
+
+template <typename Queue>
+[[gnu::always_inline]] inline void PopWords(Queue* __restrict queue, uint16_t* __restrict head,
+                                            const uint16_t* __restrict pop, std::size_t count) {
+  for (std::size_t k = 0; k < count; ++k) {
+    const Queue words = pop[k] != 0 ? static_cast<Queue>(queue[k] >> 2) : queue[k];
+    queue[k] = words;
+    head[k] = static_cast<uint16_t>(words & 3);
+  }
+}
+ECO_VECTORS void Pop(uint16_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count) {
+  PopWords(queue, head, pop, count);
+}
+ECO_VECTORS void Pop(uint32_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count) {
+  PopWords(queue, head, pop, count);
+}
+ECO_VECTORS void Pop(uint64_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count) {
+  PopWords(queue, head, pop, count);
+}
+
+// Words lie side by side, none of them 0: above the highest is where the next belongs.
+template <typename Queue>
+[[gnu::always_inline]] inline void PushWords(Queue* __restrict queue, uint16_t* __restrict head,
+                                             const uint16_t* __restrict columns, Queue words,
+                                             std::size_t count) {
+  constexpr auto kPairs = static_cast<Queue>(0x5555555555555555u);
+  for (std::size_t k = 0; k < count; ++k) {
+    const Queue now = queue[k];
+    const auto taken = static_cast<Queue>((now | now >> 1) & kPairs);
+    const auto next = static_cast<Queue>((taken | taken << 1) + 1);
+    const Queue sum = columns[k] != 0 ? static_cast<Queue>(now | static_cast<Queue>(words * next)) : now;
+    queue[k] = sum;
+    head[k] = static_cast<uint16_t>(sum & 3);
+  }
+}
+ECO_VECTORS void Push(uint16_t* queue, uint16_t* head, const uint16_t* columns, uint16_t words,
+                      std::size_t count) {
+  PushWords(queue, head, columns, words, count);
+}
+ECO_VECTORS void Push(uint32_t* queue, uint16_t* head, const uint16_t* columns, uint32_t words,
+                      std::size_t count) {
+  PushWords(queue, head, columns, words, count);
+}
+ECO_VECTORS void Push(uint64_t* queue, uint16_t* head, const uint16_t* columns, uint64_t words,
+                      std::size_t count) {
+  PushWords(queue, head, columns, words, count);
+}
+
+// Whether one of the columns has a word in one of the places.
+template <typename Queue>
+[[gnu::always_inline]] inline bool AnyHas(const Queue* __restrict queue,
+                                          const uint16_t* __restrict columns, Queue places,
+                                          std::size_t count) {
+  Queue any = 0;
+  for (std::size_t k = 0; k < count; ++k) any |= columns[k] != 0 ? queue[k] : 0;
+  return (any & places) != 0;
+}
+ECO_VECTORS bool Has(const uint16_t* queue, const uint16_t* columns, uint16_t places, std::size_t count) {
+  return AnyHas(queue, columns, places, count);
+}
+ECO_VECTORS bool Has(const uint32_t* queue, const uint16_t* columns, uint32_t places, std::size_t count) {
+  return AnyHas(queue, columns, places, count);
+}
+ECO_VECTORS bool Has(const uint64_t* queue, const uint16_t* columns, uint64_t places, std::size_t count) {
+  return AnyHas(queue, columns, places, count);
+}
+
+}  // namespace
+
+// Rows whose X-bus waits for a PE: its queue has no room for a whole beat.
+template <typename Queue>
+uint64_t TimingArray::BusyRows(int network) const {
+  const auto places = static_cast<Queue>(
+      Queue{3} << (2 * (static_cast<uint32_t>(hw_.queue_depth) - lanes_[network])));
+  uint64_t busy = 0;
+  for (uint64_t rows = xbus_rows_[network]; rows != 0; rows &= rows - 1) {
+    const auto row = static_cast<std::size_t>(std::countr_zero(rows));
+    const std::size_t tag = row * kTags + xbus_[network][row].tag;
+    if (Has(queue<Queue>(network) + row * static_cast<std::size_t>(columns_),
+            &col_tags_[network][tag * padded_columns_], places, padded_columns_)) {
+      busy |= uint64_t{1} << row;
+    }
+  }
+  return busy;
+}
+
+// PEs take words; the X-buses of the rows in `fires` give theirs.
+template <typename Queue>
+void TimingArray::StepQueues(const uint64_t fires[2]) {
+  for (int n : {0, 1}) {
+    Pop(queue<Queue>(n), at_.head[n].data(), at_.pop[n].data(), blocks_.size() * kBlockPes);
+    for (uint64_t rows = fires[n]; rows != 0; rows &= rows - 1) {
+      const auto row = static_cast<std::size_t>(std::countr_zero(rows));
+      XBusState& bus = xbus_[n][row];
+      const std::size_t pe = row * static_cast<std::size_t>(columns_);
+      const uint64_t words = (0x5555555555555555u * (bus.destination ^ kNoWord)) &
+                             ((uint64_t{1} << (2 * bus.count)) - 1);
+      Push(queue<Queue>(n) + pe, &at_.head[n][pe], &col_tags_[n][(row * kTags + bus.tag) * padded_columns_],
+           static_cast<Queue>(words), padded_columns_);
+      bus = {};
+    }
+    xbus_rows_[n] &= ~fires[n];
   }
 }
 
@@ -382,21 +595,18 @@ void TimingArray::StepPes() {
 void TimingArray::Step() {
   // What moves in this cycle, from registers alone.
   bool gon_pop = taken_.valid != 0;
-  for (unsigned k = 0; k < taken_.lanes; ++k) gon_pop = gon_pop && pe_[taken_.pe[k]].out_words != 0;
+  for (unsigned k = 0; k < taken_.lanes; ++k) {
+    gon_pop = gon_pop && lane(kOutWords, taken_.pe[k]) != 0;
+  }
 
   uint64_t fires[2] = {};  // rows whose X-bus gives its beat to the PEs
   bool go[2];
   for (std::size_t n : {0, 1}) {
-    const auto room = static_cast<uint8_t>(static_cast<uint32_t>(hw_.queue_depth) - lanes_[n]);
-    uint64_t busy = 0;
-    for (std::size_t row = 0; row < xbus_[n].size(); ++row) {
-      const XBusState& bus = xbus_[n][row];
-      if (bus.valid == 0) continue;
-      const PeState* pes = &pe_[row * static_cast<std::size_t>(columns_)];
-      uint64_t columns = col_tags_[n][row * kTags + bus.tag];
-      while (columns != 0 && pes[std::countr_zero(columns)].level[n] <= room) columns &= columns - 1;
-      (columns == 0 ? fires[n] : busy) |= uint64_t{1} << row;
-    }
+    const int network = static_cast<int>(n);
+    const uint64_t busy = queue_bytes_ == 2   ? BusyRows<uint16_t>(network)
+                          : queue_bytes_ == 4 ? BusyRows<uint32_t>(network)
+                                              : BusyRows<uint64_t>(network);
+    fires[n] = xbus_rows_[n] & ~busy;
     go[n] = port_.enabled != 0 && beat_[n].valid != 0 && (row_tags_[n][beat_[n].row] & busy) == 0;
   }
   const ConfigPart* configured = nullptr;
@@ -416,25 +626,16 @@ void TimingArray::Step() {
   ++quiet_;
   if (configure || go[0] || go[1] || gon_pop) quiet_ = 0;
 
-  hazard_ == 0 ? StepPes<false>() : StepPes<true>();
-
+  StepPes();
+  switch (queue_bytes_) {
+    case 2: StepQueues<uint16_t>(fires); break;
+    case 4: StepQueues<uint32_t>(fires); break;
+    default: StepQueues<uint64_t>(fires); break;
+  }
   for (std::size_t n : {0, 1}) {
-    for (uint64_t rows = fires[n]; rows != 0; rows &= rows - 1) {
-      const auto row = static_cast<std::size_t>(std::countr_zero(rows));
-      XBusState& bus = xbus_[n][row];
-      PeState* pes = &pe_[row * static_cast<std::size_t>(columns_)];
-      const uint64_t words = (0x5555555555555555u * (bus.destination ^ kNoWord)) &
-                             ((uint64_t{1} << (2 * bus.count)) - 1);
-      for (uint64_t columns = col_tags_[n][row * kTags + bus.tag]; columns != 0;
-           columns &= columns - 1) {
-        PeState& s = pes[std::countr_zero(columns)];
-        s.queue[n] |= words << (2 * s.level[n]);
-        s.level[n] = static_cast<uint8_t>(s.level[n] + bus.count);
-      }
-      bus = {};
-    }
     if (go[n]) {
       const BeatState& beat = beat_[n];
+      xbus_rows_[n] |= row_tags_[n][beat.row];
       for (uint64_t rows = row_tags_[n][beat.row]; rows != 0; rows &= rows - 1) {
         xbus_[n][static_cast<std::size_t>(std::countr_zero(rows))] = {
             1, beat.col, beat.destination, static_cast<uint8_t>(beat.count)};
@@ -449,8 +650,8 @@ void TimingArray::Step() {
   if (gon_pop) {
     counters.output += taken_.outputs;
     for (unsigned k = 0; k < taken_.lanes; ++k) {
-      --pe_[taken_.pe[k]].out_claimed;
-      --pe_[taken_.pe[k]].out_words;
+      --lane(kOutClaimed, taken_.pe[k]);
+      --lane(kOutWords, taken_.pe[k]);
     }
   }
   if (taken_.valid == 0 || gon_pop) {
@@ -501,7 +702,15 @@ void Get(const uint64_t*& state, Position<Part>& at) {
 
 void TimingArray::Save(std::vector<uint64_t>& state) const {
   state.clear();
-  Put(state, pe_.data(), pe_.size());
+  for (const PeBlock& block : blocks_) {
+    Put(state, &block.lane[0][0], kNumStateLanes * kBlockPes);
+    std::array<uint32_t, kBlockPes> slots;
+    for (std::size_t k = 0; k < kBlockPes; ++k) slots[k] = traces.Canonical(block.slot[k]);
+    Put(state, slots.data(), kBlockPes);
+  }
+  Put(state, at_.above_valid.data(), pes_);
+  Put(state, at_.pipe_below.data(), pes_);
+  for (const auto& queue : queue_) Put(state, queue.get(), pes_ * queue_bytes_);
   for (const auto& bus : xbus_) Put(state, bus.data(), bus.size());
   Put(state, beat_, 2);
   Put(state, &command_, 1);
@@ -514,7 +723,19 @@ void TimingArray::Save(std::vector<uint64_t>& state) const {
 
 void TimingArray::Restore(const std::vector<uint64_t>& saved) {
   const uint64_t* state = saved.data();
-  Get(state, pe_.data(), pe_.size());
+  for (PeBlock& block : blocks_) {
+    Get(state, &block.lane[0][0], kNumStateLanes * kBlockPes);
+    Get(state, block.slot, kBlockPes);
+    for (std::size_t k = 0; k < kBlockPes; ++k) block.now[k] = traces.slots()[block.slot[k]];
+  }
+  Get(state, at_.above_valid.data(), pes_);
+  Get(state, at_.pipe_below.data(), pes_);
+  for (const auto& queue : queue_) Get(state, queue.get(), pes_ * queue_bytes_);
+  for (int n : {0, 1}) {
+    for (std::size_t pe = 0; pe < pes_; ++pe) {
+      at_.head[n][pe] = static_cast<uint16_t>(queue_[n][pe * queue_bytes_]) & 3;
+    }
+  }
   for (auto& bus : xbus_) Get(state, bus.data(), bus.size());
   Get(state, beat_, 2);
   Get(state, &command_, 1);
@@ -523,11 +744,16 @@ void TimingArray::Restore(const std::vector<uint64_t>& saved) {
   Get(state, gin_at[0]);
   Get(state, gin_at[1]);
   Get(state, gon_at);
-  for (std::size_t pe = 0; pe < pe_.size(); ++pe) {
-    const auto row = pe / static_cast<std::size_t>(columns_);
-    const uint64_t bit = uint64_t{1} << (pe % static_cast<std::size_t>(columns_));
-    if (pe % static_cast<std::size_t>(columns_) == 0) pending_[row] = 0;
-    if (pe_[pe].pending != 0) pending_[row] |= bit;
+  for (int n : {0, 1}) {
+    xbus_rows_[n] = 0;
+    for (std::size_t row = 0; row < xbus_[n].size(); ++row) {
+      xbus_rows_[n] |= uint64_t{xbus_[n][row].valid} << row;
+    }
+  }
+  std::fill(pending_.begin(), pending_.end(), 0);
+  const auto columns = static_cast<std::size_t>(columns_);
+  for (std::size_t pe = 0; pe < pes_; ++pe) {
+    if (PassWaits(pe)) pending_[pe / columns] |= uint64_t{1} << (pe % columns);
   }
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,21 +25,39 @@ struct Position {
   uint32_t item = 0, used = 0;
 };
 
-// Registers that decide what the array does next. Compared and copied byte by byte: no padding.
-struct PeState {
-  const Slot* slot;       // null: no pass runs
-  uint64_t queue[2];      // wide, narrow: two bits a word, Destination ^ 3, the head lowest; 0 none
-  uint32_t pipe;          // psums on their way: from below, up, out; kPipeBits each
-  uint16_t file_words[2];   // ifmap, filter
-  uint16_t load_left[2];    // words left in the turn of the loader
-  uint8_t level[2];         // words in the queues
-  uint8_t turn[2];          // whose turn the loader has: 0 wide, 1 narrow
-  uint8_t below_psums, above_room, out_claimed, out_words;
-  uint8_t pending, above_valid;
-  uint8_t recent[3];      // psum addresses of the last slots + 1, for the adder; 0 none
-  uint8_t zero[3];
+// Registers of the PEs, 16 bits each, by name and then PE by PE: one clock is the same work for all
+// of them, which compilers make vector instructions of. PEs come in blocks so that all registers of a
+// block lie at fixed distances. A condition is 0 or kTrue.
+enum Lane : std::size_t {
+  kFileIfmap, kFileFilter,    // words in the files
+  kLeftIfmap, kLeftFilter,    // words left in the turn of the loader
+  kTurnIfmap, kTurnFilter,    // condition: the loader's turn is the narrow network's
+  kBelowPsums, kAboveRoom, kOutClaimed, kOutWords,
+  kPipeUp, kPipeOut,          // psums on their way, a bit for each stage
+  kPending,                   // condition: a pass word waits
+  kRecent0, kRecent1, kRecent2,  // psum addresses of the last slots + 1, for the adder; 0 none
+  kNumStateLanes,
+  // The loader's words in a turn: file, network. Set up before the first pass.
+  kIfmapWide = kNumStateLanes, kIfmapNarrow, kFilterWide, kFilterNarrow,
+  // Of one clock.
+  kIssue,  // condition: the slot is done
+  kEvent,  // condition: that ends its piece, or a pass begins
+  kCount0,  // PeCounter, since the last AddCounts
+  kNumLanes = kCount0 + kNumPeCounters
 };
-static_assert(sizeof(PeState) == 56);
+inline constexpr std::size_t kBlockPes = 32;
+struct alignas(64) PeBlock {
+  uint16_t lane[kNumLanes][kBlockPes];
+  PackedSlot now[kBlockPes];    // slots at hand
+  uint32_t slot[kBlockPes];     // their numbers
+};
+// What PEs share with their neighbours or the X-buses: plain rows, with room for a row too many and a
+// block too many.
+struct PeRows {
+  std::vector<uint16_t> above_valid, below_valid;  // the psum on its way up; that of the row below
+  std::vector<uint16_t> pipe_below, pipe_above;    // psums taken from below: a bit for each stage
+  std::vector<uint16_t> head[2], pop[2];           // of the queues: wide, narrow
+};
 
 struct XBusState {
   uint8_t valid, tag, destination, count;
@@ -77,6 +97,8 @@ class TimingArray {
   };
   Counters counters;
   void ClearCounters();
+  // Completes `counters.pe`, which is behind by what the blocks have counted.
+  void AddCounts();
 
   // Everything that decides the future, given the parts still to come.
   void Save(std::vector<uint64_t>& state) const;
@@ -100,17 +122,27 @@ class TimingArray {
   Position<GinPart> gin_at[2];
   Position<GonPart> gon_at;
   std::vector<PeProgress> progress;
-  bool PassWaits(std::size_t pe) const { return pe_[pe].pending != 0; }
+  bool PassWaits(std::size_t pe) const { return lane(kPending, pe) != 0; }
 
  private:
-  struct Loader {
-    uint16_t words[2][2] = {};  // file, network
-  };
   void NextBeat(int network);
   void NextCommand();
-  template <bool kHazard>
+  uint16_t lane(Lane name, std::size_t pe) const {
+    return blocks_[pe / kBlockPes].lane[name][pe % kBlockPes];
+  }
+  uint16_t& lane(Lane name, std::size_t pe) {
+    return blocks_[pe / kBlockPes].lane[name][pe % kBlockPes];
+  }
   void StepPes();
-  void NextPiece(std::size_t pe, PeState& s);
+  void HandleEvents();
+  uint32_t SlotAfterEvent(std::size_t pe);
+  // Those that depend on the width of a queue.
+  template <typename Queue>
+  void StepQueues(const uint64_t fires[2]);
+  template <typename Queue>
+  uint64_t BusyRows(int network) const;
+  template <typename Queue>
+  Queue* queue(int network) const { return reinterpret_cast<Queue*>(queue_[network].get()); }
   bool ConfigReady() const;
   void Configure(uint64_t word);
   void Write(int row, int col, uint64_t word);
@@ -118,18 +150,26 @@ class TimingArray {
 
   const HwConfig& hw_;
   const int rows_, columns_;
+  const std::size_t pes_;
   const uint32_t lanes_[2];
-  uint32_t below_bit_, up_bit_, out_bit_, pipe_mask_;
+  uint16_t below_bit_, up_bit_, out_bit_;
   std::size_t hazard_;  // slots that the adder still works on
-  std::vector<PeState> pe_;
+  std::vector<PeBlock> blocks_;
+  PeRows at_;
+  // Two bits a word, Destination ^ 3, the head lowest; 0 none. 16, 32 or 64 bits for each PE.
+  std::unique_ptr<std::byte[]> queue_[2];
+  std::size_t queue_bytes_;  // of one PE
+  int uncounted_ = 0;        // clocks since AddCounts
   std::vector<XBusState> xbus_[2];
+  uint64_t xbus_rows_[2] = {};  // where they are valid
   BeatState beat_[2]{};
   CommandState command_{}, taken_{};  // at the port; in the GON's register
   PortState port_{};
   std::vector<uint64_t> pending_;  // of each row, a bit for each PE
-  std::vector<Loader> loaders_;
   std::vector<uint64_t> row_tags_[2];  // tag -> rows
-  std::vector<uint64_t> col_tags_[2];  // row, tag -> columns
+  // Row, tag -> condition for each column, padded to whole vectors.
+  std::vector<uint16_t> col_tags_[2];
+  std::size_t padded_columns_;
   int64_t quiet_ = 0;
   std::string error_;
 };

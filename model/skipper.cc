@@ -34,6 +34,7 @@ void Skipper::Add(TimingArray::Counters& sum, const TimingArray::Counters& count
 }
 
 TimingArray::Counters Skipper::Total() {
+  array_.AddCounts();
   TimingArray::Counters sum = total_;
   for (const auto& [hash, node] : nodes_) {
     for (const auto& stretch : node->stretches) Add(sum, stretch->counted, stretch->times);
@@ -179,6 +180,7 @@ void Skipper::ChooseLead() {
 }
 
 void Skipper::EndStretch() {
+  array_.AddCounts();
   cycles_ += array_.counters.cycles;
   if (bytes_ > kMaxBytes) {
     Forget();

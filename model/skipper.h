@@ -56,7 +56,7 @@ class Skipper {
     std::vector<const ConfigPart*> config;  // words looked at
     std::size_t configured = 0;             // words taken
     std::vector<PeStretch> pes;
-    std::vector<const Slot*> pieces;  // entered, PE by PE
+    std::vector<uint32_t> pieces;  // entered, PE by PE
     TimingArray::Counters counted;
     int64_t times = 0;
     Node* to = nullptr;

@@ -19,7 +19,6 @@ enum RawFlag : uint16_t {
   kRawPassEnd = 64,
 };
 
-static_assert(sizeof(Slot) == 24);
 constexpr int kPieceSlots = 64;  // pieces have at least about this many slots
 constexpr int64_t kMaxSlots = int64_t{1} << 30;  // of a pass
 constexpr int64_t kIndexMask = (1 << 14) - 1, kOffsetMask = (1 << 9) - 1;
@@ -40,12 +39,21 @@ std::size_t TraceTable::Hash::operator()(const std::vector<int64_t>& key) const 
   return XXH3_64bits(key.data(), key.size() * sizeof(int64_t));
 }
 
-std::size_t TraceTable::SlotHash::operator()(const Slot& slot) const {
-  return XXH3_64bits(&slot, sizeof(slot));
+PackedSlot Pack(const Slot& slot) {
+  // No file holds as many words as can be asked for.
+  const auto half = [](int words, int above) {
+    return static_cast<uint16_t>(std::min(words, (1 << kSlotWordBits) - 1) | above << kSlotWordBits);
+  };
+  constexpr int kLow = (1 << kSlotHalfFlags) - 1;
+  return {half(slot.ifmap_words, slot.flags & kLow),
+          half(slot.filter_words, slot.flags >> kSlotHalfFlags), half(slot.ifmap_free, slot.psum),
+          half(slot.filter_free, 0)};
 }
 
-bool TraceTable::SlotEqual::operator()(const Slot& a, const Slot& b) const {
-  return std::memcmp(&a, &b, sizeof(Slot)) == 0;
+TraceTable::TraceTable(const HwConfig& hw) : hw_(hw) {
+  Slot idle;
+  idle.flags = kSlotIdle;
+  Store({idle});
 }
 
 int TraceTable::Find(const std::vector<uint64_t>& program, int64_t program_number, uint64_t word) {
@@ -57,7 +65,7 @@ int TraceTable::Find(const std::vector<uint64_t>& program, int64_t program_numbe
   std::vector<int64_t> key;
   for (const PieceAt& at : run.pieces) {
     trace->push_back(Resolve(run, at, param));
-    key.push_back(reinterpret_cast<int64_t>(trace->back()));
+    key.push_back(trace->back());
   }
   const auto [number, is_new] =
       trace_numbers_.try_emplace(std::move(key), static_cast<int>(traces_.size()));
@@ -188,7 +196,7 @@ const TraceTable::RawPiece* TraceTable::Intern(const PeImage& image, std::vector
   return place.get();
 }
 
-const Slot* TraceTable::Resolve(const Program& program, const PieceAt& at, const ParamWord& param) {
+uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const ParamWord& param) {
   const PeImage& image = program.image;
   const RawPiece& piece = *at.piece;
   const auto kinds = Kinds(image);
@@ -226,7 +234,7 @@ const Slot* TraceTable::Resolve(const Program& program, const PieceAt& at, const
       key.push_back(limits[k]);
     }
   }
-  const auto [known, fresh] = resolved_.try_emplace(std::move(key), nullptr);
+  const auto [known, fresh] = resolved_.try_emplace(std::move(key), 0);
   if (!fresh) return known->second;
 
   const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;
@@ -273,16 +281,29 @@ const Slot* TraceTable::Resolve(const Program& program, const PieceAt& at, const
     flag(end && !chain_out, kSlotOut);
     flag(result, kSlotLive);
     flag(result && !start, kSlotContinues);
-    flag(&raw == &piece.slots.back(), kSlotPieceEnd);
+    flag(&raw == &piece.slots.back(), kSlotEnd);
     flag((raw.flags & kRawPassEnd) != 0, kSlotPassEnd);
     slots.push_back(slot);
   }
-  const Slot* next = nullptr;
-  for (std::size_t k = slots.size(); k-- > 0;) {
-    slots[k].next = next;
-    next = &*slots_.insert(slots[k]).first;
+  return known->second = Store(slots);
+}
+
+// Number of the first slot; equal pieces are stored once.
+uint32_t TraceTable::Store(const std::vector<Slot>& piece) {
+  const std::size_t first = slots_.size();
+  slots_.resize(first + piece.size());
+  canonical_.resize(slots_.size());
+  uint32_t next = 0;
+  for (std::size_t k = slots_.size(); k-- > first;) {
+    slots_[k] = Pack(piece[k - first]);
+    next = canonical_[k] =
+        known_slots_.try_emplace({slots_[k], next}, static_cast<uint32_t>(k)).first->second;
   }
-  return known->second = next;
+  if (next != first) {
+    slots_.resize(first);
+    canonical_.resize(first);
+  }
+  return next;
 }
 
 }  // namespace ecoflow

@@ -8,7 +8,6 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "compiler/image/pe_image.h"
@@ -24,8 +23,6 @@ struct Slot {
   uint16_t filter_free = 0;
   uint16_t flags = 0;
   uint16_t psum = 0;          // address in the psum file, where the adder takes several cycles
-  uint32_t reserved = 0;      // no padding: slots are compared byte by byte
-  const Slot* next = nullptr;  // in the piece
 };
 
 enum SlotFlag : uint16_t {
@@ -35,25 +32,36 @@ enum SlotFlag : uint16_t {
   kSlotChainIn = 8,         // takes a psum from below
   kSlotChainOut = 16,       // sends its psum up
   kSlotOut = 32,            // sends its psum out
-  kSlotLive = 64,           // its result exists
-  kSlotContinues = 128,     // adds to a psum that an earlier slot left
-  kSlotPieceEnd = 256,      // the last slot of its piece
-  kSlotPassEnd = 512,       // the last slot of the pass
+  kSlotEnd = 64,            // the last slot of its piece
+  kSlotPassEnd = 128,       // the last slot of the pass; also the last of its piece
+  kSlotIdle = 256,          // no slot: no pass runs
+  kSlotLive = 512,          // its result exists
+  kSlotContinues = 1024,    // adds to a psum that an earlier slot left
 };
 
-// The slots of a pass in pieces. What is left of a piece is stored once for all pieces that end alike,
-// so that the address of a slot says how the piece goes on, and nothing else.
-using Trace = std::vector<const Slot*>;
+// A slot as the array reads it: numbers in the low kSlotWordBits bits of four halves, above them
+// flags 0 to 6, flags 7 to 13, the psum, nothing.
+using PackedSlot = std::array<uint16_t, 4>;
+inline constexpr int kSlotWordBits = 9, kSlotHalfFlags = 7;
+PackedSlot Pack(const Slot& slot);
+
+// The pieces of a pass: numbers of their first slots. The slots of a piece follow each other.
+using Trace = std::vector<uint32_t>;
+inline constexpr uint32_t kIdleSlot = 0;  // number of the slot of a PE without a pass
 
 class TraceTable {
  public:
-  explicit TraceTable(const HwConfig& hw) : hw_(hw) {}
+  explicit TraceTable(const HwConfig& hw);
 
   // The trace of the pass that `word` starts under `program`; equal traces have equal numbers.
   int Find(const std::vector<uint64_t>& program, int64_t program_number, uint64_t word);
   // A pass was longer than any that could be run; its trace is cut off.
   bool endless() const { return endless_; }
   const Trace& operator[](int number) const { return *traces_[static_cast<std::size_t>(number)]; }
+  const PackedSlot* slots() const { return slots_.data(); }
+  // Of slots that go on alike to the end of their pieces, the number of the first: it says how the
+  // piece goes on, and nothing else.
+  uint32_t Canonical(uint32_t slot) const { return canonical_[slot]; }
 
  private:
   // Before range checks: offsets of the coordinates from the base of the pass.
@@ -78,24 +86,20 @@ class TraceTable {
     std::size_t operator()(const std::vector<int64_t>& key) const;
   };
 
-  struct SlotHash {
-    std::size_t operator()(const Slot& slot) const;
-  };
-  struct SlotEqual {
-    bool operator()(const Slot& a, const Slot& b) const;
-  };
-
   const Program& Run(const std::vector<uint64_t>& words, int64_t number, int64_t param_last);
   const RawPiece* Intern(const PeImage& image, std::vector<RawSlot> slots,
                          std::array<bool, 3> reset, std::array<int32_t, 3>& shift);
-  const Slot* Resolve(const Program& program, const PieceAt& at, const ParamWord& param);
+  uint32_t Resolve(const Program& program, const PieceAt& at, const ParamWord& param);
+  uint32_t Store(const std::vector<Slot>& piece);
 
   const HwConfig& hw_;
   bool endless_ = false;
   std::map<std::pair<int64_t, int64_t>, Program> programs_;  // by number and last index of the pass
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<RawPiece>, Hash> raw_;
-  std::unordered_map<std::vector<int64_t>, const Slot*, Hash> resolved_;  // by piece and checks
-  std::unordered_set<Slot, SlotHash, SlotEqual> slots_;
+  std::unordered_map<std::vector<int64_t>, uint32_t, Hash> resolved_;  // by piece and checks
+  std::vector<PackedSlot> slots_;
+  std::vector<uint32_t> canonical_;
+  std::map<std::pair<PackedSlot, uint32_t>, uint32_t> known_slots_;  // by slot and what follows
   std::unordered_map<std::vector<int64_t>, int, Hash> trace_numbers_;
   std::map<std::pair<int64_t, uint64_t>, int> words_;  // by program number and pass word
   std::vector<std::unique_ptr<Trace>> traces_;
