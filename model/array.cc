@@ -59,7 +59,8 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
       blocks_((pes_ + kBlockPes - 1) / kBlockPes),
       queue_bytes_(static_cast<std::size_t>(hw.queue_depth) / 4),
       pending_(static_cast<std::size_t>(hw.rows)),
-      padded_columns_((static_cast<std::size_t>(hw.columns) + kVector - 1) / kVector * kVector) {
+      padded_columns_((static_cast<std::size_t>(hw.columns) + kVector - 1) / kVector * kVector),
+      tag_words_(padded_columns_ * queue_bytes_ / 8) {
   // Stages of rtl/pe/eco_pe.sv: a slot meets the psum from below in stage AddPos, its sum is ready
   // in stage EndPos.
   const int add_stage = hw.multiplier_stages + 1;
@@ -83,7 +84,10 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
     queue_[network] = std::make_unique<std::byte[]>(room * queue_bytes_);
     xbus_[network].resize(static_cast<std::size_t>(rows_));
     row_tags_[network].resize(kTags);
-    col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_) * padded_columns_);
+    col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_) * tag_words_);
+    // The place of a queue above which there is no room for a beat, in each queue of 64 bits.
+    const uint64_t place = uint64_t{3} << (2 * (static_cast<uint32_t>(hw.queue_depth) - lanes_[network]));
+    for (std::size_t bit = 0; bit < 64; bit += 8 * queue_bytes_) places_[network] |= place << bit;
   }
   port_.running = 1;
   counters.pe.resize(pes_ * kNumPeCounters);
@@ -233,12 +237,14 @@ void TimingArray::Write(int row, int col, uint64_t word) {
       rows[word >> (k * hw_.id_bits) & id_mask] |= uint64_t{1} << row;
     }
   };
-  const auto set_column = [&](std::vector<uint16_t>& columns) {
-    uint16_t* of_row = columns.data() + static_cast<std::size_t>(row) * kTags * padded_columns_ + col;
-    for (std::size_t tag = 0; tag < kTags; ++tag) of_row[tag * padded_columns_] = 0;
-    for (int k = 0; k < hw_.ids_per_controller; ++k) {
-      of_row[(word >> (k * hw_.id_bits) & id_mask) * padded_columns_] = kTrue;
-    }
+  const auto set_column = [&](std::vector<uint64_t>& columns) {
+    const auto set = [&](std::size_t tag, int value) {
+      uint64_t* of_tag = &columns[(static_cast<std::size_t>(row) * kTags + tag) * tag_words_];
+      std::memset(reinterpret_cast<std::byte*>(of_tag) + static_cast<std::size_t>(col) * queue_bytes_,
+                  value, queue_bytes_);
+    };
+    for (std::size_t tag = 0; tag < kTags; ++tag) set(tag, 0);
+    for (int k = 0; k < hw_.ids_per_controller; ++k) set(word >> (k * hw_.id_bits) & id_mask, 0xff);
   };
   switch (port_.address) {
     case kCfgParam:
@@ -418,6 +424,12 @@ ECO_VECTORS bool StepWithHazard(std::vector<PeBlock>& blocks, PeRows& at, const 
   return StepBlocks<true>(blocks, at, hw);
 }
 
+ECO_VECTORS void NextSlots(std::vector<PeBlock>& blocks) {
+  for (PeBlock& block : blocks) {
+    for (std::size_t k = 0; k < kBlockPes; ++k) block.slot[k] += block.lane[kIssue][k] & 1;
+  }
+}
+
 }  // namespace
 
 // The slot that a PE goes on with where a piece ends or a pass begins.
@@ -473,12 +485,14 @@ void TimingArray::StepPes() {
     for (PeBlock& block : blocks_) std::memset(block.lane[kCount0], 0, kCntGated * sizeof(block.lane[0]));
   }
   if (events) HandleEvents();
+  NextSlots(blocks_);
   const PackedSlot* const slots = traces.slots();
+  std::size_t left = pes_;
   for (PeBlock& block : blocks_) {
-    for (std::size_t k = 0; k < kBlockPes; ++k) {
-      block.slot[k] += block.lane[kIssue][k] & 1;
-      block.now[k] = slots[block.slot[k]];
-    }
+    const std::size_t count = std::min(left, kBlockPes);
+    left -= count;
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < count; ++k) block.now[k] = slots[block.slot[k]];
   }
 }
 
@@ -486,87 +500,82 @@ void TimingArray::StepPes() {
 
 namespace {
 
-template <typename Queue>
-[[gnu::always_inline]] inline void PopWords(Queue* __restrict queue, uint16_t* __restrict head,
-                                            const uint16_t* __restrict pop, std::size_t count) {
-  for (std::size_t k = 0; k < count; ++k) {
-    const Queue words = pop[k] != 0 ? static_cast<Queue>(queue[k] >> 2) : queue[k];
-    queue[k] = words;
-    head[k] = static_cast<uint16_t>(words & 3);
-  }
-}
-ECO_VECTORS void Pop(uint16_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count) {
-  PopWords(queue, head, pop, count);
-}
-ECO_VECTORS void Pop(uint32_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count) {
-  PopWords(queue, head, pop, count);
-}
-ECO_VECTORS void Pop(uint64_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count) {
-  PopWords(queue, head, pop, count);
-}
+// The X-buses of a network, and for each row and tag the columns that listen.
+struct Buses {
+  XBusState* bus;
+  const uint64_t* columns;
+  std::size_t row_words;  // of these, 64 bits each
+  std::size_t row_pes;
+};
 
 // Words lie side by side, none of them 0: above the highest is where the next belongs.
 template <typename Queue>
-[[gnu::always_inline]] inline void PushWords(Queue* __restrict queue, uint16_t* __restrict head,
-                                             const uint16_t* __restrict columns, Queue words,
-                                             std::size_t count) {
+[[gnu::always_inline]] inline void PopAndPush(Queue* __restrict queue, uint16_t* __restrict head,
+                                              const uint16_t* __restrict pop, std::size_t count,
+                                              const Buses& buses, uint64_t fires) {
+  for (std::size_t b = 0; b < count; b += kBlockPes) {
+    for (std::size_t k = b; k < b + kBlockPes; ++k) {
+      const Queue words = pop[k] != 0 ? static_cast<Queue>(queue[k] >> 2) : queue[k];
+      queue[k] = words;
+      head[k] = static_cast<uint16_t>(words & 3);
+    }
+  }
   constexpr auto kPairs = static_cast<Queue>(0x5555555555555555u);
-  for (std::size_t k = 0; k < count; ++k) {
-    const Queue now = queue[k];
-    const auto taken = static_cast<Queue>((now | now >> 1) & kPairs);
-    const auto next = static_cast<Queue>((taken | taken << 1) + 1);
-    const Queue sum = columns[k] != 0 ? static_cast<Queue>(now | static_cast<Queue>(words * next)) : now;
-    queue[k] = sum;
-    head[k] = static_cast<uint16_t>(sum & 3);
+  for (; fires != 0; fires &= fires - 1) {
+    const auto row = static_cast<std::size_t>(std::countr_zero(fires));
+    XBusState& bus = buses.bus[row];
+    const auto words = static_cast<Queue>((0x5555555555555555u * (bus.destination ^ kNoWord)) &
+                                          ((uint64_t{1} << (2 * bus.count)) - 1));
+    const uint64_t* const tag = buses.columns + (row * kTags + bus.tag) * buses.row_words;
+    bus = {};
+    for (std::size_t col = 0; col < buses.row_words * 8 / sizeof(Queue); col += kVector) {
+      std::array<Queue, kVector> columns;
+      std::memcpy(columns.data(), tag + col * sizeof(Queue) / 8, sizeof(columns));
+      Queue* const of_row = queue + row * buses.row_pes + col;
+      uint16_t* const heads = head + row * buses.row_pes + col;
+#pragma GCC unroll 1
+      for (std::size_t k = 0; k < kVector; ++k) {
+        const Queue now = of_row[k];
+        const auto taken = static_cast<Queue>((now | now >> 1) & kPairs);
+        const auto next = static_cast<Queue>((taken | taken << 1) + 1);
+        const auto sum = static_cast<Queue>(now | (static_cast<Queue>(words * next) & columns[k]));
+        of_row[k] = sum;
+        heads[k] = static_cast<uint16_t>(sum & 3);
+      }
+    }
   }
 }
-ECO_VECTORS void Push(uint16_t* queue, uint16_t* head, const uint16_t* columns, uint16_t words,
-                      std::size_t count) {
-  PushWords(queue, head, columns, words, count);
-}
-ECO_VECTORS void Push(uint32_t* queue, uint16_t* head, const uint16_t* columns, uint32_t words,
-                      std::size_t count) {
-  PushWords(queue, head, columns, words, count);
-}
-ECO_VECTORS void Push(uint64_t* queue, uint16_t* head, const uint16_t* columns, uint64_t words,
-                      std::size_t count) {
-  PushWords(queue, head, columns, words, count);
-}
 
-// Whether one of the columns has a word in one of the places.
-template <typename Queue>
-[[gnu::always_inline]] inline bool AnyHas(const Queue* __restrict queue,
-                                          const uint16_t* __restrict columns, Queue places,
-                                          std::size_t count) {
-  Queue any = 0;
-  for (std::size_t k = 0; k < count; ++k) any |= columns[k] != 0 ? queue[k] : 0;
-  return (any & places) != 0;
+ECO_VECTORS void StepQueue(uint16_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count,
+                           const Buses& buses, uint64_t fires) {
+  PopAndPush(queue, head, pop, count, buses, fires);
 }
-ECO_VECTORS bool Has(const uint16_t* queue, const uint16_t* columns, uint16_t places, std::size_t count) {
-  return AnyHas(queue, columns, places, count);
+ECO_VECTORS void StepQueue(uint32_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count,
+                           const Buses& buses, uint64_t fires) {
+  PopAndPush(queue, head, pop, count, buses, fires);
 }
-ECO_VECTORS bool Has(const uint32_t* queue, const uint16_t* columns, uint32_t places, std::size_t count) {
-  return AnyHas(queue, columns, places, count);
+ECO_VECTORS void StepQueue(uint64_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count,
+                           const Buses& buses, uint64_t fires) {
+  PopAndPush(queue, head, pop, count, buses, fires);
 }
-ECO_VECTORS bool Has(const uint64_t* queue, const uint16_t* columns, uint64_t places, std::size_t count) {
-  return AnyHas(queue, columns, places, count);
-}
-
 }  // namespace
 
 // Rows whose X-bus waits for a PE: its queue has no room for a whole beat.
-template <typename Queue>
 uint64_t TimingArray::BusyRows(int network) const {
-  const auto places = static_cast<Queue>(
-      Queue{3} << (2 * (static_cast<uint32_t>(hw_.queue_depth) - lanes_[network])));
+  const std::size_t row_bytes = static_cast<std::size_t>(columns_) * queue_bytes_;
   uint64_t busy = 0;
   for (uint64_t rows = xbus_rows_[network]; rows != 0; rows &= rows - 1) {
     const auto row = static_cast<std::size_t>(std::countr_zero(rows));
-    const std::size_t tag = row * kTags + xbus_[network][row].tag;
-    if (Has(queue<Queue>(network) + row * static_cast<std::size_t>(columns_),
-            &col_tags_[network][tag * padded_columns_], places, padded_columns_)) {
-      busy |= uint64_t{1} << row;
+    const std::byte* queues = queue_[network].get() + row * row_bytes;
+    const uint64_t* columns =
+        &col_tags_[network][(row * kTags + xbus_[network][row].tag) * tag_words_];
+    uint64_t words = 0;
+    for (std::size_t k = 0; k < tag_words_; ++k) {
+      uint64_t some;
+      std::memcpy(&some, queues + 8 * k, sizeof(some));
+      words |= some & columns[k];
     }
+    if ((words & places_[network]) != 0) busy |= rows & -rows;
   }
   return busy;
 }
@@ -575,17 +584,10 @@ uint64_t TimingArray::BusyRows(int network) const {
 template <typename Queue>
 void TimingArray::StepQueues(const uint64_t fires[2]) {
   for (int n : {0, 1}) {
-    Pop(queue<Queue>(n), at_.head[n].data(), at_.pop[n].data(), blocks_.size() * kBlockPes);
-    for (uint64_t rows = fires[n]; rows != 0; rows &= rows - 1) {
-      const auto row = static_cast<std::size_t>(std::countr_zero(rows));
-      XBusState& bus = xbus_[n][row];
-      const std::size_t pe = row * static_cast<std::size_t>(columns_);
-      const uint64_t words = (0x5555555555555555u * (bus.destination ^ kNoWord)) &
-                             ((uint64_t{1} << (2 * bus.count)) - 1);
-      Push(queue<Queue>(n) + pe, &at_.head[n][pe], &col_tags_[n][(row * kTags + bus.tag) * padded_columns_],
-           static_cast<Queue>(words), padded_columns_);
-      bus = {};
-    }
+    const Buses buses = {xbus_[n].data(), col_tags_[n].data(), tag_words_,
+                         static_cast<std::size_t>(columns_)};
+    StepQueue(queue<Queue>(n), at_.head[n].data(), at_.pop[n].data(), blocks_.size() * kBlockPes,
+              buses, fires[n]);
     xbus_rows_[n] &= ~fires[n];
   }
 }
@@ -602,10 +604,7 @@ void TimingArray::Step() {
   uint64_t fires[2] = {};  // rows whose X-bus gives its beat to the PEs
   bool go[2];
   for (std::size_t n : {0, 1}) {
-    const int network = static_cast<int>(n);
-    const uint64_t busy = queue_bytes_ == 2   ? BusyRows<uint16_t>(network)
-                          : queue_bytes_ == 4 ? BusyRows<uint32_t>(network)
-                                              : BusyRows<uint64_t>(network);
+    const uint64_t busy = BusyRows(static_cast<int>(n));
     fires[n] = xbus_rows_[n] & ~busy;
     go[n] = port_.enabled != 0 && beat_[n].valid != 0 && (row_tags_[n][beat_[n].row] & busy) == 0;
   }

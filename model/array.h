@@ -136,11 +136,9 @@ class TimingArray {
   void StepPes();
   void HandleEvents();
   uint32_t SlotAfterEvent(std::size_t pe);
-  // Those that depend on the width of a queue.
+  uint64_t BusyRows(int network) const;
   template <typename Queue>
   void StepQueues(const uint64_t fires[2]);
-  template <typename Queue>
-  uint64_t BusyRows(int network) const;
   template <typename Queue>
   Queue* queue(int network) const { return reinterpret_cast<Queue*>(queue_[network].get()); }
   bool ConfigReady() const;
@@ -167,9 +165,10 @@ class TimingArray {
   PortState port_{};
   std::vector<uint64_t> pending_;  // of each row, a bit for each PE
   std::vector<uint64_t> row_tags_[2];  // tag -> rows
-  // Row, tag -> condition for each column, padded to whole vectors.
-  std::vector<uint16_t> col_tags_[2];
-  std::size_t padded_columns_;
+  // Row, tag -> ones or zeros for each column, as wide as a queue; padded to whole vectors.
+  std::vector<uint64_t> col_tags_[2];
+  const std::size_t padded_columns_, tag_words_;
+  uint64_t places_[2] = {};  // of queues whose words leave no room for a beat
   int64_t quiet_ = 0;
   std::string error_;
 };
