@@ -17,13 +17,13 @@ int64_t PackRun(const GinRun& run) {
   return int64_t{run.row} | int64_t{run.col} << 8 | int64_t{run.words} << 16;
 }
 
-// Loops to leave outside: at least `least`, more while the rest is long.
-int OuterLoops(const LoopNest& nest, int least) {
+// Loops to leave outside: at least `least`, more while the rest, in so many ways, is long.
+int OuterLoops(const LoopNest& nest, int least, int64_t ways = 1) {
   int outer = static_cast<int>(nest.loops.size());
   int64_t words = 1;
   while (outer > least) {
     const int64_t bound = nest.loops[static_cast<std::size_t>(outer - 1)].bound;
-    if (words > 1 && words * bound > kPartWords) break;
+    if (words > 1 && words * bound * ways > kPartWords) break;
     words = std::min(words * bound, kPartWords * kPartWords);
     --outer;
   }
@@ -101,23 +101,35 @@ void GinParts::Find() {
   next->done = !next->outer.Step();
 }
 
-const GinPart* GinParts::Finish(std::size_t descriptor, GinPart& part) {
+const GinPart* GinParts::Finish(std::size_t descriptor, GinPart& part, bool joins) {
   const GinDescriptor& d = descriptors_[descriptor];
   part.descriptor = static_cast<int>(descriptor);
   part.destination = static_cast<uint8_t>(d.destination);
-  part.joins = d.interleave < 0 && running_.size() == 1;  // turns begin with a new beat
-  std::vector<int64_t> content = {static_cast<int64_t>(descriptor)};
+  part.joins = joins;
+  std::vector<int64_t> content = {static_cast<int64_t>(descriptor), joins};
   for (const GinRun& run : part.runs) content.push_back(PackRun(run));
   const GinPart* interned = Intern(std::move(content), std::move(part));
   part = {};
   return interned;
 }
 
+// A long turn is several parts; the next turn begins with a new beat.
 GinParts::Known GinParts::Walk(const Running& running) {
   const GinDescriptor& d = descriptors_[running.descriptor];
+  const auto outer = static_cast<int>(running.outer.indices.size());
+  const int cut = OuterLoops(d.nest, outer);
+  Known known;
+  known.walked = true;
   GinPart part;
+  std::vector<int64_t> place, last_place;
   NestCursor cursor(d.nest);
   for (cursor.Seek(running.outer.indices); !cursor.done(); cursor.Next()) {
+    place.clear();
+    for (int l = outer; l < cut; ++l) place.push_back(cursor[l]);
+    if (place != last_place) {
+      if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, true));
+      last_place = place;
+    }
     const auto row = static_cast<uint8_t>(cursor[d.row_tag]);
     const auto col = static_cast<uint8_t>(cursor[d.col_tag]);
     if (part.runs.empty() || part.runs.back().row != row || part.runs.back().col != col) {
@@ -125,9 +137,8 @@ GinParts::Known GinParts::Walk(const Running& running) {
     }
     ++part.runs.back().words;
   }
-  Known known;
-  known.walked = true;
-  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part));
+  const bool joins = running_.size() == 1;
+  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, joins));
   return known;
 }
 
@@ -135,9 +146,9 @@ GinParts::Known GinParts::Walk(const Running& running) {
 // iteration of the loops that OuterLoops would leave outside.
 GinParts::Known GinParts::WalkInTurn(const Running& running) {
   const GinDescriptor& d = descriptors_[running.descriptor];
-  const int cut = OuterLoops(d.nest, d.interleave + 1);
-  std::vector<NestCursor> cursors;
   const int64_t ways = d.nest.loops[static_cast<std::size_t>(d.interleave)].bound;
+  const int cut = OuterLoops(d.nest, d.interleave + 1, ways);
+  std::vector<NestCursor> cursors;
   for (int64_t k = 0; k < ways; ++k) {
     cursors.emplace_back(d.nest, d.interleave, k);
     cursors.back().Seek(running.outer.indices);
@@ -155,7 +166,7 @@ GinParts::Known GinParts::WalkInTurn(const Running& running) {
     place.clear();
     for (int l = d.interleave + 1; l < cut; ++l) place.push_back(cursor[l]);
     if (place > furthest) {
-      if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part));
+      if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, false));
       furthest = place;
     }
     GinRun run{static_cast<uint8_t>(cursor[d.row_tag]), static_cast<uint8_t>(cursor[d.col_tag]), 0};
@@ -167,7 +178,7 @@ GinParts::Known GinParts::WalkInTurn(const Running& running) {
     }
     part.runs.push_back(run);
   }
-  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part));
+  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, false));
   known.state = static_cast<int64_t>(turn);
   return known;
 }

@@ -29,7 +29,7 @@ struct GinPart {
   std::vector<GinRun> runs;
   int descriptor = 0;
   uint8_t destination = 0;
-  bool joins = false;  // a beat may go on from the part before
+  bool joins = false;  // its last beat may go on in the next part
 };
 
 // A command: which PEs it names. Lanes and slots do not matter beyond that.
@@ -130,7 +130,7 @@ class GinParts : public PartList<GinPart> {
   bool Open();
   Known Walk(const Running& running);
   Known WalkInTurn(const Running& running);
-  const GinPart* Finish(std::size_t descriptor, GinPart& part);
+  const GinPart* Finish(std::size_t descriptor, GinPart& part, bool joins);
 
   const std::vector<GinDescriptor>& descriptors_;
   const int lanes_, pass_loops_;

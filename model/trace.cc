@@ -19,7 +19,8 @@ enum RawFlag : uint16_t {
   kRawPassEnd = 64,
 };
 
-constexpr int kPieceSlots = 64;  // pieces have at least about this many slots
+// Pieces have at least so many slots, where the next level would not make them far longer.
+constexpr int64_t kPieceSlots = 32, kShortPieceSlots = 8, kLongPieceSlots = 512;
 constexpr int64_t kMaxSlots = int64_t{1} << 30;  // of a pass
 constexpr int64_t kIndexMask = (1 << 14) - 1, kOffsetMask = (1 << 9) - 1;
 constexpr int32_t kCoordinateMask = (1 << 15) - 1, kSafe = 1 << 14;
@@ -91,7 +92,11 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
   if (param) last[static_cast<std::size_t>(image.mode.ParamLevel)] = param_last;
   // Pieces end where a level from `cut` on steps.
   std::size_t cut = 0;
-  for (int64_t slots = 1; cut < levels && slots < kPieceSlots; ++cut) slots *= last[cut] + 1;
+  for (int64_t slots = 1; cut < levels && slots < kPieceSlots; ++cut) {
+    const int64_t longer = slots * (last[cut] + 1);
+    if (slots >= kShortPieceSlots && longer > kLongPieceSlots) break;
+    slots = longer;
+  }
 
   unsigned zero = (1u << levels) - 1;
   int64_t ifmap = 0, filter = 0, psum = 0;
