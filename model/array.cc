@@ -258,6 +258,7 @@ void TimingArray::Write(int row, int col, uint64_t word) {
         const auto of_file = [&](Lane first, std::size_t step) -> uint16_t& {
           return lane(static_cast<Lane>(first + step), pe);
         };
+        turns_ = turns_ || (wide != 0 && narrow != 0);
         of_file(kIfmapWide, 2 * file) = wide;
         of_file(kIfmapNarrow, 2 * file) = narrow;
         of_file(kTurnIfmap, file) = wide == 0 ? kTrue : 0;
@@ -282,8 +283,9 @@ struct PeConstants {
   std::size_t hazard;
 };
 
-// One clock of the PEs of a block; `at` points at its first PE. Returns whether one has an event.
-template <bool kHazard>
+// One clock of the PEs of a block. Returns whether one has an event. What no PE of the run needs is
+// left out: hazards of the adder, loaders that take turns, psums between PEs.
+template <bool kHazard, bool kTurns, bool kChains>
 [[gnu::always_inline]] inline bool StepBlock(PeBlock& block, const PeConstants& hw,
                                              uint16_t* __restrict above_valid,
                                              const uint16_t* __restrict below_valid,
@@ -324,19 +326,24 @@ template <bool kHazard>
     const U load_narrow = (load_a & turn_a) | (load_b & turn_b);
     const U load_wide =
         (load_a & static_cast<U>(~turn_a)) | (load_b & static_cast<U>(~turn_b));
+    // The turn of a network ends after its words, if the other has any.
     const auto next_turn = [&](U load, U& turn, U& left, U wide_words, U narrow_words) {
-      left = static_cast<U>(left + load);
-      const U over = load & when(left == 0);
-      turn ^= over & when(choose(turn, wide_words, narrow_words) != 0);
-      left = choose(over, choose(turn, narrow_words, wide_words), left);
+      const U other = choose(turn, wide_words, narrow_words);
+      const U counts = load & when(other != 0);
+      left = static_cast<U>(left + counts);
+      const U over = counts & when(left == 0);
+      turn ^= over;
+      left = choose(over, other, left);
     };
-    U left_a = lane[kLeftIfmap][k], left_b = lane[kLeftFilter][k];
-    next_turn(load_a, turn_a, left_a, lane[kIfmapWide][k], lane[kIfmapNarrow][k]);
-    next_turn(load_b, turn_b, left_b, lane[kFilterWide][k], lane[kFilterNarrow][k]);
-    lane[kTurnIfmap][k] = turn_a;
-    lane[kTurnFilter][k] = turn_b;
-    lane[kLeftIfmap][k] = left_a;
-    lane[kLeftFilter][k] = left_b;
+    if constexpr (kTurns) {
+      U left_a = lane[kLeftIfmap][k], left_b = lane[kLeftFilter][k];
+      next_turn(load_a, turn_a, left_a, lane[kIfmapWide][k], lane[kIfmapNarrow][k]);
+      next_turn(load_b, turn_b, left_b, lane[kFilterWide][k], lane[kFilterNarrow][k]);
+      lane[kTurnIfmap][k] = turn_a;
+      lane[kTurnFilter][k] = turn_b;
+      lane[kLeftIfmap][k] = left_a;
+      lane[kLeftFilter][k] = left_b;
+    }
 
     // What the slot waits for, first cause first.
     const U below = lane[kBelowPsums][k], room = lane[kAboveRoom][k], claimed = lane[kOutClaimed][k];
@@ -356,8 +363,10 @@ template <bool kHazard>
     wait(kCntIfmap, when((half0 & kWords) > ifmap));
     wait(kCntFilter, when((half1 & kWords) > filter));
     wait(kCntStream, stream & when(choose(from_narrow, narrow, wide) != kStreamHead));
-    wait(kCntPsum, chain_in & when(below == 0));
-    wait(kCntLocal, chain_out & when(room == 0));
+    if constexpr (kChains) {
+      wait(kCntPsum, chain_in & when(below == 0));
+      wait(kCntLocal, chain_out & when(room == 0));
+    }
     wait(kCntOutput, out & when(claimed == queue_depth));
     if constexpr (kHazard) {
       const U psum = static_cast<U>((half2 >> kSlotWordBits) + 1);
@@ -377,23 +386,26 @@ template <bool kHazard>
     wide_pop[k] = static_cast<U>(load_wide | (take & static_cast<U>(~from_narrow)));
     lane[kFileIfmap][k] = static_cast<U>(ifmap - (half2 & kWords & go) - load_a);
     lane[kFileFilter][k] = static_cast<U>(filter - (half3 & kWords & go) - load_b);
-    const U takes_psum = go & chain_in, sends_up = go & chain_out, sends_out = go & out;
 
-    // Psums on their way.
-    const U pipe_up = lane[kPipeUp][k], pipe_out = lane[kPipeOut][k];
-    const U freed = static_cast<U>((pipe_above[k] & below_bit) != 0 ? 1 : 0);
-    lane[kAboveRoom][k] = static_cast<U>(room + sends_up + freed);
-    lane[kBelowPsums][k] = static_cast<U>(below + takes_psum + below_valid[k]);
-    const U arrives = static_cast<U>((pipe_up & up_bit) != 0 ? 1 : 0);
-    above_valid[k] = arrives;
-    count(kCntLocalWords, static_cast<U>(-arrives));
+    // Psums on their way. Bits past the last stage go away.
+    const auto move_on = [](U pipe, U enters, U last) {
+      return static_cast<U>((pipe << 1 | (enters & 1)) & (2 * last - 1));
+    };
+    const auto one = [](bool holds) { return static_cast<U>(holds ? 1 : 0); };
+    if constexpr (kChains) {
+      const U takes_psum = go & chain_in, sends_up = go & chain_out, pipe_up = lane[kPipeUp][k];
+      lane[kAboveRoom][k] = static_cast<U>(room + sends_up + one((pipe_above[k] & below_bit) != 0));
+      lane[kBelowPsums][k] = static_cast<U>(below + takes_psum + below_valid[k]);
+      const U arrives = one((pipe_up & up_bit) != 0);
+      above_valid[k] = arrives;
+      count(kCntLocalWords, static_cast<U>(-arrives));
+      pipe_below[k] = move_on(pipe_below[k], takes_psum, below_bit);
+      lane[kPipeUp][k] = move_on(pipe_up, sends_up, up_bit);
+    }
+    const U sends_out = go & out, pipe_out = lane[kPipeOut][k];
     lane[kOutClaimed][k] = static_cast<U>(claimed - sends_out);
-    lane[kOutWords][k] =
-        static_cast<U>(lane[kOutWords][k] + static_cast<U>((pipe_out & out_bit) != 0 ? 1 : 0));
-    // Bits past the last stage go away.
-    pipe_below[k] = static_cast<U>((pipe_below[k] << 1 | (takes_psum & 1)) & (2 * below_bit - 1));
-    lane[kPipeUp][k] = static_cast<U>((pipe_up << 1 | (sends_up & 1)) & (2 * up_bit - 1));
-    lane[kPipeOut][k] = static_cast<U>((pipe_out << 1 | (sends_out & 1)) & (2 * out_bit - 1));
+    lane[kOutWords][k] = static_cast<U>(lane[kOutWords][k] + one((pipe_out & out_bit) != 0));
+    lane[kPipeOut][k] = move_on(pipe_out, sends_out, out_bit);
 
     lane[kIssue][k] = go;
     const U event = (go & flag(kSlotEnd)) | (idle & lane[kPending][k]);
@@ -403,25 +415,17 @@ template <bool kHazard>
   return events != 0;
 }
 
-template <bool kHazard>
-[[gnu::always_inline]] inline bool StepBlocks(std::vector<PeBlock>& blocks, PeRows& at,
-                                              const PeConstants& hw) {
+template <bool kHazard, bool kTurns, bool kChains>
+ECO_VECTORS bool StepBlocks(std::vector<PeBlock>& blocks, PeRows& at, const PeConstants& hw) {
   bool events = false;
   std::size_t pe = 0;
   for (PeBlock& block : blocks) {
-    events |= StepBlock<kHazard>(block, hw, &at.above_valid[pe], &at.below_valid[pe],
-                                 &at.pipe_below[pe], &at.pipe_above[pe], &at.head[0][pe],
-                                 &at.head[1][pe], &at.pop[0][pe], &at.pop[1][pe]);
+    events |= StepBlock<kHazard, kTurns, kChains>(
+        block, hw, &at.above_valid[pe], &at.below_valid[pe], &at.pipe_below[pe], &at.pipe_above[pe],
+        &at.head[0][pe], &at.head[1][pe], &at.pop[0][pe], &at.pop[1][pe]);
     pe += kBlockPes;
   }
   return events;
-}
-
-ECO_VECTORS bool StepWithoutHazard(std::vector<PeBlock>& blocks, PeRows& at, const PeConstants& hw) {
-  return StepBlocks<false>(blocks, at, hw);
-}
-ECO_VECTORS bool StepWithHazard(std::vector<PeBlock>& blocks, PeRows& at, const PeConstants& hw) {
-  return StepBlocks<true>(blocks, at, hw);
 }
 
 ECO_VECTORS void NextSlots(std::vector<PeBlock>& blocks) {
@@ -469,18 +473,24 @@ void TimingArray::HandleEvents() {
 }
 
 void TimingArray::StepPes() {
-  // Neighbours as they were before this clock.
-  const auto columns = static_cast<std::size_t>(columns_);
-  std::memcpy(at_.below_valid.data(), at_.above_valid.data() + columns, pes_ * sizeof(uint16_t));
-  std::memcpy(at_.pipe_above.data() + columns, at_.pipe_below.data(),
-              (pes_ - columns) * sizeof(uint16_t));
+  if (traces.chains()) {  // neighbours as they were before this clock
+    const auto columns = static_cast<std::size_t>(columns_);
+    std::memcpy(at_.below_valid.data(), at_.above_valid.data() + columns, pes_ * sizeof(uint16_t));
+    std::memcpy(at_.pipe_above.data() + columns, at_.pipe_below.data(),
+                (pes_ - columns) * sizeof(uint16_t));
+  }
   const PeConstants hw = {static_cast<uint16_t>(hw_.ifmap_depth),
                           static_cast<uint16_t>(hw_.filter_depth),
                           static_cast<uint16_t>(hw_.queue_depth),
                           below_bit_, up_bit_, out_bit_, hazard_};
   if (port_.running == 0 || uncounted_ == UINT16_MAX) AddCounts();
   ++uncounted_;
-  const bool events = hazard_ == 0 ? StepWithoutHazard(blocks_, at_, hw) : StepWithHazard(blocks_, at_, hw);
+  static constexpr std::array kSteps = {
+      StepBlocks<false, false, false>, StepBlocks<false, false, true>, StepBlocks<false, true, false>,
+      StepBlocks<false, true, true>,   StepBlocks<true, false, false>, StepBlocks<true, false, true>,
+      StepBlocks<true, true, false>,   StepBlocks<true, true, true>};
+  const std::size_t step = 4u * (hazard_ != 0) + 2u * turns_ + traces.chains();
+  const bool events = kSteps[step](blocks_, at_, hw);
   if (port_.running == 0) {  // only words on Local links still count
     for (PeBlock& block : blocks_) std::memset(block.lane[kCount0], 0, kCntGated * sizeof(block.lane[0]));
   }
@@ -510,9 +520,9 @@ struct Buses {
 
 // Words lie side by side, none of them 0: above the highest is where the next belongs.
 template <typename Queue>
-[[gnu::always_inline]] inline void PopAndPush(Queue* __restrict queue, uint16_t* __restrict head,
-                                              const uint16_t* __restrict pop, std::size_t count,
-                                              const Buses& buses, uint64_t fires) {
+ECO_VECTORS void StepQueue(Queue* __restrict queue, uint16_t* __restrict head,
+                           const uint16_t* __restrict pop, std::size_t count, const Buses& buses,
+                           uint64_t fires) {
   for (std::size_t b = 0; b < count; b += kBlockPes) {
     for (std::size_t k = b; k < b + kBlockPes; ++k) {
       const Queue words = pop[k] != 0 ? static_cast<Queue>(queue[k] >> 2) : queue[k];
@@ -546,18 +556,6 @@ template <typename Queue>
   }
 }
 
-ECO_VECTORS void StepQueue(uint16_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count,
-                           const Buses& buses, uint64_t fires) {
-  PopAndPush(queue, head, pop, count, buses, fires);
-}
-ECO_VECTORS void StepQueue(uint32_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count,
-                           const Buses& buses, uint64_t fires) {
-  PopAndPush(queue, head, pop, count, buses, fires);
-}
-ECO_VECTORS void StepQueue(uint64_t* queue, uint16_t* head, const uint16_t* pop, std::size_t count,
-                           const Buses& buses, uint64_t fires) {
-  PopAndPush(queue, head, pop, count, buses, fires);
-}
 }  // namespace
 
 // Rows whose X-bus waits for a PE: its queue has no room for a whole beat.

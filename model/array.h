@@ -152,6 +152,7 @@ class TimingArray {
   const uint32_t lanes_[2];
   uint16_t below_bit_, up_bit_, out_bit_;
   std::size_t hazard_;  // slots that the adder still works on
+  bool turns_ = false;  // a file is loaded from both networks
   std::vector<PeBlock> blocks_;
   PeRows at_;
   // Two bits a word, Destination ^ 3, the head lowest; 0 none. 16, 32 or 64 bits for each PE.

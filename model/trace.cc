@@ -301,6 +301,7 @@ uint32_t TraceTable::Store(const std::vector<Slot>& piece) {
   uint32_t next = 0;
   for (std::size_t k = slots_.size(); k-- > first;) {
     slots_[k] = Pack(piece[k - first]);
+    chains_ = chains_ || (piece[k - first].flags & (kSlotChainIn | kSlotChainOut)) != 0;
     next = canonical_[k] =
         known_slots_.try_emplace({slots_[k], next}, static_cast<uint32_t>(k)).first->second;
   }

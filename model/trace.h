@@ -59,6 +59,8 @@ class TraceTable {
   bool endless() const { return endless_; }
   const Trace& operator[](int number) const { return *traces_[static_cast<std::size_t>(number)]; }
   const PackedSlot* slots() const { return slots_.data(); }
+  // Whether any slot so far takes a psum from below or sends one up.
+  bool chains() const { return chains_; }
   // Of slots that go on alike to the end of their pieces, the number of the first: it says how the
   // piece goes on, and nothing else.
   uint32_t Canonical(uint32_t slot) const { return canonical_[slot]; }
@@ -93,7 +95,7 @@ class TraceTable {
   uint32_t Store(const std::vector<Slot>& piece);
 
   const HwConfig& hw_;
-  bool endless_ = false;
+  bool endless_ = false, chains_ = false;
   std::map<std::pair<int64_t, int64_t>, Program> programs_;  // by number and last index of the pass
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<RawPiece>, Hash> raw_;
   std::unordered_map<std::vector<int64_t>, uint32_t, Hash> resolved_;  // by piece and checks
