@@ -107,13 +107,16 @@ void TimingArray::AddCounts() {
       counters.pe[pe * kNumPeCounters + k] += lane(static_cast<Lane>(kCount0 + k), pe);
     }
   }
-  for (PeBlock& block : blocks_) {
-    std::memset(block.lane[kCount0], 0, kNumPeCounters * sizeof(block.lane[0]));
-  }
+  ForgetCounts(kNumPeCounters);
+}
+
+void TimingArray::ForgetCounts(std::size_t counts) {
+  for (PeBlock& block : blocks_) std::memset(block.lane[kCount0], 0, counts * sizeof(block.lane[0]));
 }
 
 void TimingArray::ClearCounters() {
-  AddCounts();
+  uncounted_ = 0;
+  ForgetCounts(kNumPeCounters);
   std::vector<uint32_t> pe = std::move(counters.pe);
   std::fill(pe.begin(), pe.end(), 0);
   counters = {};
@@ -491,9 +494,7 @@ void TimingArray::StepPes() {
       StepBlocks<true, true, false>,   StepBlocks<true, true, true>};
   const std::size_t step = 4u * (hazard_ != 0) + 2u * turns_ + traces.chains();
   const bool events = kSteps[step](blocks_, at_, hw);
-  if (port_.running == 0) {  // only words on Local links still count
-    for (PeBlock& block : blocks_) std::memset(block.lane[kCount0], 0, kCntGated * sizeof(block.lane[0]));
-  }
+  if (port_.running == 0) ForgetCounts(kCntGated);  // only words on Local links still count
   if (events) HandleEvents();
   NextSlots(blocks_);
   const PackedSlot* const slots = traces.slots();

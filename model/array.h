@@ -133,6 +133,7 @@ class TimingArray {
   uint16_t& lane(Lane name, std::size_t pe) {
     return blocks_[pe / kBlockPes].lane[name][pe % kBlockPes];
   }
+  void ForgetCounts(std::size_t counts);
   void StepPes();
   void HandleEvents();
   uint32_t SlotAfterEvent(std::size_t pe);

@@ -48,14 +48,17 @@ GinParts::GinParts(const std::vector<GinDescriptor>& descriptors, int lanes, int
   }
 }
 
-// Of descriptors that run in turns, a part is a turn.
+// Loops that make a turn of descriptors that run in turns; 0 for others.
+int GinParts::TurnLoops(std::size_t k) const {
+  const bool next = k + 1 < descriptors_.size() && descriptors_[k].turn_loops == 0;
+  return descriptors_[next ? k + 1 : k].turn_loops;
+}
+
+// An iteration of these loops is walked at once.
 int GinParts::OuterOf(std::size_t k) const {
   const GinDescriptor& d = descriptors_[k];
-  if (d.turn_loops > 0) return d.turn_loops;
-  if (k + 1 < descriptors_.size() && descriptors_[k + 1].turn_loops > 0) {
-    return descriptors_[k + 1].turn_loops;
-  }
-  return d.interleave >= 0 ? d.interleave : OuterLoops(d.nest, pass_loops_);
+  if (d.interleave < 0) return OuterLoops(d.nest, std::max(pass_loops_, TurnLoops(k)));
+  return TurnLoops(k) > 0 ? TurnLoops(k) : d.interleave;
 }
 
 double GinParts::share() const {
@@ -88,17 +91,36 @@ void GinParts::Find() {
   for (Running& one : running_) {
     if (!one.done && (next == nullptr || one.iteration < next->iteration)) next = &one;
   }
-  std::vector<int64_t> key = {static_cast<int64_t>(next->descriptor), next->turn};
-  next->structure.Append(next->outer.indices, key);
+  const auto turn_loops =
+      running_.size() == 1 ? 0 : static_cast<std::size_t>(TurnLoops(next->descriptor));
+  const GinPart* last = nullptr;
+  for (bool more = true; more;) {
+    const Known& known = Parts(*next);
+    Append(known);
+    if (!known.parts.empty()) last = known.parts.back();
+    next->turn = known.state;
+    ++iterations_;
+    next->done = !next->outer.Step();
+    // What is left inside the loops that count turns is of the same turn.
+    const auto inner = next->outer.indices.begin() + static_cast<std::ptrdiff_t>(turn_loops);
+    const bool inside = std::any_of(inner, next->outer.indices.end(), [](int64_t i) { return i != 0; });
+    more = !next->done && turn_loops > 0 && inside;
+  }
+  ++next->iteration;
+  if (turn_loops > 0 && last != nullptr && last->joins) {  // the next turn begins with a new beat
+    GinPart part = *last;
+    found_.back() = Finish(next->descriptor, part, false);
+  }
+}
+
+const GinParts::Known& GinParts::Parts(Running& running) {
+  std::vector<int64_t> key = {static_cast<int64_t>(running.descriptor), running.turn};
+  running.structure.Append(running.outer.indices, key);
   Known& known = known_[std::move(key)];
   if (!known.walked) {
-    known = descriptors_[next->descriptor].interleave < 0 ? Walk(*next) : WalkInTurn(*next);
+    known = descriptors_[running.descriptor].interleave < 0 ? Walk(running) : WalkInTurn(running);
   }
-  Append(known);
-  next->turn = known.state;
-  ++next->iteration;
-  ++iterations_;
-  next->done = !next->outer.Step();
+  return known;
 }
 
 const GinPart* GinParts::Finish(std::size_t descriptor, GinPart& part, bool joins) {
@@ -113,23 +135,11 @@ const GinPart* GinParts::Finish(std::size_t descriptor, GinPart& part, bool join
   return interned;
 }
 
-// A long turn is several parts; the next turn begins with a new beat.
 GinParts::Known GinParts::Walk(const Running& running) {
   const GinDescriptor& d = descriptors_[running.descriptor];
-  const auto outer = static_cast<int>(running.outer.indices.size());
-  const int cut = OuterLoops(d.nest, outer);
-  Known known;
-  known.walked = true;
   GinPart part;
-  std::vector<int64_t> place, last_place;
   NestCursor cursor(d.nest);
   for (cursor.Seek(running.outer.indices); !cursor.done(); cursor.Next()) {
-    place.clear();
-    for (int l = outer; l < cut; ++l) place.push_back(cursor[l]);
-    if (place != last_place) {
-      if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, true));
-      last_place = place;
-    }
     const auto row = static_cast<uint8_t>(cursor[d.row_tag]);
     const auto col = static_cast<uint8_t>(cursor[d.col_tag]);
     if (part.runs.empty() || part.runs.back().row != row || part.runs.back().col != col) {
@@ -137,8 +147,9 @@ GinParts::Known GinParts::Walk(const Running& running) {
     }
     ++part.runs.back().words;
   }
-  const bool joins = running_.size() == 1;
-  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, joins));
+  Known known;
+  known.walked = true;
+  if (!part.runs.empty()) known.parts.push_back(Finish(running.descriptor, part, true));
   return known;
 }
 

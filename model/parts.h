@@ -120,17 +120,19 @@ class GinParts : public PartList<GinPart> {
     std::size_t descriptor;
     Outer outer;
     NestStructure structure;
-    int64_t iteration = 0;  // of the outer loops
+    int64_t iteration = 0;  // turns of descriptors, or else iterations of the outer loops
     int64_t turn = 0;       // of an interleaved descriptor: whose turn the next part begins with
     bool done = false;
   };
 
+  int TurnLoops(std::size_t descriptor) const;
   int OuterOf(std::size_t descriptor) const;
   void Find() override;
   bool Open();
   Known Walk(const Running& running);
   Known WalkInTurn(const Running& running);
   const GinPart* Finish(std::size_t descriptor, GinPart& part, bool joins);
+  const Known& Parts(Running& running);
 
   const std::vector<GinDescriptor>& descriptors_;
   const int lanes_, pass_loops_;

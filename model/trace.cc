@@ -213,13 +213,12 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   enum Check : int64_t { kInside, kOutside, kByValue };
   std::array<int32_t, 3> value{};  // of the coordinate where the offset is zero
   std::array<int64_t, 3> check{};
-  std::vector<int64_t> key = {piece.number,
-                              param.Active | param.FromBelow << 1 | param.ToAbove << 2,
-                              static_cast<int64_t>(program.image.mode.ADirect |
-                                                   program.image.mode.BDirect << 1 |
-                                                   program.image.mode.StreamNarrow << 2 |
-                                                   program.image.mode.ChainAtEnd << 3 |
-                                                   kinds[0] << 4 | kinds[1] << 6 | kinds[2] << 8)};
+  std::vector<int64_t>& key = key_;
+  key.assign({piece.number, param.Active | param.FromBelow << 1 | param.ToAbove << 2,
+              static_cast<int64_t>(program.image.mode.ADirect | program.image.mode.BDirect << 1 |
+                                   program.image.mode.StreamNarrow << 2 |
+                                   program.image.mode.ChainAtEnd << 3 | kinds[0] << 4 |
+                                   kinds[1] << 6 | kinds[2] << 8)});
   for (std::size_t k = 0; k < 3; ++k) {
     if (!active || kinds[k] == kRangeOff) continue;
     value[k] = SignExtend15(bases[k] + at.shift[k]);
@@ -239,7 +238,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
       key.push_back(limits[k]);
     }
   }
-  const auto [known, fresh] = resolved_.try_emplace(std::move(key), 0);
+  const auto [known, fresh] = resolved_.try_emplace(key, 0);
   if (!fresh) return known->second;
 
   const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;

@@ -99,6 +99,7 @@ class TraceTable {
   std::map<std::pair<int64_t, int64_t>, Program> programs_;  // by number and last index of the pass
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<RawPiece>, Hash> raw_;
   std::unordered_map<std::vector<int64_t>, uint32_t, Hash> resolved_;  // by piece and checks
+  std::vector<int64_t> key_;  // of the piece at hand
   std::vector<PackedSlot> slots_;
   std::vector<uint32_t> canonical_;
   std::map<std::pair<PackedSlot, uint32_t>, uint32_t> known_slots_;  // by slot and what follows
