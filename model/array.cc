@@ -210,8 +210,15 @@ void TimingArray::Configure(uint64_t word) {
     port_.left = static_cast<uint32_t>(word >> 39 & 0xffff);
     return;
   }
-  --port_.left;
   if (port_.address == kCfgEnable) port_.enabled = 1;
+  ConfigureWord(word);
+  if (--port_.left == 0) {  // what is left in the registers decides nothing
+    port_.scatter = port_.address = port_.row_low = port_.row_high = 0;
+    port_.col_low = port_.col_high = port_.row = port_.col = 0;
+  }
+}
+
+void TimingArray::ConfigureWord(uint64_t word) {
   if (port_.scatter != 0) {
     Write(port_.row, port_.col, word);
     if (port_.col == port_.col_high) {

@@ -144,6 +144,7 @@ class TimingArray {
   Queue* queue(int network) const { return reinterpret_cast<Queue*>(queue_[network].get()); }
   bool ConfigReady() const;
   void Configure(uint64_t word);
+  void ConfigureWord(uint64_t word);
   void Write(int row, int col, uint64_t word);
   GinParts& gin_parts(int network) { return network == 0 ? wide_parts : narrow_parts; }
 
