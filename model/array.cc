@@ -89,7 +89,7 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
     const uint64_t place = uint64_t{3} << (2 * (static_cast<uint32_t>(hw.queue_depth) - lanes_[network]));
     for (std::size_t bit = 0; bit < 64; bit += 8 * queue_bytes_) places_[network] |= place << bit;
   }
-  port_.running = 1;
+  run_.running = 1;
   counters.pe.resize(pes_ * kNumPeCounters);
 
   gin_at[0].now = wide_parts.At(0);
@@ -129,7 +129,7 @@ void TimingArray::ClearCounters() {
 }
 
 bool TimingArray::Finished() {
-  return port_.running == 0 && config_parts.At(config_at) == nullptr && beat_[0].valid == 0 &&
+  return run_.running == 0 && config_parts.At(config_at) == nullptr && beat_[0].valid == 0 &&
          beat_[1].valid == 0 && command_.valid == 0;
 }
 
@@ -210,11 +210,10 @@ void TimingArray::Configure(uint64_t word) {
     port_.left = static_cast<uint32_t>(word >> 39 & 0xffff);
     return;
   }
-  if (port_.address == kCfgEnable) port_.enabled = 1;
+  if (port_.address == kCfgEnable) run_.enabled = 1;
   ConfigureWord(word);
   if (--port_.left == 0) {  // what is left in the registers decides nothing
-    port_.scatter = port_.address = port_.row_low = port_.row_high = 0;
-    port_.col_low = port_.col_high = port_.row = port_.col = 0;
+    port_ = {};
   }
 }
 
@@ -493,7 +492,7 @@ void TimingArray::StepPes() {
                           static_cast<uint16_t>(hw_.filter_depth),
                           static_cast<uint16_t>(hw_.queue_depth),
                           below_bit_, up_bit_, out_bit_, hazard_};
-  if (port_.running == 0 || uncounted_ == UINT16_MAX) AddCounts();
+  if (run_.running == 0 || uncounted_ == UINT16_MAX) AddCounts();
   ++uncounted_;
   static constexpr std::array kSteps = {
       StepBlocks<false, false, false>, StepBlocks<false, false, true>, StepBlocks<false, true, false>,
@@ -501,7 +500,7 @@ void TimingArray::StepPes() {
       StepBlocks<true, true, false>,   StepBlocks<true, true, true>};
   const std::size_t step = 4u * (hazard_ != 0) + 2u * turns_ + traces.chains();
   const bool events = kSteps[step](blocks_, at_, hw);
-  if (port_.running == 0) ForgetCounts(kCntGated);  // only words on Local links still count
+  if (run_.running == 0) ForgetCounts(kCntGated);  // only words on Local links still count
   if (events) HandleEvents();
   NextSlots(blocks_);
   const PackedSlot* const slots = traces.slots();
@@ -612,7 +611,7 @@ void TimingArray::Step() {
   for (std::size_t n : {0, 1}) {
     const uint64_t busy = BusyRows(static_cast<int>(n));
     fires[n] = xbus_rows_[n] & ~busy;
-    go[n] = port_.enabled != 0 && beat_[n].valid != 0 && (row_tags_[n][beat_[n].row] & busy) == 0;
+    go[n] = run_.enabled != 0 && beat_[n].valid != 0 && (row_tags_[n][beat_[n].row] & busy) == 0;
   }
   const ConfigPart* configured = nullptr;
   if (ConfigReady()) {
@@ -621,7 +620,7 @@ void TimingArray::Step() {
   }
   const bool configure = configured != nullptr;
 
-  if (port_.running != 0) {
+  if (run_.running != 0) {
     ++counters.cycles;
     counters.config += configure;
     if (go[0]) counters.wide += beat_[0].count;
@@ -650,8 +649,8 @@ void TimingArray::Step() {
   }
 
   // The accumulators always move: nobody makes the output wait.
-  if ((port_.end & 4) != 0) port_.running = 0;
-  port_.end = static_cast<uint8_t>((port_.end << 1 | (gon_pop && taken_.end != 0)) & 7);
+  if ((run_.end & 4) != 0) run_.running = 0;
+  run_.end = static_cast<uint8_t>((run_.end << 1 | (gon_pop && taken_.end != 0)) & 7);
   if (gon_pop) {
     counters.output += taken_.outputs;
     for (unsigned k = 0; k < taken_.lanes; ++k) {
@@ -718,12 +717,42 @@ void TimingArray::Save(std::vector<uint64_t>& state) const {
   for (const auto& queue : queue_) Put(state, queue.get(), pes_ * queue_bytes_);
   for (const auto& bus : xbus_) Put(state, bus.data(), bus.size());
   Put(state, beat_, 2);
-  Put(state, &command_, 1);
-  Put(state, &taken_, 1);
-  Put(state, &port_, 1);
+  Put(state, &run_, 1);
   Put(state, gin_at[0]);
   Put(state, gin_at[1]);
-  Put(state, gon_at);
+}
+
+void TimingArray::SetGon(const GonState& state) {
+  command_ = state.command;
+  taken_ = state.taken;
+  gon_at.now = state.now;
+  gon_at.item = state.item;
+}
+
+namespace {
+
+uint16_t SavedLane(const std::vector<uint64_t>& state, Lane name, std::size_t pe) {
+  constexpr std::size_t kBlockWords = kBlockPes * (kNumStateLanes * sizeof(uint16_t) + sizeof(uint32_t)) / 8;
+  uint16_t value;
+  std::memcpy(&value,
+              reinterpret_cast<const std::byte*>(state.data() + pe / kBlockPes * kBlockWords) +
+                  (name * kBlockPes + pe % kBlockPes) * sizeof(value),
+              sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+bool TimingArray::GonWaits(const std::vector<uint64_t>& state) const {
+  if (taken_.valid == 0) return false;
+  return std::any_of(taken_.pe, taken_.pe + taken_.lanes,
+                     [&](uint16_t pe) { return SavedLane(state, kOutWords, pe) == 0; });
+}
+
+bool TimingArray::PortWaits(const std::vector<uint64_t>& state) {
+  if (config_parts.At(config_at) == nullptr) return true;
+  if (port_.left == 0 || port_.scatter == 0 || port_.row >= rows_ || port_.col >= columns_) return false;
+  return SavedLane(state, kPending, static_cast<std::size_t>(port_.row * columns_ + port_.col)) != 0;
 }
 
 void TimingArray::Restore(const std::vector<uint64_t>& saved) {
@@ -743,12 +772,9 @@ void TimingArray::Restore(const std::vector<uint64_t>& saved) {
   }
   for (auto& bus : xbus_) Get(state, bus.data(), bus.size());
   Get(state, beat_, 2);
-  Get(state, &command_, 1);
-  Get(state, &taken_, 1);
-  Get(state, &port_, 1);
+  Get(state, &run_, 1);
   Get(state, gin_at[0]);
   Get(state, gin_at[1]);
-  Get(state, gon_at);
   for (int n : {0, 1}) {
     xbus_rows_[n] = 0;
     for (std::size_t row = 0; row < xbus_[n].size(); ++row) {

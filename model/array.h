@@ -69,13 +69,23 @@ struct BeatState {
 struct CommandState {
   uint8_t valid, end, lanes, outputs;
   uint16_t pe[4];
+  bool operator==(const CommandState&) const = default;
 };
 struct PortState {
   uint32_t left;
   uint8_t scatter, address, row_low, row_high, col_low, col_high, row, col;
+  bool operator==(const PortState&) const = default;
+};
+struct RunState {
   uint8_t enabled, running;
   uint8_t end;    // the last command on its way: a bit for each stage
-  uint8_t reserved;
+};
+// Where the GON stands in its stream; its registers.
+struct GonState {
+  CommandState command, taken;  // at the port; in the GON's register
+  const GonPart* now;
+  uint32_t item;
+  bool operator==(const GonState&) const = default;
 };
 
 class TimingArray {
@@ -100,9 +110,18 @@ class TimingArray {
   // Completes `counters.pe`, which is behind by what the blocks have counted.
   void AddCounts();
 
-  // Everything that decides the future, given the parts still to come.
+  // Everything that decides the future, given the parts still to come; but the state of the GON and of
+  // the configuration port, which often only wait.
   void Save(std::vector<uint64_t>& state) const;
   void Restore(const std::vector<uint64_t>& state);
+  GonState gon() const { return {command_, taken_, gon_at.now, gon_at.item}; }
+  void SetGon(const GonState& state);
+  const PortState& port() const { return port_; }
+  void SetPort(const PortState& state) { port_ = state; }
+  // Whether they wait in `state` for what only a PE can do: where that is so after a while in which
+  // neither moved, they waited throughout.
+  bool GonWaits(const std::vector<uint64_t>& state) const;
+  bool PortWaits(const std::vector<uint64_t>& state);
 
   // Which traces a PE runs: place in the trace, and the trace that its pass word names.
   struct PeProgress {
@@ -166,6 +185,7 @@ class TimingArray {
   BeatState beat_[2]{};
   CommandState command_{}, taken_{};  // at the port; in the GON's register
   PortState port_{};
+  RunState run_{};
   std::vector<uint64_t> pending_;  // of each row, a bit for each PE
   std::vector<uint64_t> row_tags_[2];  // tag -> rows
   // Row, tag -> ones or zeros for each column, as wide as a queue; padded to whole vectors.

@@ -58,6 +58,8 @@ void Skipper::SetMark() {
     if (k == lead_) lead_part_ = at.part;
   });
   mark_.config = array_.config_at;
+  mark_.gon = array_.gon();
+  mark_.port = array_.port();
   mark_.progress = array_.progress;
   mark_.pending.clear();
   for (std::size_t pe = 0; pe < array_.progress.size(); ++pe) {
@@ -90,6 +92,12 @@ std::unique_ptr<Skipper::Stretch> Skipper::Record() {
     stretch->config.push_back(array_.config_parts.At(word));
   }
   stretch->configured = array_.config_at - mark_.config;
+  stretch->gon_before = mark_.gon;
+  stretch->gon_after = array_.gon();
+  stretch->gon_waits = array_.counters.gon == 0 && stretch->gon_after == mark_.gon;
+  stretch->port_before = mark_.port;
+  stretch->port_after = array_.port();
+  stretch->port_waits = stretch->configured == 0;
   stretch->pes.resize(array_.progress.size());
   for (std::size_t pe = 0; pe < stretch->pes.size(); ++pe) {
     PeStretch& s = stretch->pes[pe];
@@ -117,18 +125,35 @@ std::unique_ptr<Skipper::Stretch> Skipper::Record() {
   return stretch;
 }
 
+bool Skipper::SameGon(const Stretch& stretch) {
+  if (array_.gon() != stretch.gon_before) return false;
+  const auto& parts = stretch.parts[2];
+  for (std::size_t n = 0; n < parts.size(); ++n) {
+    if (array_.gon_parts.At(array_.gon_at.part + 1 + n) != parts[n]) return false;
+  }
+  return true;
+}
+
+bool Skipper::SamePort(const Stretch& stretch) {
+  if (array_.port() != stretch.port_before) return false;
+  for (std::size_t n = 0; n < stretch.config.size(); ++n) {
+    if (array_.config_parts.At(array_.config_at + n) != stretch.config[n]) return false;
+  }
+  return true;
+}
+
 bool Skipper::Applies(const Stretch& stretch) {
   bool same = true;
   EachStream([&](std::size_t k, auto& at, auto& list) {
     const auto& parts = stretch.parts[k];
-    for (std::size_t n = 0; n < parts.size() && same; ++n) {
+    for (std::size_t n = 0; n < parts.size() && same && k != 2; ++n) {
       same = list.At(at.part + 1 + n) == parts[n];
     }
   });
-  for (std::size_t n = 0; n < stretch.config.size() && same; ++n) {
-    same = array_.config_parts.At(array_.config_at + n) == stretch.config[n];
-  }
   if (!same) return false;
+  const auto& after = stretch.to->state;
+  if (!SameGon(stretch) && !(stretch.gon_waits && array_.GonWaits(after))) return false;
+  if (!SamePort(stretch) && !(stretch.port_waits && array_.PortWaits(after))) return false;
   auto piece = stretch.pieces.begin();
   const auto matches = [&](int trace, std::size_t begin, std::size_t count) {
     if (count == 0) return true;
@@ -148,6 +173,8 @@ bool Skipper::Applies(const Stretch& stretch) {
 }
 
 void Skipper::Apply(const Stretch& stretch) {
+  if (!stretch.gon_waits) array_.SetGon(stretch.gon_after);
+  if (!stretch.port_waits) array_.SetPort(stretch.port_after);
   EachStream([&](std::size_t k, auto& at, auto&) { at.part += stretch.moved[k]; });
   array_.config_at += stretch.configured;
   for (std::size_t pe = 0; pe < stretch.pes.size(); ++pe) {

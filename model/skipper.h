@@ -55,6 +55,11 @@ class Skipper {
     std::array<std::size_t, 3> moved{};  // parts further
     std::vector<const ConfigPart*> config;  // words looked at
     std::size_t configured = 0;             // words taken
+    // These can be told apart from the rest: a stretch in which one of them only waits applies wherever
+    // it waits as well.
+    GonState gon_before, gon_after;
+    PortState port_before, port_after;
+    bool gon_waits = false, port_waits = false;
     std::vector<PeStretch> pes;
     std::vector<uint32_t> pieces;  // entered, PE by PE
     TimingArray::Counters counted;
@@ -70,6 +75,8 @@ class Skipper {
     std::size_t config = 0;
     std::vector<TimingArray::PeProgress> progress;
     std::vector<char> pending;
+    GonState gon;
+    PortState port;
   };
 
   bool AtEdge();
@@ -79,6 +86,8 @@ class Skipper {
   Node* Find();
   std::unique_ptr<Stretch> Record();
   bool Applies(const Stretch& stretch);
+  bool SameGon(const Stretch& stretch);
+  bool SamePort(const Stretch& stretch);
   void Apply(const Stretch& stretch);
   void Forget();
   static void Add(TimingArray::Counters& sum, const TimingArray::Counters& counted, int64_t times);
