@@ -17,7 +17,7 @@ constexpr uint16_t kTrue = 0xffff;
 constexpr std::size_t kVector = 16;  // columns are padded to a multiple
 
 // The loops over PEs, for the vectors of the machine at hand.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && __GNUC__ >= 12 && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define ECO_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define ECO_VECTORS
