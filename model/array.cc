@@ -270,8 +270,9 @@ void TimingArray::Write(int row, int col, uint64_t word) {
         turns_ = turns_ || (wide != 0 && narrow != 0);
         of_file(kIfmapWide, 2 * file) = wide;
         of_file(kIfmapNarrow, 2 * file) = narrow;
-        of_file(kTurnIfmap, file) = wide == 0 ? kTrue : 0;
-        of_file(kLeftIfmap, file) = wide == 0 ? narrow : wide;
+        const bool narrow_first = (word >> (48 + file) & 1) != 0;
+        of_file(kTurnIfmap, file) = narrow_first ? kTrue : 0;
+        of_file(kLeftIfmap, file) = narrow_first ? narrow : wide;
       }
       break;
     case kCfgColWide: set_column(col_tags_[0]); break;

@@ -68,7 +68,7 @@ struct BeatState {
 };
 struct CommandState {
   uint8_t valid, end, lanes, outputs;
-  uint16_t pe[4];
+  uint16_t pe[kMaxGonLanes];
   bool operator==(const CommandState&) const = default;
 };
 struct PortState {

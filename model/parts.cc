@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "compiler/image/pe_image.h"
 
@@ -239,8 +238,7 @@ const GonPart* GonParts::Finish(GonPart& part) {
   std::vector<int64_t> content;
   for (const GonWord& word : part.commands) {
     content.push_back(word.lanes | word.outputs << 8 | word.end << 16);
-    content.push_back(0);
-    std::memcpy(&content.back(), word.pe.data(), sizeof(word.pe));
+    for (std::size_t k = 0; k < word.lanes; ++k) content.push_back(word.pe[k]);
   }
   const GonPart* interned = Intern(std::move(content), std::move(part));
   part = {};

@@ -36,7 +36,7 @@ struct GinPart {
 struct GonWord {
   uint8_t lanes = 0, outputs = 0;  // PEs named; words that leave the array
   uint8_t end = 0;
-  std::array<uint16_t, 4> pe{};
+  std::array<uint16_t, kMaxGonLanes> pe{};
   auto operator<=>(const GonWord&) const = default;
 };
 struct GonPart {

@@ -45,27 +45,23 @@ def grown(doublings):
     for k in range(doublings + 1):  # twice the results: 57 -> 113 at a kernel of 3, stride 2
         yield "map", str(((height - 1) << k) + 1), dict(base, input=[n, c] + [((s - 1) << k) + 1 for s in (height, width)]), None
     for side in SIDES:
-        config, cut = array(side)
-        yield "array", f"{side}x{side}{' *' if cut else ''}", base, config
+        yield "array", f"{side}x{side}", base, array(side)
 
 
 def array(side):
-    """ecoflow_13x15 with another side, buses in proportion to it; whether the schema cut them."""
+    """ecoflow_13x15 with another side, buses in proportion to it."""
     config = load("gen/configs/ecoflow_13x15.json")
     schema = load("gen/config/hw_config.schema.json")["properties"]
-    network, allowed = config["network"], schema["network"]["properties"]
+    network = config["network"]
     config["name"] = f"ecoflow_{side}x{side}"
     config["array"] = {"rows": side, "columns": side}
-    cut = False
     for key, lane in (("gin_wide_bits", 16), ("gin_narrow_bits", 16), ("gon_bits", 32), ("local_bits", 32)):
-        wanted = max(1, round(network[key] / lane * side / 14)) * lane
-        network[key] = min(wanted, allowed[key]["maximum"])
-        cut = cut or network[key] < wanted
+        network[key] = max(1, round(network[key] / lane * side / 14)) * lane
     tags = side + network["ids_per_controller"]
     network["id_bits"] = max(network["id_bits"], tags.bit_length())
     config["pe"]["queue_depth"] = min(q for q in schema["pe"]["properties"]["queue_depth"]["enum"]
                                       if q * 16 >= network["gin_wide_bits"])
-    return config, cut
+    return config
 
 
 def command(*arguments):
@@ -123,10 +119,6 @@ def cells(row, first):
 
 HEAD = ["M MACs"] + [text for _, name, _ in COLUMNS for text in (name, "ratio")] + ["roofline", "compile MB", "mapping"]
 WIDTHS = (9, 12, 7, 10, 7, 9, 7, 9, 11, 16)
-NOTE = ("* buses narrower than in proportion: the schema allows at most 128 bits (wide), 64 (narrow) and 128 "
-        "(GON, Local).")
-
-
 def markdown(rows, dataflow, svg):
     intro = (f"ResNet-50_CONV3 (batch 4, 128 channels, 57 x 57) and what happens when one of its sizes doubles, "
              f"`--dataflow {dataflow}`, `ecoflow_13x15`; then the same layer on arrays of other sides with buses in "
@@ -144,9 +136,7 @@ def markdown(rows, dataflow, svg):
         for r in (r for r in rows if r["sweep"] == sweep):
             text = cells(r, first_of(rows, r))
             text += [""] * (len(HEAD) - len(text))
-            lines.append(f"| {r['pass']} | {r['size'].replace('*', chr(92) + '*')} | " + " | ".join(text) + " |")
-        if sweep == "array" and any("*" in r["size"] for r in rows):
-            lines += ["", chr(92) + NOTE]
+            lines.append(f"| {r['pass']} | {r['size']} | " + " | ".join(text) + " |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -211,8 +201,6 @@ def main():
             line = (f"  {text[0]}" if len(text) == 1 else
                     "".join(f"{t:>{w}}" for t, w in zip(text[:-1], WIDTHS)) + f"  {text[-1]}")
             print(f"{size:<10}{pass_name:<12}{line}", flush=True)
-    if any("*" in r["size"] for r in rows):
-        print(f"\n{NOTE}")
     pathlib.Path(a.markdown).write_text(markdown(rows, a.dataflow, str(a.svg)))
     plot(rows, a.svg)
     print(f"written: {a.markdown}, {a.svg}")

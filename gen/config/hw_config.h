@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "gen/config/limits.h"
 
 namespace ecoflow {
 

@@ -13,9 +13,6 @@
 
 namespace ecoflow {
 
-inline constexpr int kMaxGinLanes = 24;  // of the schema
-inline constexpr int kMaxGonLanes = 10;
-
 struct GinBeat {
   int row_tag = 0, col_tag = 0, destination = 0, count = 0;
   std::array<int16_t, kMaxGinLanes> words{};

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "gen/config/limits.h"
+
 namespace ecoflow {
 
 // Pins of eco_array.sv: what the testbench drives and what it samples.
@@ -11,22 +13,22 @@ struct ArrayPins {
   struct Gin {
     bool valid = false;
     uint8_t row = 0, col = 0, dest = 0, count = 0;
-    std::array<uint16_t, 8> words{};
+    std::array<uint16_t, kMaxGinLanes> words{};
     bool ready = false;  // sampled
   };
   bool cfg_valid = false;
   uint64_t cfg_data = 0;
   Gin wide, narrow;
   bool gon_valid = false, gon_end = false;
-  uint8_t gon_enabled = 0, gon_first = 0, gon_last = 0;  // bit = lane
-  std::array<uint32_t, 4> gon_row{}, gon_col{}, gon_slot{};
+  uint32_t gon_enabled = 0, gon_first = 0, gon_last = 0;  // bit = lane
+  std::array<uint32_t, kMaxGonLanes> gon_row{}, gon_col{}, gon_slot{};
   bool out_ready = false;
   uint8_t stat_select = 0;
 
   // sampled
   bool cfg_ready = false, gon_ready = false, out_valid = false, running = false;
-  uint8_t out_lanes = 0;
-  std::array<uint32_t, 4> out_words{};
+  uint32_t out_lanes = 0;
+  std::array<uint32_t, kMaxGonLanes> out_words{};
   uint64_t stat = 0;
 };
 

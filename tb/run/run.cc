@@ -47,9 +47,9 @@ void Drive(ArrayPins& pins, bool valid, const GonCommand& command, int lanes) {
   pins.gon_enabled = pins.gon_first = pins.gon_last = 0;
   for (int k = 0; k < lanes; ++k) {
     const auto& lane = command.lanes[static_cast<std::size_t>(k)];
-    pins.gon_enabled |= static_cast<uint8_t>(lane.enabled << k);
-    pins.gon_first |= static_cast<uint8_t>(lane.first << k);
-    pins.gon_last |= static_cast<uint8_t>(lane.last << k);
+    pins.gon_enabled |= static_cast<uint32_t>(lane.enabled) << k;
+    pins.gon_first |= static_cast<uint32_t>(lane.first) << k;
+    pins.gon_last |= static_cast<uint32_t>(lane.last) << k;
     pins.gon_row[static_cast<std::size_t>(k)] = static_cast<uint32_t>(lane.row);
     pins.gon_col[static_cast<std::size_t>(k)] = static_cast<uint32_t>(lane.col);
     pins.gon_slot[static_cast<std::size_t>(k)] = static_cast<uint32_t>(lane.slot);
