@@ -29,7 +29,9 @@ Result<LayerInputs> ReadLayerInputs(const LayerOptions& options) {
 
 Result<CompiledLayer> CompileFromOptions(const LayerOptions& options) {
   ECO_ASSIGN(const LayerInputs inputs, ReadLayerInputs(options));
-  return Compile(inputs.config, inputs.layer, inputs.pass, options.dataflow, options.objective);
+  ProgressLine progress;
+  return Compile(inputs.config, inputs.layer, inputs.pass, options.dataflow, options.objective,
+                 [&](const std::string& what) { progress.Note(what); });
 }
 
 Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options) {

@@ -130,7 +130,11 @@ Status MakeSchedule(const Candidate& candidate, Schedule& schedule) {
 }  // namespace
 
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
-                              const std::string& dataflow, const std::string& objective) {
+                              const std::string& dataflow, const std::string& objective,
+                              const std::function<void(const std::string&)>& progress) {
+  const auto tell = [&](const std::string& what) {
+    if (progress) progress(what);
+  };
   if (objective != "cycles" && objective != "words") {
     return BadInput("--objective {}: expected cycles or words", objective);
   }
@@ -150,6 +154,7 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   compiled.useful_macs = UsefulMacs(padded);
   compiled.input_words = useful.errors + useful.filters;
   compiled.output_words = useful.results;
+  tell("searching mappings");
   ECO_ASSIGN(auto candidates, Candidates(config, layer, pass, dataflow, better));
   std::stable_sort(candidates.begin(), candidates.end(),
                    [&](const Candidate& a, const Candidate& b) { return better(a.cost, b.cost); });
@@ -157,10 +162,12 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   Status fits = {};
   for (const Candidate& candidate : candidates) {
     compiled.mapping = candidate.mapping;
+    tell(fmt::format("writing streams: {}", candidate.mapping.at("family").get<std::string>()));
     fits = MakeSchedule(candidate, compiled.schedule);
     if (fits.ok()) break;
   }
   ECO_RETURN_IF_ERROR(fits);
+  tell("proving");
   ProofOptions options;
   options.fillers = dataflow != "ecoflow";
   ECO_ASSIGN(const ProofCoverage proof,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -27,11 +28,12 @@ struct CompiledLayer {
 };
 
 // `dataflow`: ecoflow | row-stationary | auto; `objective`: what the mapping shall have few of, cycles
-// (then words moved) or words (then cycles), both estimated. Fails (bad input) with the reason when the
+// (then words moved) or words (then cycles), both estimated. `progress` is told what begins. Fails (bad input) with the reason when the
 // combination cannot run on the array.
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
                               const std::string& dataflow,
-                              const std::string& objective = "cycles");
+                              const std::string& objective = "cycles",
+                              const std::function<void(const std::string&)>& progress = {});
 
 // max(ceil(macs / PEs), ceil(input words / GIN lanes), ceil(output words / GON lanes)).
 int64_t RooflineCycles(const CompiledLayer& compiled);
