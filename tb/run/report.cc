@@ -166,12 +166,34 @@ std::string ToText(const RunReport& r) {
   return out;
 }
 
+namespace {
+
+std::string Plain(const nlohmann::ordered_json& value) {
+  if (value.is_number_float()) return fmt::format("{:.0f}", value.get<double>());
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// A line for each of several objects with the same keys.
+std::string Table(const std::string& title, const nlohmann::ordered_json& rows) {
+  std::string head = fmt::format("  {:<18}", title), body;
+  for (const auto& [key, unused] : rows[0].items()) head += fmt::format("{:>14}", key);
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    body += fmt::format("  {:<18}", fmt::format("  {}", k + 1));
+    for (const auto& [unused, value] : rows[k].items()) body += fmt::format("{:>14}", Plain(value));
+    body += "\n";
+  }
+  return head + "\n" + body;
+}
+
+}  // namespace
+
 std::string DescribeMapping(const CompiledLayer& compiled) {
   std::string out = fmt::format("{} {} of {}, {} dataflow, on {}\n", ToString(compiled.layer.op),
                                 ToString(compiled.pass), compiled.layer.name, compiled.dataflow,
                                 compiled.config.name);
   for (const auto& [key, value] : compiled.mapping.items()) {
-    out += fmt::format("  {:<18}{:>14}\n", key, value.is_number_float() ? fmt::format("{:.0f}", value.get<double>()) : value.dump());
+    const bool rows = value.is_array() && !value.empty() && value[0].is_object();
+    out += rows ? Table(key, value) : fmt::format("  {:<18}{:>14}\n", key, Plain(value));
   }
   out += fmt::format("  {:<18}{:>14}  bytes\n", "image", ImageBytes(compiled.schedule));
   return out;
