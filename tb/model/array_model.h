@@ -43,6 +43,8 @@ class ArrayModel {
   virtual void Clock() = 0;
   // Whether an assertion of the RTL failed since the start.
   virtual bool AssertionFailed() const = 0;
+  // Coverage since the start, in Verilator's format; nothing when the model was built without.
+  virtual void WriteCoverage(const char* path) = 0;
 };
 
 // Entry point of the shared object. `trace_path`: FST file, or nullptr. State that reset does not

@@ -137,6 +137,12 @@ class VerilatedArray : public ArrayModel {
 
   bool AssertionFailed() const override { return context_.gotError(); }
 
+  void WriteCoverage([[maybe_unused]] const char* path) override {
+#if VM_COVERAGE
+    context_.coveragep()->write(path);
+#endif
+  }
+
  private:
   void Dump() {
 #if VM_TRACE_FST

@@ -40,6 +40,7 @@ std::string VerilatorFlags(const ModelOptions& options) {
       "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=-O2";
   flags += options.assertions ? " --assert" : " --noassert";
   if (options.trace) flags += " --trace-fst";
+  if (options.coverage) flags += " --coverage-line --coverage-toggle";
   return flags;
 }
 

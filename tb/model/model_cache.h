@@ -15,6 +15,7 @@ namespace ecoflow {
 struct ModelOptions {
   bool trace = false;       // can write an FST trace (slower)
   bool assertions = false;  // RTL assertions are checked (slower)
+  bool coverage = false;    // counts which lines run and which bits toggle (slower)
 };
 
 // Path of the shared object, built when the cache does not hold it. The key is a hash of RTL,

@@ -122,7 +122,7 @@ int Main(int argc, char** argv) {
   double stall = 0;
   int64_t max_macs = 60000;
   bool assertions = false, predict = false, verbose = false;
-  std::string op_name = "all", pass_name = "all", dataflow_name = "all", json_file;
+  std::string op_name = "all", pass_name = "all", dataflow_name = "all", json_file, coverage_file;
   app.add_option("--config", config_name);
   app.add_option("--first", first, "first seed");
   app.add_option("--count", count, "layers of each op, pass and dataflow");
@@ -134,6 +134,7 @@ int Main(int argc, char** argv) {
   app.add_option("--json", json_file, "what ran, for scripts/support_matrix.py");
   app.add_flag("--assert", assertions, "check RTL assertions");
   app.add_flag("--predict", predict, "compare every counter with the cycle model");
+  app.add_option("--coverage", coverage_file, "write line and toggle coverage of the RTL");
   app.add_flag("--verbose", verbose);
   CLI11_PARSE(app, argc, argv);
   if (predict && stall != 0) return fmt::print(stderr, "sweep: --predict goes without --stall\n"), 2;
@@ -142,6 +143,7 @@ int Main(int argc, char** argv) {
   if (!config.ok()) return fmt::print(stderr, "{}\n", config.error().message), 2;
   ModelOptions model_options;
   model_options.assertions = assertions;
+  model_options.coverage = !coverage_file.empty();
   const auto library = BuildModel(config.value(), model_options, [](const std::string&) {});
   if (!library.ok()) return fmt::print(stderr, "{}\n", library.error().message), 3;
   std::vector<Case> cases;
@@ -160,6 +162,9 @@ int Main(int argc, char** argv) {
   }
   if (cases.empty()) return fmt::print(stderr, "sweep: no such op, pass or dataflow\n"), 2;
 
+  // A model keeps its coverage to itself: one for all layers then, otherwise one for each, which
+  // starts with other random state.
+  std::unique_ptr<ArrayModel> model;
   bool good = true;
   nlohmann::json results = nlohmann::json::array();
   fmt::print("{} stall {}\n{:<16}{:<14}{:<13}{:>7}{:>9}{:>8}{:>10}{:>8}\n", config_name, stall,
@@ -169,10 +174,13 @@ int Main(int argc, char** argv) {
     uint64_t passed = 0, refused = 0, failed = 0;
     double fractions = 0;
     for (uint64_t seed = first; seed < first + count; ++seed) {
-      const auto model = LoadModel(library.value(), static_cast<uint32_t>(seed), "");
-      if (!model.ok()) return fmt::print(stderr, "{}\n", model.error().message), 3;
+      if (model == nullptr || coverage_file.empty()) {
+        auto loaded = LoadModel(library.value(), static_cast<uint32_t>(seed), "");
+        if (!loaded.ok()) return fmt::print(stderr, "{}\n", loaded.error().message), 3;
+        model = std::move(loaded.value());
+      }
       const Outcome outcome =
-          RunOne(config.value(), *model.value(), test, seed, max_macs, stall, predict, verbose);
+          RunOne(config.value(), *model, test, seed, max_macs, stall, predict, verbose);
       if (outcome.failure.empty()) {
         ++passed;
         fractions += outcome.roofline_fraction;
@@ -201,6 +209,7 @@ int Main(int argc, char** argv) {
     const auto written = WriteFileAtomically(json_file, results.dump(1) + "\n");
     if (!written.ok()) return fmt::print(stderr, "{}\n", written.error().message), 2;
   }
+  if (!coverage_file.empty()) model->WriteCoverage(coverage_file.c_str());
   return good ? 0 : 1;
 }
 
