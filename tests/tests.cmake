@@ -14,6 +14,7 @@ endfunction()
 
 eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES tests/base/json_schema_test.cc)
 eco_gtest(unit NAME config_test LIBRARIES eco_config SOURCES tests/gen/hw_config_test.cc)
+eco_gtest(unit NAME handoff_test LIBRARIES eco_gen SOURCES tests/gen/handoff_test.cc)
 eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
   tests/compiler/dilated_example_test.cc tests/compiler/direct_test.cc tests/compiler/image_test.cc tests/compiler/layer_test.cc tests/compiler/proof_test.cc
   tests/compiler/stream_test.cc tests/compiler/worked_example_test.cc)

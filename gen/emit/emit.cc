@@ -116,6 +116,28 @@ std::string ParamsHeader(const HwConfig& hw) {
   return out;
 }
 
+// The memories that a flow may replace by macros. All are eco_regfile, a wrapper with one write and
+// one read port, so depth and bits tell them apart. Queues and image stores are no memories in that
+// sense: they write several words at once or read in the same cycle.
+ordered_json Memories(const HwConfig& hw) {
+  const std::string pe = "u_array.gen_row[*].u_row.gen_col[*].u_pe.";
+  ordered_json memories = ordered_json::array();
+  const auto add = [&](const char* use, const std::string& instance, int depth, int bits, int count) {
+    memories.push_back({{"use", use},
+                        {"module", "eco_regfile"},
+                        {"instance", instance},
+                        {"depth", depth},
+                        {"bits", bits},
+                        {"count", count}});
+  };
+  add("ifmap file", pe + "u_ifmap_file", hw.ifmap_depth, 16, hw.pe_count());
+  add("filter file", pe + "u_filter_file", hw.filter_depth, 16, hw.pe_count());
+  add("psum file", pe + "u_psum_file", hw.psum_depth, hw.psum_bits, hw.pe_count());
+  add("accumulator", "u_array.u_gon.gen_acc[*].u_acc.u_mem", hw.slots_per_lane(), hw.psum_bits,
+      hw.gon_lanes());
+  return memories;
+}
+
 }  // namespace
 
 Result<Bundle> GenerateRtl(const HwConfig& config) {
@@ -165,6 +187,7 @@ Result<Bundle> GenerateRtl(const HwConfig& config) {
       {"row_controllers", 2 * config.rows},
       {"column_controllers", 2 * config.pe_count()}};
   manifest["image_words"] = config.image_store_depth;
+  manifest["memories"] = Memories(config);
   for (const SvPort& port : top.ports) {
     manifest["ports"].push_back({{"name", port.name},
                                  {"direction", port.output ? "output" : "input"},

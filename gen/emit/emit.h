@@ -16,7 +16,7 @@ namespace ecoflow {
 //   eco_image_pkg.sv    fields of the PE image
 //   ecoflow_params.h    the same widths for C++ testbenches
 //   files.f             what a tool has to read, in order
-//   manifest.json       ports, widths, ID counts, configuration and its hash
+//   manifest.json       ports, widths, ID counts, memories, configuration and its hash
 //   config.json         the effective configuration
 // The same configuration gives the same bytes.
 using Bundle = std::map<std::string, std::string>;
