@@ -75,3 +75,7 @@ target_link_libraries(model_speed PRIVATE eco_tb eco_model CLI11::CLI11)
 add_test(NAME area_command
   COMMAND ecoflow area --config ecoflow_4x4 --json ${CMAKE_BINARY_DIR}/area_4x4.json)
 set_tests_properties(area_command PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR_EXPRESSION "paper, Sec. 4.4")
+
+# Every port and parameter has its comment, and docs/modules.md is made of them.
+add_test(NAME module_docs COMMAND ${CMAKE_SOURCE_DIR}/scripts/module_docs.py --check)
+set_tests_properties(module_docs PROPERTIES LABELS unit)
