@@ -197,7 +197,8 @@ double AreaReport::queue_delta() const {
 }
 
 Result<AreaReport> MeasureArea(const HwConfig& config, const std::string& liberty_file,
-                               const std::function<void(const std::string&)>& note) {
+                               const std::function<void(const std::string&)>& note,
+                               const std::string& abc_text) {
   auto liberty = ReadFile(liberty_file);
   if (!liberty.ok()) {
     if (liberty_file != kDefaultLiberty) return BadInput("--liberty {}", liberty.error().message);
@@ -218,8 +219,9 @@ Result<AreaReport> MeasureArea(const HwConfig& config, const std::string& libert
     if (lef.ok()) report.latch = LefMacroArea(lef.value(), *cells.latch).value_or(0);
   }
 
-  ECO_ASSIGN(Synthesiser yosys, Synthesiser::Create(liberty.value()));
+  ECO_ASSIGN(Synthesiser yosys, Synthesiser::Create(liberty.value(), abc_text));
   report.tool = yosys.version();
+  report.own_abc_script = !abc_text.empty();
   ECO_ASSIGN(report.enabled_flip_flop, yosys.EnabledFlipFlopArea());
 
   const HwConfig eyeriss = WithNetwork(config, 1, 64, 16);
@@ -245,9 +247,10 @@ Result<AreaReport> MeasureArea(const HwConfig& config, const std::string& libert
 std::vector<std::string> Assumptions(const AreaReport& r) {
   std::vector<std::string> out = {
       fmt::format("cells: {}, areas as the library gives them (um2 in osu018), no wiring, clock "
-                  "tree or placement overhead, no timing constraint; {}, one fixed script; abc "
+                  "tree or placement overhead, no timing constraint; {}, {}; abc "
                   "varies by about 2 % per module with names and code style",
-                  r.library, r.tool),
+                  r.library, r.tool,
+                  r.own_abc_script ? "abc commands of --abc" : "one fixed script"),
       "every module is synthesised by itself and counted as often as it occurs; overhead is the "
       "difference of the two networks, never of two arrays",
       "network: multicast controllers and X-bus registers of both GINs; both networks take (row, "

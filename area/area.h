@@ -47,6 +47,7 @@ struct NetworkArea {
 
 struct AreaReport {
   std::string config, library, tool;
+  bool own_abc_script = false;  // mapped by other commands than those that Yosys gives abc
   int rows = 0, columns = 0;
   std::vector<PePart> pe;
   double controller_one_id = 0, controller_five_ids = 0;
@@ -81,9 +82,10 @@ struct AreaReport {
 };
 
 // Runs the study. `liberty_file` must be readable (bad input otherwise); `note` is told what is
-// being done.
+// being done. `abc_text`: commands for abc in place of those that Yosys gives it.
 Result<AreaReport> MeasureArea(const HwConfig& config, const std::string& liberty_file,
-                               const std::function<void(const std::string&)>& note);
+                               const std::function<void(const std::string&)>& note,
+                               const std::string& abc_text = "");
 
 std::vector<std::string> Assumptions(const AreaReport& report);
 nlohmann::ordered_json ToJson(const AreaReport& report);

@@ -20,40 +20,6 @@ std::string PlainName(std::string name) {
   return name;
 }
 
-// Mapping to cells, the same for every module: the steps of Yosys' `synth`, with memories as
-// flip-flops. The netlist is checked when the design is still words and once more as cells;
-// `synth` alone ties undriven nets to constants and says nothing.
-constexpr const char* kWordLevel = R"(proc
-opt_clean
-check -assert
-select -assert-none t:$dlatch* t:$adlatch* t:$dlatchsr*
-opt_expr
-opt_clean
-opt -nodffe -nosdff
-fsm
-opt
-wreduce
-peepopt
-opt_clean
-alumacc
-share
-opt
-memory -nomap
-opt_clean
-)";
-constexpr const char* kCellLevel = R"(opt -fast -full
-memory_map
-opt -undriven -fine
-techmap
-opt -fast
-dfflibmap -liberty cells.lib
-opt -fast
-abc -liberty cells.lib
-opt_clean -purge
-tee -q -o stat.txt stat -liberty cells.lib
-read_liberty -lib -ignore_miss_func cells.lib
-check -mapped -assert
-)";
 
 }  // namespace
 
@@ -161,7 +127,7 @@ std::optional<std::string> FindNetlistProblem(const std::string& log) {
         (has("Latch inferred for signal") && !has("No latch inferred"))) {
       return line;
     }
-    if (has("selection is not empty") && has("t:$dlatch")) {  // our own check, see kWordLevel
+    if (has("selection is not empty") && has("t:$dlatch")) {  // our own check, see word_level.ys
       std::string heading, latch;
       std::getline(lines, heading);
       std::getline(lines, latch);
@@ -235,7 +201,8 @@ Result<double> Design::TreeArea(const std::string& module) const {
   return area;
 }
 
-Result<Synthesiser> Synthesiser::Create(const std::string& liberty_text) {
+Result<Synthesiser> Synthesiser::Create(const std::string& liberty_text,
+                                        const std::string& abc_text) {
   const auto version = RunShell("yosys -V");
   if (!version.ok()) {
     return Machinery("yosys is missing or does not start: install it (scripts/install.sh)");
@@ -246,7 +213,20 @@ Result<Synthesiser> Synthesiser::Create(const std::string& liberty_text) {
   ECO_ASSIGN(TemporaryFolder folder, TemporaryFolder::Create());
   const Status written = WriteFileAtomically(folder.path() / "cells.lib", liberty_text);
   if (!written.ok()) return Machinery("{}", written.error().message);
-  return Synthesiser(std::move(folder), name + " " + number);
+  Synthesiser yosys(std::move(folder), name + " " + number);
+  for (const auto& [file, part] : {std::pair{"area/word_level.ys", &yosys.word_level_},
+                                   std::pair{"area/cell_level.ys", &yosys.cell_level_}}) {
+    auto text = ReadFile(SourceRoot() / file);
+    if (!text.ok()) return Machinery("{}", text.error().message);
+    *part = std::move(text).value();
+  }
+  constexpr std::string_view kAbc = "@ABC@";
+  const auto at = yosys.cell_level_.find(kAbc);
+  if (at == std::string::npos) return Machinery("area/cell_level.ys: has no @ABC@");
+  yosys.cell_level_.replace(at, kAbc.size(), abc_text.empty() ? "" : "-script abc.txt");
+  const Status abc = WriteFileAtomically(yosys.folder_.path() / "abc.txt", abc_text);
+  if (!abc.ok()) return Machinery("{}", abc.error().message);
+  return yosys;
 }
 
 Result<std::string> Synthesiser::Run(const std::string& script) {
@@ -292,9 +272,9 @@ Status Synthesiser::Synthesise(Design& design, const std::vector<std::string>& b
                                const std::vector<std::string>& after_memory) {
   std::string script = read_;
   for (const std::string& module : black_boxes) script += "blackbox " + module + "\n";
-  script += kWordLevel;
+  script += word_level_;
   for (const std::string& line : after_memory) script += line + "\n";
-  const auto stat = Run(script + kCellLevel);
+  const auto stat = Run(script + cell_level_);
   if (!stat.ok()) return stat.error();
   auto areas = ParseStat(stat.value());
   if (!areas.ok()) return areas.error();
@@ -316,7 +296,7 @@ Result<double> Synthesiser::EnabledFlipFlopArea() {
   if (!written.ok()) return Machinery("{}", written.error().message);
   ECO_ASSIGN(const std::string stat,
              Run(std::string("read_verilog -sv cell.sv\n") +
-                 "hierarchy -check -top eco_area_cells\n" + kWordLevel + kCellLevel));
+                 "hierarchy -check -top eco_area_cells\n" + word_level_ + cell_level_));
   ECO_ASSIGN(const auto areas, ParseStat(stat));
   const auto at = areas.find("eco_area_cells");
   if (at == areas.end()) return Machinery("yosys: stat of a register is not understood");

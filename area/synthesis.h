@@ -67,7 +67,9 @@ class Design {
 // Runs Yosys in a temporary folder.
 class Synthesiser {
  public:
-  static Result<Synthesiser> Create(const std::string& liberty_text);
+  // `abc_text`: commands for abc in place of those that Yosys gives it.
+  static Result<Synthesiser> Create(const std::string& liberty_text,
+                                    const std::string& abc_text = "");
 
   const std::string& version() const { return version_; }  // "Yosys 0.23"
 
@@ -90,6 +92,7 @@ class Synthesiser {
 
   TemporaryFolder folder_;
   std::string version_;
+  std::string word_level_, cell_level_;  // area/*.ys
   std::string read_;  // script line that reads the RTL
 };
 

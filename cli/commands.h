@@ -61,6 +61,7 @@ Result<ExitCode> ReportCommand(const ReportCommandOptions& options);
 struct AreaOptions {
   std::string config = "ecoflow_13x15";
   std::string liberty;
+  std::string abc;
   std::string json;
 };
 Result<ExitCode> AreaCommand(const AreaOptions& options);

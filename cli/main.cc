@@ -107,6 +107,7 @@ int Main(int argc, char** argv) {
   auto* area_app = app.add_subcommand("area", "area of PE, network and array by Yosys");
   area_app->add_option("--config", area.config, "hardware configuration: file or shipped name")->type_name("C");
   area_app->add_option("--liberty", area.liberty, "cell library (default: osu018)")->type_name("F.lib");
+  area_app->add_option("--abc", area.abc, "commands for abc (default: those of Yosys)")->type_name("F");
   area_app->add_option("--json", area.json, "write the report")->type_name("R.json");
 
   try {

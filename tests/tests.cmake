@@ -79,3 +79,9 @@ set_tests_properties(area_command PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR
 # Every port and parameter has its comment, and docs/modules.md is made of them.
 add_test(NAME module_docs COMMAND ${CMAKE_SOURCE_DIR}/scripts/module_docs.py --check)
 set_tests_properties(module_docs PROPERTIES LABELS unit)
+
+# The area study on a small array with one abc script.
+add_test(NAME area_study
+  COMMAND ${CMAKE_SOURCE_DIR}/scripts/area_study.py --config ecoflow_4x4 --scripts yosys
+          --markdown ${CMAKE_BINARY_DIR}/area_4x4.md --svg ${CMAKE_BINARY_DIR}/area_4x4.svg)
+set_tests_properties(area_study PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR_EXPRESSION "paper, Sec. 4.4")
