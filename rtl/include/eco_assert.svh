@@ -1,4 +1,5 @@
-// Assertions: active under Verilator, compiled out for synthesis and Icarus.
+// Assertions: active under Verilator, obligations of the proofs (proofs/) under Yosys with FORMAL,
+// compiled out for synthesis and Icarus.
 // Simulation is two-state: every property is qualified by a valid, none looks for X.
 `ifndef ECO_ASSERT_SVH
 `define ECO_ASSERT_SVH
@@ -11,6 +12,10 @@
   if (Cond) begin : gen_bad_``Label \
     $error(Msg); \
   end
+`elsif FORMAL
+`define ECO_ASSERT(Name, Prop) \
+  always @(posedge clk_i) if (rst_ni) Name: assert (Prop);
+`define ECO_BAD_PARAM(Cond, Label, Msg)
 `else
 `define ECO_ASSERT(Name, Prop)
 `define ECO_BAD_PARAM(Cond, Label, Msg)

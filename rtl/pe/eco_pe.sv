@@ -579,6 +579,59 @@ module eco_pe #(
 
   `ECO_ASSERT(RingNotOverReleasedA, a_rel <= a_fill_q)
   `ECO_ASSERT(RingNotOverReleasedB, b_rel <= b_fill_q)
+`ifdef FORMAL
+  // CfgDump comes when the run is over: no pass waits or runs, and its sums are in the queues.
+  always @(posedge clk_i) begin
+    if (rst_ni && cfg_we_i && cfg_sel_i && cfg_addr_i == eco_pkg::CfgDump) begin
+      assume (!pend_valid_q && !run_q && ctl_q == '0);
+    end
+  end
+
+  // Claims: what is free or there, what is on its way in the pipeline and what stands in a queue add up.
+  logic [QBits-1:0] f_below_q, f_above_q, f_out_q;  // psums in the queues
+  logic [QBits-1:0] f_below_way, f_up_way, f_out_way;
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      f_below_q <= '0;
+      f_above_q <= '0;
+      f_out_q   <= '0;
+    end else begin
+      f_below_q <= f_below_q + QBits'(below_valid_i[0]) - QBits'(below_pop);
+      f_above_q <= f_above_q + QBits'(above_valid_o[0]) - QBits'(above_credit_i);
+      f_out_q   <= f_out_q + QBits'(out_push) - QBits'(out_pop);
+    end
+  end
+  always @* begin
+    f_below_way = '0;
+    f_up_way    = QBits'(above_valid_o[0]);
+    f_out_way   = '0;
+    for (int s = 0; s < EndPos; s++) begin
+      if (s < AddPos) f_below_way = f_below_way + QBits'(ctl_q[s*CtlBits]);
+      f_out_way = f_out_way + QBits'(ctl_q[s*CtlBits + 1]);
+      f_up_way  = f_up_way + QBits'(ctl_q[s*CtlBits + 2]);
+    end
+  end
+  `ECO_ASSERT(ClaimsBelow, f_below_q == below_avail_q + f_below_way)
+  `ECO_ASSERT(ClaimsAbove, QBits'(QueueDepth) == above_room_q + f_up_way + f_above_q)
+  `ECO_ASSERT(ClaimsOut, out_used_q == f_out_q + f_out_way)
+  `ECO_ASSERT(NoneOverflows, f_below_q <= QBits'(QueueDepth) && above_room_q <= QBits'(QueueDepth)
+      && out_used_q <= QBits'(QueueDepth))
+`endif
+
+  // The rings: entries between head and tail are the words in it, and nothing else is read or written.
+  `ECO_ASSERT(RingClosedA, a_fill_q <= 9'(IfmapDepth) && 32'(a_head_q) < IfmapDepth
+      && 32'(a_tail_q) < IfmapDepth
+      && 10'(a_head_q) + 10'(a_fill_q)
+         == 10'(a_tail_q) + (a_fill_q != '0 && a_head_q >= a_tail_q ? 10'(IfmapDepth) : 10'd0))
+  `ECO_ASSERT(RingClosedB, b_fill_q <= 9'(FilterDepth) && 32'(b_head_q) < FilterDepth
+      && 32'(b_tail_q) < FilterDepth
+      && 10'(b_head_q) + 10'(b_fill_q)
+         == 10'(b_tail_q) + (b_fill_q != '0 && b_head_q >= b_tail_q ? 10'(FilterDepth) : 10'd0))
+  `ECO_ASSERT(IfmapReadThere, !(issue && need_a) || (a_there && 32'(a_raddr) < IfmapDepth))
+  `ECO_ASSERT(FilterReadThere, !(issue && need_b) || (b_there && 32'(b_raddr) < FilterDepth))
+  `ECO_ASSERT(IfmapWriteFree, !a_we || a_fill_q < 9'(IfmapDepth))
+  `ECO_ASSERT(FilterWriteFree, !b_we || b_fill_q < 9'(FilterDepth))
+  `ECO_ASSERT(OneWordOut, !(out_end && dump_push))
   `ECO_ASSERT(BelowThereWhenPopped, !below_pop || below_valid)
   `ECO_ASSERT(DestKnown, !(wide_valid && wide_dest == 2'd3) && !(narrow_valid && narrow_dest == 2'd3))
   `ECO_ASSERT(PsumInFile, !(issue && result_ok) || 32'(p_off_q) < PsumDepth)

@@ -1,0 +1,249 @@
+#!/usr/bin/python3
+"""Proves properties of the RTL for all inputs, and that each proof finds a planted bug.
+
+The modules and what they owe are in proofs/*.sv; assertions of the RTL itself (ECO_ASSERT) are proved with
+them. Yosys writes an and-inverter graph, its abc proves it: PDR, without a bound, unless the table says how
+many cycles. Nets without a driver are refused before anything is proved. Exit status 1 when a proof fails
+or a planted bug is not found.
+
+usage: prove.py [NAME...] [--json F] [--timeout 900] [--keep DIR]
+"""
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ECOFLOW = ROOT / "build/bin/ecoflow"
+# Ports of a PE that the proofs of the array see, from the side of the array: PEs are taken out and anything may
+# stand in their place.
+PE_OUTPUTS = {"cfg_ready_o": 1, "wide_ready_o": 1, "narrow_ready_o": 1, "out_valid_o": 1, "out_data_o": 32}
+PE_INPUTS = ("cfg_sel_i", "cfg_we_i", "cfg_addr_i", "wide_push_i", "wide_dest_i", "wide_count_i", "wide_data_i",
+             "narrow_push_i", "narrow_dest_i", "narrow_count_i", "narrow_data_i", "out_sel_i", "out_pop_i")
+
+
+class Proof:
+    """A module of proofs/ with parameters, and bugs that it must find: name -> (file, text, text instead)."""
+
+    def __init__(self, name, says, top, files=(), parameters=None, array=None, free=(), bound=None, edits=(), bugs=None):
+        self.name, self.says, self.top = name, says, top
+        self.files = [f"{top}.sv", *files]
+        self.parameters = parameters or {}
+        self.array = array  # parameters of eco_array without PEs, built first
+        self.free = free    # nets that may take any value in any cycle
+        self.edits = edits  # (file, text, text instead), in every run
+        self.bound = bound  # cycles, None: no bound
+        self.bugs = bugs or {}
+
+
+PROOFS = [
+    Proof("fifo", "8 words, order kept, nothing lost or doubled", "proof_fifo",
+          bugs={"a word is lost when pushed and popped at once":
+                ("noc/eco_fifo.sv", "if (push_i) mem_q", "if (push_i && !(pop_i && level_q > 4'd6)) mem_q")}),
+    Proof("gin_queue", "8 words, 5 lanes: order kept, nothing lost or doubled", "proof_gin_queue",
+          bugs={"room for one word too few is reported as room":
+                ("noc/eco_gin_queue.sv", "level_q <= (PtrBits+1)'(Depth - Lanes);",
+                 "level_q <= (PtrBits+1)'(Depth - Lanes + 1);")}),
+    Proof("xbus_wide", "15 PEs, 5 IDs, 5 lanes: exactly once, unchanged, to the named", "proof_xbus", ["delivery.sv"],
+          bugs={"the last PE does not stop the beat":
+                ("noc/eco_xbus.sv", "valid_q & ~(|stop);", "valid_q & ~(|stop[Columns-2:0]);"),
+                "the fifth ID is not compared":
+                ("noc/eco_multicast_ctrl.sv", "k < NumIds", "k < NumIds - 1")}),
+    Proof("xbus_narrow", "15 PEs, 5 IDs, 2 lanes: exactly once, unchanged, to the named", "proof_xbus", ["delivery.sv"],
+          {"Lanes": 2},
+          bugs={"the payload moves while the beat waits":
+                ("noc/eco_xbus.sv", "if (row_match & go_i) begin", "if (row_match & valid_i) begin")}),
+]
+
+
+# Queues give words with the destination that they came with (proof gin_queue): never DestNone.
+DEST_KNOWN = [("pe/eco_pe.sv", "`ECO_ASSERT(DestKnown, !(wide_valid && wide_dest == 2'd3) && !(narrow_valid && narrow_dest == 2'd3))",
+               "always @(posedge clk_i) assume (wide_dest != 2'd3 && narrow_dest != 2'd3);")]
+BOUND = 16
+# What an image and a pass word decide, free in every cycle: loops, coordinates, offsets, what a step frees.
+ANY_IMAGE = [f"w:u_pe.{net}" for net in ("rec_a", "rec_b", "last", "zero_q", "outside", "index2", "index3", "a_off_q", "b_off_q",
+                                         "p_off_q", "wide_dest", "narrow_dest", "chain_in_min_q", "chain_out_max_q")]
+SMALL = {"Rows": 2, "Columns": 2, "NumIds": 2, "IdBits": 2, "WideLanes": 2, "NarrowLanes": 1, "GonLanes": 2, "AccSlots": 4}
+PROOFS += [
+    Proof("array", "2 x 2 PEs, 2 IDs, both networks: exactly once, unchanged, to the named", "proof_array",
+          ["delivery.sv"], array=SMALL,
+          bugs={"a beat moves although a row stops it":
+                ("top/eco_array.sv", "narrow_go = narrow_valid_i & narrow_ready_o;", "narrow_go = narrow_valid_i & enabled_q & ~narrow_stop[0];"),
+                "beats enter before the IDs are in place":
+                ("top/eco_array.sv", "enabled_q & ~(|wide_stop);", "~(|wide_stop);"),
+                "the wide IDs of columns go to the narrow network as well":
+                ("top/eco_row.sv", "cfg_addr_i == eco_pkg::CfgColNarrow", "(cfg_addr_i | 6'd1) == eco_pkg::CfgColNarrow")}),
+    Proof("y_bus", "13 rows, 5 IDs, both networks: exactly once, unchanged, to the named", "proof_array",
+          ["delivery.sv"], array={**SMALL, "Rows": 13, "Columns": 1, "NumIds": 5, "IdBits": 5},
+          bugs={"the last row does not stop a beat":
+                ("top/eco_array.sv", "enabled_q & ~(|wide_stop);", "enabled_q & ~(|wide_stop[Rows-2:0]);")}),
+    Proof("gon", "2 x 2 PEs, 2 lanes, 4 slots: in order, once, none starves", "proof_gon", array=SMALL,
+          bugs={"a command does not wait for its second lane":
+                ("noc/eco_gon.sv", "~(|(en_q & ~there))", "~(en_q[0] & ~there[0])"),
+                "a sum that is read while it is written is old":
+                ("mem/eco_accumulator.sv", "kept_q && kept_slot_q == slot_q ? kept_data_q : rdata", "rdata"),
+                "a word is lost when the output waits":
+                ("noc/eco_gon.sv", "assign pop_o = cmd_q & advance &", "assign pop_o = cmd_q &"),
+                "a command is skipped when the next one waits":
+                ("noc/eco_gon.sv", "cmd_ready_o = ~cmd_q | pop_o;", "cmd_ready_o = ~cmd_q | advance;")}),
+    Proof("pe", "75/224/16 entries, queues of 8, any image: queues, rings, files", "proof_pe",
+          free=ANY_IMAGE, bound=BOUND, edits=DEST_KNOWN,
+          bugs={"words are freed before they have come":
+                ("pe/eco_pe.sv", "(a_free > a_fill_q)", "(a_free > a_fill_q + 9'd1)"),
+                "the last entry of the filter file is never free":
+                ("pe/eco_pe.sv", "b_fill_q < 9'(FilterDepth);", "b_fill_q <= 9'(FilterDepth);"),
+                "a psum from below is taken before it has come":
+                ("pe/eco_pe.sv", "chain_in & (below_avail_q == '0)", "chain_in & (below_avail_q == '0) & ~below_valid_i[0] & ~first"),
+                "a sum leaves without room in the output queue":
+                ("pe/eco_pe.sv", "claim_out   = (issue & chain_end)", "claim_out   = (issue & chain_end & ~a_direct_q)")}),
+    Proof("pe_small", "5/6/4 entries, queues of 4, any image: queues, rings, files", "proof_pe",
+          parameters={"WideLanes": 2, "NarrowLanes": 1, "IfmapDepth": 5, "FilterDepth": 6, "PsumDepth": 4, "QueueDepth": 4},
+          free=ANY_IMAGE, edits=DEST_KNOWN,
+          bugs={"words are freed before they have come":
+                ("pe/eco_pe.sv", "(a_free > a_fill_q)", "(a_free > a_fill_q + 9'd1)")}),
+    Proof("pe_adder2", "the same as pe with an adder of two cycles", "proof_pe", parameters={"AddStages": 2},
+          free=ANY_IMAGE, bound=BOUND, edits=DEST_KNOWN,
+          bugs={"a room of the PE above is claimed twice":
+                ("pe/eco_pe.sv", "QBits'(above_credit_i) - QBits'(claim_above)", "QBits'(above_credit_i) - QBits'(claim_above & ~wide_pop)")}),
+]
+
+
+def run(command, folder, timeout):
+    """Output of a program that ends in time, else None; its status."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        return None, None
+    return done.stdout + done.stderr, done.returncode
+
+
+def sources(folder, generated, edits):
+    """Copies the generated RTL and makes the edits."""
+    shutil.copytree(generated, folder)
+    for name, text, instead in edits:
+        path = folder / "rtl" / name
+        if path.read_text().count(text) != 1:
+            sys.exit(f"prove.py: expected once in rtl/{name}: {text}")
+        path.write_text(path.read_text().replace(text, instead))
+    for path in (ROOT / "proofs").glob("*.sv"):
+        shutil.copy(path, folder)
+
+
+def with_pe_ports(text, array):
+    """Replaces the line PE_PORTS: connections of the ports that appear when PEs are taken out."""
+    rows, columns = array["Rows"], array["Columns"]
+    lines = []
+    for r in range(rows):
+        for c in range(columns):
+            n = r * columns + c
+            pe = f".\\gen_row[{r}].u_row.gen_col[{c}].u_pe."
+            widths = {"cfg_addr_i": 6, "wide_dest_i": 2, "narrow_dest_i": 2, "wide_count_i": "WideCnt", "narrow_count_i": "NarrowCnt",
+                      "wide_data_i": "WideLanes*16", "narrow_data_i": "NarrowLanes*16", **PE_OUTPUTS}
+            for port in (*PE_OUTPUTS, *PE_INPUTS):
+                width = widths.get(port, 1)
+                lines.append(f"    {pe}{port} (pe_{port[:-2]}[{n}*({width}) +: {width}])")
+    return text.replace("    PE_PORTS", ",\n".join(lines))
+
+
+def script(proof, folder):
+    """Yosys' commands: the design as words, checked, then as an and-inverter graph."""
+    read = "read_verilog -formal -sv -Irtl/include "
+    rtl = [f for f in (folder / "files.f").read_text().split() if f.endswith(".sv") and f != "eco_top.sv"]
+    rtl = " ".join(rtl)
+    lines = []
+    if proof.array:
+        top = folder / proof.files[0]
+        top.write_text(with_pe_ports(top.read_text(), proof.array))
+        sets = " ".join(f"-chparam {k} {v}" for k, v in proof.array.items())
+        lines += [read + rtl,
+                  f"hierarchy -check -top eco_array {sets}", "proc", "opt_clean", "check -assert",
+                  "blackbox *eco_pe", "flatten", "opt_clean", "expose -evert t:*eco_pe", "opt_clean",
+                  "design -stash array", read + "rtl/eco_pkg.sv rtl/top/eco_config.sv " + " ".join(proof.files),
+                  "design -copy-from array -as eco_array eco_array"]
+    else:
+        lines += [f"{read}{rtl} {' '.join(proof.files)}"]
+    sets = " ".join(f"-chparam {k} {v}" for k, v in {**(proof.array or {}), **proof.parameters}.items())
+    lines += [f"hierarchy -check -top {proof.top} {sets}", "proc", "opt_clean", "check -assert",
+              "select -assert-none t:$dlatch* t:$adlatch* t:$dlatchsr*", "flatten", "opt_clean", "check -assert"]
+    for net in proof.free:
+        lines += [f"select -assert-min 1 {net}", f"cutpoint {net}"]
+    lines += ["async2sync", "opt", "memory -nomap", "opt_clean", "memory_map", "opt -fast", "techmap", "opt -fast",
+              "dfflegalize -cell $_DFF_P_ 01", "setundef -undriven -anyseq", "abc -g AND", "opt_clean",
+              "write_aiger -zinit -map proof.map proof.aig"]
+    return "\n".join(lines) + "\n"
+
+
+def prove(proof, bug, generated, timeout, folder):
+    """(proved | refuted | what went wrong, seconds)"""
+    begin = time.monotonic()
+    sources(folder, generated, [*proof.edits, *([bug] if bug else [])])
+    (folder / "script.ys").write_text(script(proof, folder))
+    log, status = run(["yosys", "-q", "-T", "-s", "script.ys"], folder, timeout)
+    (folder / "yosys.log").write_text(log or "")
+    if log is None:
+        return "Yosys: time is up", time.monotonic() - begin
+    undriven = re.search(r".*(is used but has no driver|multiple conflicting drivers|Latch inferred).*", log)
+    if undriven or status:
+        error = re.search(r"ERROR.*", log)
+        return (undriven or error).group() if undriven or error else "Yosys fails", time.monotonic() - begin
+    engine = f"bmc3 -F {proof.bound}" if proof.bound else f"pdr -T {timeout}"
+    log, _ = run(["yosys-abc", "-c", f"read_aiger proof.aig; fold; orpos; tempor -F 1; scleanup; scorr; print_stats; {engine}"], folder, timeout + 30)
+    (folder / "abc.log").write_text(log or "")
+    seconds = time.monotonic() - begin
+    if log is None:
+        return "time is up", seconds
+    if re.search(r"was asserted in frame|is asserted in frame", log):
+        return "refuted", seconds
+    if re.search(r"Property proved|No output asserted in \d+ frames|Networks? (is|are) equivalent", log):
+        return "proved", seconds
+    return log.strip().splitlines()[-1], seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="proofs to run (default: all)")
+    parser.add_argument("--json", help="write all results")
+    parser.add_argument("--timeout", type=int, default=900, help="seconds for a proof")
+    parser.add_argument("--keep", help="folder for scripts, logs and graphs")
+    a = parser.parse_args()
+    unknown = set(a.names) - {p.name for p in PROOFS}
+    if unknown:
+        parser.error(f"no proof {', '.join(sorted(unknown))}; there are {', '.join(p.name for p in PROOFS)}")
+
+    if not ECOFLOW.exists():
+        sys.exit(f"prove.py: {ECOFLOW} is missing: scripts/build.sh makes it")
+
+    rows, failed = [], 0
+    print(f"{'':<5}{'proof':<76}{'tool':<18}{'result':<22}{'seconds':>8}")
+    with tempfile.TemporaryDirectory() as temporary:
+        generated = pathlib.Path(temporary) / "generated"
+        subprocess.run([ECOFLOW, "gen", "--out", generated], check=True, capture_output=True)
+        for proof in PROOFS:
+            if a.names and proof.name not in a.names:
+                continue
+            tool = f"abc bmc3, {proof.bound}" if proof.bound else "abc pdr"
+            for number, (title, bug) in enumerate([(proof.says, None), *proof.bugs.items()]):
+                folder = pathlib.Path(a.keep or temporary) / f"{proof.name}.{number}"
+                shutil.rmtree(folder, ignore_errors=True)
+                result, seconds = prove(proof, bug, generated, a.timeout, folder)
+                good = result == ("refuted" if bug else "proved")
+                failed += not good
+                name = f"  planted: {title}" if bug else f"{proof.name}: {title}"
+                text = {"proved": f"holds for {proof.bound} cycles" if proof.bound else "proved",
+                        "refuted": "found" if bug else "REFUTED"}.get(result, result)
+                print(f"{'ok' if good else 'FAIL':<5}{name:<76}{tool:<18}{text:<22}{seconds:>8.1f}", flush=True)
+                rows.append({"proof": proof.name, "planted": title if bug else None, "says": proof.says, "tool": tool,
+                             "bound": proof.bound, "result": result, "pass": good, "seconds": round(seconds, 2)})
+    print(f"{len(rows) - failed} of {len(rows)} as expected")
+    if a.json:
+        pathlib.Path(a.json).write_text(json.dumps(rows, indent=1) + "\n")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
