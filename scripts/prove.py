@@ -65,6 +65,7 @@ PROOFS = [
 DEST_KNOWN = [("pe/eco_pe.sv", "`ECO_ASSERT(DestKnown, !(wide_valid && wide_dest == 2'd3) && !(narrow_valid && narrow_dest == 2'd3))",
                "always @(posedge clk_i) assume (wide_dest != 2'd3 && narrow_dest != 2'd3);")]
 BOUND = 16
+SMALL_PE = {"WideLanes": 2, "NarrowLanes": 1, "IfmapDepth": 5, "FilterDepth": 6, "PsumDepth": 4, "QueueDepth": 4}
 # What an image and a pass word decide, free in every cycle: loops, coordinates, offsets, what a step frees.
 ANY_IMAGE = [f"w:u_pe.{net}" for net in ("rec_a", "rec_b", "last", "zero_q", "outside", "index2", "index3", "a_off_q", "b_off_q",
                                          "p_off_q", "wide_dest", "narrow_dest", "chain_in_min_q", "chain_out_max_q")]
@@ -78,10 +79,9 @@ PROOFS += [
                 ("top/eco_array.sv", "enabled_q & ~(|wide_stop);", "~(|wide_stop);"),
                 "the wide IDs of columns go to the narrow network as well":
                 ("top/eco_row.sv", "cfg_addr_i == eco_pkg::CfgColNarrow", "(cfg_addr_i | 6'd1) == eco_pkg::CfgColNarrow")}),
-    Proof("y_bus", "13 rows, 5 IDs, both networks: exactly once, unchanged, to the named", "proof_array",
-          ["delivery.sv"], array={**SMALL, "Rows": 13, "Columns": 1, "NumIds": 5, "IdBits": 5},
-          bugs={"the last row does not stop a beat":
-                ("top/eco_array.sv", "enabled_q & ~(|wide_stop);", "enabled_q & ~(|wide_stop[Rows-2:0]);")}),
+    Proof("y_bus", "13 rows, 5 IDs, 5 lanes: exactly once, unchanged, to the named", "proof_y_bus", ["delivery.sv"],
+          bugs={"a row takes a beat that another row stops":
+                ("noc/eco_xbus.sv", "if (free) valid_q <= row_match & go_i;", "if (free) valid_q <= row_match;")}),
     Proof("gon", "2 x 2 PEs, 2 lanes, 4 slots: in order, once, none starves", "proof_gon", array=SMALL,
           bugs={"a command does not wait for its second lane":
                 ("noc/eco_gon.sv", "~(|(en_q & ~there))", "~(en_q[0] & ~there[0])"),
@@ -94,21 +94,18 @@ PROOFS += [
     Proof("pe", "75/224/16 entries, queues of 8, any image: queues, rings, files", "proof_pe",
           free=ANY_IMAGE, bound=BOUND, edits=DEST_KNOWN,
           bugs={"words are freed before they have come":
-                ("pe/eco_pe.sv", "(a_free > a_fill_q)", "(a_free > a_fill_q + 9'd1)"),
-                "the last entry of the filter file is never free":
+                ("pe/eco_pe.sv", "(a_free > a_fill_q)", "(a_free > a_fill_q + 9'd1)")}),
+    Proof("pe_small", "5/6/4 entries, queues of 4, any image: queues, rings, files", "proof_pe",
+          parameters=SMALL_PE, free=ANY_IMAGE, edits=DEST_KNOWN,
+          bugs={"the last entry of the filter file is never free":
                 ("pe/eco_pe.sv", "b_fill_q < 9'(FilterDepth);", "b_fill_q <= 9'(FilterDepth);"),
                 "a psum from below is taken before it has come":
                 ("pe/eco_pe.sv", "chain_in & (below_avail_q == '0)", "chain_in & (below_avail_q == '0) & ~below_valid_i[0] & ~first"),
                 "a sum leaves without room in the output queue":
                 ("pe/eco_pe.sv", "claim_out   = (issue & chain_end)", "claim_out   = (issue & chain_end & ~a_direct_q)")}),
-    Proof("pe_small", "5/6/4 entries, queues of 4, any image: queues, rings, files", "proof_pe",
-          parameters={"WideLanes": 2, "NarrowLanes": 1, "IfmapDepth": 5, "FilterDepth": 6, "PsumDepth": 4, "QueueDepth": 4},
-          free=ANY_IMAGE, edits=DEST_KNOWN,
-          bugs={"words are freed before they have come":
-                ("pe/eco_pe.sv", "(a_free > a_fill_q)", "(a_free > a_fill_q + 9'd1)")}),
-    Proof("pe_adder2", "the same as pe with an adder of two cycles", "proof_pe", parameters={"AddStages": 2},
-          free=ANY_IMAGE, bound=BOUND, edits=DEST_KNOWN,
-          bugs={"a room of the PE above is claimed twice":
+    Proof("pe_adder2", "the same with an adder of two cycles", "proof_pe",
+          parameters={**SMALL_PE, "AddStages": 2}, free=ANY_IMAGE, edits=DEST_KNOWN,
+          bugs={"a room of the PE above is not claimed":
                 ("pe/eco_pe.sv", "QBits'(above_credit_i) - QBits'(claim_above)", "QBits'(above_credit_i) - QBits'(claim_above & ~wide_pop)")}),
 ]
 
