@@ -38,15 +38,6 @@ Axis CountAxis(const DirectProblem& p, int axis) {
   return count;
 }
 
-DirectProblem CutAxis(DirectProblem p, int axis, const Section& s) {
-  p.pad[axis] -= s.first * p.stride[axis] + s.first_tap * p.dilation[axis];
-  p.kernel_at.base += s.first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
-  p.result_at.base += s.first * (axis == 0 ? p.result_at.row : p.result_at.col);
-  p.kernel[axis] = s.taps;
-  p.out[axis] = s.count;
-  return p;
-}
-
 // Leaves out leading and trailing taps and results without a product.
 void Trim(DirectProblem& p, int axis) {
   int64_t first_tap = -1, last_tap = -1, first = -1, last = -1;
@@ -63,7 +54,7 @@ void Trim(DirectProblem& p, int axis) {
     p.empty = true;
     return;
   }
-  p = CutAxis(p, axis, {first, last - first + 1, first_tap, last_tap - first_tap + 1});
+  p = Cut(p, axis, {first, last - first + 1, first_tap, last_tap - first_tap + 1});
 }
 
 // The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter.
@@ -220,8 +211,13 @@ std::vector<Section> Sections(const DirectProblem& p, int axis) {
   return sections;
 }
 
-DirectProblem Cut(const DirectProblem& problem, int axis, const Section& section) {
-  return CutAxis(problem, axis, section);
+DirectProblem Cut(DirectProblem p, int axis, const Section& s) {
+  p.pad[axis] -= s.first * p.stride[axis] + s.first_tap * p.dilation[axis];
+  p.kernel_at.base += s.first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
+  p.result_at.base += s.first * (axis == 0 ? p.result_at.row : p.result_at.col);
+  p.kernel[axis] = s.taps;
+  p.out[axis] = s.count;
+  return p;
 }
 
 int64_t UsefulMacs(const DirectProblem& p) {

@@ -59,7 +59,7 @@ struct Section {
 // All results of the axis that meet any, in order. For problems without inserted zeros.
 std::vector<Section> Sections(const DirectProblem& problem, int axis);
 // The part of the problem that a section is.
-DirectProblem Cut(const DirectProblem& problem, int axis, const Section& section);
+DirectProblem Cut(DirectProblem problem, int axis, const Section& section);
 
 // Products of two real elements, and elements that take part in one.
 int64_t UsefulMacs(const DirectProblem& problem);
