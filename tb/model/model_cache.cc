@@ -5,6 +5,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/files.h"
@@ -44,6 +47,48 @@ std::string VerilatorFlags(const ModelOptions& options) {
   return flags;
 }
 
+// Appends what a model's ports see to a file, a line for each clock edge: for scripts/icarus.py.
+class Recorder : public ArrayModel {
+ public:
+  Recorder(std::unique_ptr<ArrayModel> model, const char* path)
+      : model_(std::move(model)), file_(std::fopen(path, "a")) {}
+  ~Recorder() override {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+  void Reset() override {
+    model_->Reset();
+    if (file_ != nullptr) fmt::print(file_, "reset\n");
+  }
+  void Settle(ArrayPins& pins) override {
+    model_->Settle(pins);
+    last_ = pins;
+  }
+  void Clock() override {
+    model_->Clock();
+    if (file_ == nullptr) return;
+    const ArrayPins& p = last_;
+    fmt::print(file_, "{:d} {}", p.cfg_valid, p.cfg_data);
+    for (const ArrayPins::Gin& gin : {p.wide, p.narrow}) {
+      fmt::print(file_, " {:d} {} {} {} {} {}", gin.valid, gin.row, gin.col, gin.dest, gin.count,
+                 fmt::join(gin.words, ","));
+    }
+    fmt::print(file_, " {:d} {:d} {} {} {} {} {} {} {:d} {}", p.gon_valid, p.gon_end, p.gon_enabled,
+               p.gon_first, p.gon_last, fmt::join(p.gon_row, ","), fmt::join(p.gon_col, ","),
+               fmt::join(p.gon_slot, ","), p.out_ready, p.stat_select);
+    fmt::print(file_, " {:d} {:d} {:d} {:d} {:d} {} {} {:d} {}\n", p.cfg_ready, p.wide.ready,
+               p.narrow.ready, p.gon_ready, p.out_valid, p.out_lanes, fmt::join(p.out_words, ","),
+               p.running, p.stat);
+  }
+  bool AssertionFailed() const override { return model_->AssertionFailed(); }
+
+ private:
+  std::unique_ptr<ArrayModel> model_;
+  std::FILE* file_;
+  ArrayPins last_;
+};
+
 }  // namespace
 
 fs::path CacheRoot() {
@@ -66,7 +111,12 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
   // The name of a configuration is no part of its hardware.
   HwConfig anonymous = config;
   anonymous.name = "array";
-  ECO_ASSIGN(const Bundle bundle, GenerateRtl(anonymous));
+  ECO_ASSIGN(Bundle bundle, GenerateRtl(anonymous));
+  // scripts/netlists.py: a netlist of eco_top in place of the RTL.
+  if (const char* netlist = std::getenv("ECOFLOW_NETLIST")) {
+    ECO_ASSIGN(bundle["netlist.v"], ReadFile(netlist));
+    bundle["files.f"] = "netlist.v\n";
+  }
   const fs::path source = SourceRoot();
   std::string key = VerilatorFlags(options) + version.value();
   for (const auto& [name, text] : bundle) key += name + '\0' + text;
@@ -118,7 +168,11 @@ Result<std::unique_ptr<ArrayModel>> LoadModel(const fs::path& shared_object, uin
   if (handle == nullptr) return Machinery("{}: cannot be loaded: {}", shared_object.string(), ::dlerror());
   const auto create = reinterpret_cast<CreateArrayModel>(::dlsym(handle, kCreateArrayModel));
   if (create == nullptr) return Machinery("{}: is not a model", shared_object.string());
-  return std::unique_ptr<ArrayModel>(create(seed, trace_path.empty() ? nullptr : trace_path.c_str()));
+  std::unique_ptr<ArrayModel> model(create(seed, trace_path.empty() ? nullptr : trace_path.c_str()));
+  if (const char* record = std::getenv("ECOFLOW_RECORD")) {
+    return std::unique_ptr<ArrayModel>(std::make_unique<Recorder>(std::move(model), record));
+  }
+  return model;
 }
 
 }  // namespace ecoflow
