@@ -1,6 +1,7 @@
 #include "base/json_schema.h"
 
 #include <regex>
+#include <set>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -13,22 +14,27 @@ namespace ecoflow {
 using nlohmann::json;
 
 Result<json> ParseJson(const std::string& text, const std::string& name) {
+  // Deeper or longer than any file of ours; checking schema and pattern recurses on both.
+  constexpr int kMaxDepth = 64;
+  constexpr std::size_t kMaxString = 4096;
+  bool too_deep = false, too_long = false;
   // Duplicate keys are an error: which of two values counts is nobody's guess.
-  std::vector<std::vector<std::string>> keys;
+  std::vector<std::set<std::string>> keys;
   std::string duplicate;
-  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    too_deep |= depth > kMaxDepth;
+    if (parsed.is_string()) too_long |= parsed.get_ref<const std::string&>().size() > kMaxString;
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key) {
-      for (const auto& key : keys.back()) {
-        if (key == parsed.get<std::string>()) duplicate = key;
-      }
-      keys.back().push_back(parsed.get<std::string>());
+    if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
+      duplicate = parsed.get<std::string>();
     }
     return true;
   };
   try {
     json document = json::parse(text, watch);
+    if (too_deep) return BadInput("{}: nested deeper than {} levels", name, kMaxDepth);
+    if (too_long) return BadInput("{}: text longer than {} characters", name, kMaxString);
     if (!duplicate.empty()) return BadInput("{}: key \"{}\" stands twice", name, duplicate);
     return document;
   } catch (const json::parse_error& error) {
@@ -37,6 +43,8 @@ Result<json> ParseJson(const std::string& text, const std::string& name) {
       line += text[k] == '\n';
     }
     return BadInput("{}: not valid JSON, line {}", name, line);
+  } catch (const json::exception&) {  // 1e999
+    return BadInput("{}: holds a number that is out of range", name);
   }
 }
 

@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
-# Installs what is missing from Debian's packages: scripts/install.sh [run|test]
-# `run` is what building and running need; `test` adds what the tests need.
+# Installs what is missing from Debian's packages: scripts/install.sh [run|test|signoff]
+# `run` is what building and running need; `test` adds what the tests need, `signoff` what
+# scripts/signoff.sh needs beyond them.
 set -euo pipefail
 
 run=(g++ make cmake ninja-build ccache verilator yosys qflow-tech-osu018 perl
      libcli11-dev libfmt-dev nlohmann-json3-dev libvalijson-dev libxxhash-dev zlib1g-dev)
 tests=(libgtest-dev libbenchmark-dev libdnnl-dev python3 python3-matplotlib python3-numpy
        python3-torch python3-onnx python3-yaml libonnx-testdata iverilog)
+signoff=(clang nextpnr-ice40 fpga-icestorm)
 
 wanted=("${run[@]}")
-if [ "${1:-run}" = test ]; then wanted+=("${tests[@]}"); fi
+case "${1:-run}" in
+  run) ;;
+  test) wanted+=("${tests[@]}") ;;
+  signoff) wanted+=("${tests[@]}" "${signoff[@]}") ;;
+  *) echo "install.sh: expected run, test or signoff, got $1" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${wanted[@]}"; do

@@ -66,6 +66,10 @@ set_tests_properties(onnx_cases PROPERTIES LABELS e2e TIMEOUT 600)
 add_test(NAME pytorch_check COMMAND ${CMAKE_SOURCE_DIR}/examples/pytorch_check.py)
 set_tests_properties(pytorch_check PROPERTIES LABELS e2e TIMEOUT 600)
 
+if(NOT ECOFLOW_FUZZ)
+  include(tests/fuzz/fuzz.cmake)
+endif()
+
 find_package(benchmark REQUIRED)
 add_executable(sim_speed tests/bench/sim_speed.cc)
 target_link_libraries(sim_speed PRIVATE eco_tb benchmark::benchmark)

@@ -113,8 +113,10 @@ Status CheckLayer(const Layer& layer, const std::string& where) {
   }
   constexpr int64_t kMaxElements = int64_t{1} << 31;
   for (const auto& shape : {layer.InputShape(), layer.FilterShape(), layer.OutputShape()}) {
-    int64_t elements = 1;
-    for (int64_t size : shape) elements = std::min(kMaxElements, elements * size);
+    int64_t elements = 1;  // both factors at most 2^31, so that the product fits
+    for (int64_t size : shape) {
+      elements = std::min(kMaxElements, elements * std::min(kMaxElements, size));
+    }
     if (elements >= kMaxElements) {
       return BadInput("{}: input: a tensor of the layer has 2^31 elements or more", where);
     }
@@ -179,7 +181,8 @@ Result<Layer> ParseLayer(const std::string& text, const std::string& name,
   }
   std::string names;
   for (const auto& [where, object] : objects) {
-    const std::string found = object.is_object() ? object.value("name", "") : "";
+    const bool named = object.is_object() && object.contains("name") && object["name"].is_string();
+    const std::string found = named ? object["name"].get<std::string>() : "";
     if (found == layer_name) return FromJson(object, where, batch);
     names += (names.empty() ? "" : ", ") + found;
   }

@@ -29,7 +29,9 @@ Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<i
   const std::size_t begin = version1 ? 10 : 12;
   const std::size_t length =
       version1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
-  if (byte(6) < 1 || byte(6) > 3 || begin + length > content.size()) {
+  // NumPy's header of four dimensions takes 128 bytes; matching a pattern recurses on its length.
+  constexpr std::size_t kMaxHeader = 4096;
+  if (byte(6) < 1 || byte(6) > 3 || length > kMaxHeader || begin + length > content.size()) {
     return BadInput("{}: .npy header is damaged", path);
   }
   const std::string header = content.substr(begin, length);

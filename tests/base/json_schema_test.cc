@@ -22,5 +22,18 @@ TEST(ParseJsonTest, TakesEqualKeysOfDifferentObjects) {
   EXPECT_TRUE(ParseJson(R"([{"a": 1}, {"a": 2}])", "x.json").ok());
 }
 
+TEST(ParseJsonTest, RefusesWhatWouldOverflow) {
+  const auto message = [](const std::string& text) {
+    const auto result = ParseJson(text, "x.json");
+    return result.ok() ? "" : result.error().message;
+  };
+  EXPECT_EQ(message("[1e999]"), "x.json: holds a number that is out of range");
+  EXPECT_EQ(message(std::string(100000, '[') + std::string(100000, ']')),
+            "x.json: nested deeper than 64 levels");
+  EXPECT_EQ(message("{\"a\": \"" + std::string(100000, 'a') + "\"}"),
+            "x.json: text longer than 4096 characters");
+  EXPECT_TRUE(ParseJson(std::string(64, '[') + std::string(64, ']'), "x.json").ok());
+}
+
 }  // namespace
 }  // namespace ecoflow

@@ -29,6 +29,15 @@ TEST(LayerTest, TransposedShapeIsOnnx) {
   EXPECT_EQ(layer.value().FilterShape(), (std::array<int64_t, 4>{3, 2, 3, 3}));
 }
 
+TEST(LayerTest, NamesThatAreNoTextAndSizesBeyondRange) {
+  EXPECT_EQ(ErrorOf(R"({"layers": [{"name": 5}, {"name": "b"}]})", "a"),
+            "--layer a: not in l.json, expected one of b");
+  EXPECT_EQ(ErrorOf(R"({"name": "a", "op": "ConvTranspose", "input": [1000000, 1, 1000000, 1000000],
+                        "output_channels": 1000000, "kernel_shape": [4096, 4096],
+                        "strides": [4096, 4096], "dilations": [4096, 4096]})"),
+            "l.json: input: a tensor of the layer has 2^31 elements or more");
+}
+
 TEST(LayerTest, MessagesNameFieldValueAndRange) {
   EXPECT_EQ(ErrorOf(R"({"name": "a", "op": "Conv", "input": [1, 1, -5, 5], "output_channels": 1,
                         "kernel_shape": [1, 1]})"),

@@ -45,6 +45,9 @@ TEST_F(NpyTest, SaysWhatIsWrong) {
   EXPECT_EQ(ErrorOf(good.substr(0, good.size() - 1)), ": holds 11 bytes of data, expected 12: truncated");
   EXPECT_EQ(ErrorOf(good + "x"), ": holds 13 bytes of data, expected 12");
   EXPECT_EQ(ErrorOf(good.substr(0, 40)), ": .npy header is damaged");
+  std::string large = std::string("\x93NUMPY\x02", 7) + std::string("\0\0\0\x10\0", 5);
+  large += "{'descr': '" + std::string(0x100000, 'x') + "'}";  // a header of 1 MB
+  EXPECT_EQ(ErrorOf(large), ": .npy header is damaged");
   EXPECT_EQ(ErrorOf("hello, this is text"), ": is no .npy file");
   EXPECT_EQ(ErrorOf(""), ": is no .npy file");
   EXPECT_EQ(ErrorOf(File("<f4", "False", "(1, 2, 3, 1)", 24)),
