@@ -82,6 +82,7 @@ class Recorder : public ArrayModel {
                p.running, p.stat);
   }
   bool AssertionFailed() const override { return model_->AssertionFailed(); }
+  void WriteCoverage(const char* path) override { model_->WriteCoverage(path); }
 
  private:
   std::unique_ptr<ArrayModel> model_;
