@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Synthesizes the array with Yosys and runs random layers on the netlist in place of the RTL.
+"""Synthesizes the array with Yosys and runs random layers on netlists in place of the RTL.
 
-The netlist is made twice: of generic gates, and of the cells of a library (osu018). Undriven nets, latches
-and multiple drivers are refused. The testbench is that of the RTL (sweep): results must be the golden model's,
-and every counter of every PE the cycle model's, as for the RTL. Exit status 1 when a netlist differs.
+Two libraries: generic gates, and the cells of osu018. Of each, the multicast controllers, X-buses and PEs replace their
+RTL in the array one after the other, then the netlist of the whole array runs. The testbench is that of the RTL
+(build/bin/sweep): results must be the golden model's, every counter of every PE the cycle model's, and cycles those of
+the RTL. Undriven nets, latches and multiple drivers are refused; one of each is planted to see that they are.
+Exit status 1 when a netlist differs or something planted goes through.
 
-usage: netlists.py [generic|cells...] [--config tests/data/small.json] [--count 2] [--max-macs 2000] [--json F] [--keep DIR]
+usage: netlists.py [--config tests/data/gates.json] [--count 2] [--max-macs 2000] [--json F] [--keep DIR]
 """
 import argparse
 import json
@@ -21,17 +23,21 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/bin"
 LIBERTY = pathlib.Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
-MODULES = ("eco_multicast_ctrl", "eco_xbus", "eco_gin_queue", "eco_fifo", "eco_pe", "eco_gon")
-PROBLEM = re.compile(r".*(is used but has no driver|multiple conflicting drivers|Latch inferred for signal).*|ERROR:.*")
+# What is a netlist while the rest is RTL; the array: everything is.
+TARGETS = ("eco_multicast_ctrl", "eco_xbus", "eco_pe", "array")
+# Inputs of a PE that differ from PE to PE: see rtl/verilator/shared_pe.vlt.
+PE_INPUT = r"^  input (.*?)((?:cfg_sel|wide_\w+|narrow_\w+|below_\w+|above_\w+|out_sel)_i);"
 
 # As area/synthesis.cc, with checks: `synth` alone ties undriven nets to constants and says nothing.
-WORDS = """read_verilog -sv -DSYNTHESIS -Irtl/include {files}
+CHECK = """read_verilog -sv -DSYNTHESIS -Irtl/include {files}
 hierarchy -check -top eco_top
+write_rtlil parameters.il
 proc
 opt_clean
 check -assert
 select -assert-none t:$dlatch* t:$adlatch* t:$dlatchsr*
-opt_expr
+"""
+SYNTHESIS = """opt_expr
 opt_clean
 opt -nodffe -nosdff
 fsm
@@ -50,53 +56,131 @@ opt -undriven -fine
 techmap
 opt -fast
 """
-GATES = {"generic": """abc
+# Cells are replaced by what the library says that they do, module by module, only after they have been chosen.
+MAP = {"generic": """abc
 opt_clean -purge
 check -assert
 select -assert-none t:$_DLATCH*
 tee -q -o stat.txt stat
 write_verilog -noattr netlist.v
-""", "cells": """dfflibmap -liberty cells.lib
+""", "osu018": """dfflibmap -liberty cells.lib
 opt -fast
 abc -liberty cells.lib
 opt_clean -purge
 read_liberty -lib -ignore_miss_func cells.lib
 check -mapped -assert
 tee -q -o stat.txt stat
-write_verilog -noattr cells.v
-setattr -mod -set keep_hierarchy 1 *eco_*
-read_liberty -overwrite -ignore_miss_func cells.lib
+write_verilog -noattr mapped.v
+design -reset
+read_verilog mapped.v
+setattr -mod -set keep_hierarchy 1 *
+read_liberty -ignore_miss_func cells.lib
 flatten
-select -assert-none *eco_*/t:$_DLATCH*
-hierarchy -purge_lib -top eco_top
-delete =A:liberty_cell
+hierarchy -check -top eco_top
+opt_clean -purge
+select -assert-none t:$_DLATCH*
 write_verilog -noattr netlist.v
 """}
+CONTROLLER = "rtl/noc/eco_multicast_ctrl.sv"
+STOP = "assign stop_o  = match_o & ~ready_i;"
+# What stands instead of STOP; each must stop the synthesis.
+PLANTED = {
+    "undriven net": "logic nothing;\n  assign stop_o = match_o & ~nothing;",
+    "multiple drivers": STOP + "\n  assign stop_o = valid_i & ~ready_i;",
+    "latch": "logic held;\n  always @* if (valid_i) held = ready_i;\n  assign stop_o = match_o & ~held;",
+}
 
 
-def synthesise(kind, config, folder):
-    """What went wrong or an empty line; cells by module."""
-    subprocess.run([BIN / "ecoflow", "gen", "--config", config, "--out", folder], check=True, capture_output=True)
-    files = [f for f in (folder / "files.f").read_text().split() if f.endswith(".sv")]
-    shutil.copy(LIBERTY, folder / "cells.lib")
-    (folder / "script.ys").write_text(WORDS.format(files=" ".join(files)) + GATES[kind])
+def yosys(folder, script):
+    """An empty line, or why Yosys stops."""
+    (folder / "script.ys").write_text(script)
     done = subprocess.run(["yosys", "-q", "-T", "-s", "script.ys"], cwd=folder, capture_output=True, text=True, check=False)
     log = done.stdout + done.stderr
     (folder / "yosys.log").write_text(log)
-    problem = PROBLEM.search(log)
-    if problem or done.returncode:
-        return problem.group() if problem else "Yosys fails", {}
-    # As in the RTL, one copy of the PE's code serves all PEs (rtl/verilator/shared_pe.vlt).
-    text = (folder / "netlist.v").read_text()
-    text = re.sub(r"\\\$paramod\S*\\eco_pe ", "eco_pe ", text)
-    text = re.sub(r"^(module \S*?(?:eco_pe|eco_accumulator)\S* ?\([^;]*;)", r"\1\n  /*verilator no_inline_module*/", text, flags=re.MULTILINE)
-    (folder / "netlist.v").write_text(text)
-    cells = {}
-    for module, number in re.findall(r"=== (\S+) ===.*?Number of cells: +(\d+)", (folder / "stat.txt").read_text(), re.DOTALL):
-        for name in MODULES:
-            if re.search(rf"(^|\\){name}(\\|$)", module):
-                cells[name] = max(cells.get(name, 0), int(number))
-    return "", cells
+    problem = re.search(r".*(is used but has no driver|conflicting drivers|Latch inferred for signal).*|ERROR:.*", log)
+    return problem.group().strip() if problem else "Yosys fails" if done.returncode else ""
+
+
+def generate(config, folder):
+    subprocess.run([BIN / "ecoflow", "gen", "--config", config, "--out", folder], check=True, capture_output=True)
+    shutil.copy(LIBERTY, folder / "cells.lib")
+    return [f for f in (folder / "files.f").read_text().split() if f.endswith(".sv")]
+
+
+class Netlist:
+    """Modules of the array mapped to one library."""
+
+    def __init__(self, kind, config, folder):
+        self.folder, self.files = folder, generate(config, folder)
+        self.problem = yosys(folder, CHECK.format(files=" ".join(self.files)) + SYNTHESIS + MAP[kind])
+        if self.problem:
+            return
+        # Yosys names a module by its parameters' hash: $paramod$...\eco_xbus becomes eco_xbus__3.
+        self.parameters, plain = {}, {}
+        for line in (folder / "parameters.il").read_text().splitlines():
+            if module := re.match(r"module (\$paramod\S*?\\(eco_\w+)\S*)$", line):
+                name = plain[module[1]] = f"{module[2]}__{len(plain)}"
+                self.parameters[name] = {}
+            elif line.startswith("module "):
+                name = ""
+            elif (value := re.match(r"  parameter \\(\w+) (\d+)$", line)) and name:
+                self.parameters[name][value[1]] = int(value[2])
+        text = (folder / "netlist.v").read_text()
+        stat = (folder / "stat.txt").read_text()
+        for old, new in plain.items():
+            text = text.replace(f"\\{old} ", f"{new} ").replace(f"\\{old}(", f"{new}(")
+            stat = stat.replace(f"{old} ", f"{new} ")
+        self.modules = {m[1]: m[0] for m in re.finditer(r"^module (\w+).*?^endmodule\n", text, re.MULTILINE | re.DOTALL)}
+        self.cells = {m[0]: int(m[1]) for m in re.findall(r"=== (\w+) ===.*?Number of cells: +(\d+)", stat, re.DOTALL)}
+
+    def children(self, name):
+        return re.findall(r"^  (\w+__\d+) ", self.modules[name], re.MULTILINE)
+
+    def below(self, name, found):
+        """Appends the module and all that it instantiates."""
+        if name not in found:
+            found.append(name)
+            for child in self.children(name):
+                self.below(child, found)
+
+    def total(self, name):
+        """Cells of the module and all below it."""
+        return self.cells[name] + sum(self.total(child) - 1 for child in self.children(name))
+
+    def write(self, target):
+        """The array in one file with the target as netlist; its path and how many cells the target has."""
+        used, text = [], ""
+        if target == "array":
+            self.below("eco_top", used)
+            cells = self.total("eco_top")
+        else:
+            text = (ROOT / "rtl/include/eco_assert.svh").read_text()
+            for file in self.files:
+                source = (self.folder / file).read_text().replace('`include "eco_assert.svh"', "")
+                text += self.instead(source, target, used) if pathlib.Path(file).stem == target else source
+            cells = max(self.total(m) for m in used if re.fullmatch(rf"{target}__\d+", m))
+        for name in used:
+            module = self.modules[name]
+            if name.startswith("eco_pe__"):  # one copy of the code serves all PEs
+                module = re.sub(r"^(module [^;]*;)", r"\1 /*verilator no_inline_module*/", module, count=1)
+                module = re.sub(PE_INPUT, r"  input \1\2 /*verilator public_flat_rd*/;", module, flags=re.MULTILINE)
+            text += module
+        path = self.folder / f"{target}.v"
+        path.write_text(text)
+        return path, cells
+
+    def instead(self, source, target, used):
+        """The RTL's head around the netlists of that module, chosen by parameters."""
+        head = source[re.search(r"^module ", source, re.MULTILINE).start():]
+        head = head[:re.search(r"^\);", head, re.MULTILINE).end()]
+        ports = ", ".join(f".{p}({p})" for p in re.findall(r"^  (?:input|output) .*?(\w+),? *(?:///.*)?$", head, re.MULTILINE))
+        body = "\n  generate\n    "
+        for name, parameters in self.parameters.items():
+            if re.fullmatch(rf"{target}__\d+", name):
+                self.below(name, used)
+                condition = " && ".join(f"{k} == {v}" for k, v in parameters.items())
+                body += f"if ({condition}) begin : gen_netlist\n      {name} u_netlist ({ports});\n    end else "
+        return head + body + '$error("no netlist with these parameters");\n  endgenerate\nendmodule\n'
 
 
 def sweep(a, folder, netlist):
@@ -104,66 +188,76 @@ def sweep(a, folder, netlist):
     env = dict(os.environ)
     env.pop("ECOFLOW_NETLIST", None)
     if netlist:
-        env.update(ECOFLOW_NETLIST=str(netlist), ECOFLOW_CACHE=str(folder / "cache"))
+        env.update(ECOFLOW_NETLIST=str(netlist.resolve()), ECOFLOW_CACHE=str(folder.resolve() / "cache"))
     out = folder / "sweep.json"
+    out.unlink(missing_ok=True)
     done = subprocess.run([BIN / "sweep", "--config", a.config, "--count", str(a.count), "--max-macs", str(a.max_macs), "--predict",
                            "--json", out], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     rows = json.loads(out.read_text()) if out.exists() else None
     return done.returncode, done.stdout + done.stderr, rows
 
 
-def without_time(value):
-    """Rows without the seconds that they took."""
-    if isinstance(value, dict):
-        return {k: without_time(v) for k, v in value.items() if "second" not in k}
-    return [without_time(v) for v in value] if isinstance(value, list) else value
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="*", metavar="generic|cells", help="netlists (default: both)")
-    parser.add_argument("--config", default=str(ROOT / "tests/data/small.json"), help="default: 4 x 4 PEs with small files")
+    parser.add_argument("--config", default=str(ROOT / "tests/data/gates.json"), help="default: 4 x 4 PEs with small files")
     parser.add_argument("--count", type=int, default=2, help="random layers of each op, pass and dataflow")
     parser.add_argument("--max-macs", type=int, default=2000, help="largest layer")
+    parser.add_argument("--library", action="append", choices=list(MAP), help="default: both")
     parser.add_argument("--json", help="write all results")
     parser.add_argument("--keep", help="folder for netlists and logs")
     a = parser.parse_args()
-    for kind in a.kinds:
-        if kind not in GATES:
-            parser.error(f"no netlist {kind}; there are {', '.join(GATES)}")
     if not (BIN / "sweep").exists():
         sys.exit(f"netlists.py: {BIN}/sweep is missing: scripts/build.sh ON makes it")
 
     results, failed = [], 0
+
+    def row(name, problem, seconds, text=""):
+        nonlocal failed
+        failed += bool(problem)
+        print(f"{'FAIL' if problem else 'ok':<5}{name:<30}{text:<16}{seconds:>8.1f} s   {problem}", flush=True)
+
     with tempfile.TemporaryDirectory() as temporary:
         base = pathlib.Path(a.keep or temporary)
-        base.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(base / "planted", ignore_errors=True)
+        for what, text in PLANTED.items():
+            begin = time.monotonic()
+            folder = base / "planted" / what.replace(" ", "_")
+            files = generate(a.config, folder)
+            path = folder / CONTROLLER
+            if STOP not in path.read_text():
+                sys.exit(f"netlists.py: {CONTROLLER} has no line {STOP}")
+            path.write_text(path.read_text().replace(STOP, text))
+            found = yosys(folder, CHECK.format(files=" ".join(files)))
+            row(f"planted {what}", "" if found else "goes through", time.monotonic() - begin)
+            results.append({"planted": what, "pass": bool(found), "found": found})
+
         status, text, rtl = sweep(a, base, None)
         if status:
             sys.exit(f"netlists.py: the RTL itself fails:\n{text}")
-        for kind in a.kinds or GATES:
+        for kind in a.library or MAP:
+            begin = time.monotonic()
             folder = base / kind
             shutil.rmtree(folder, ignore_errors=True)
-            begin = time.monotonic()
-            problem, cells = synthesise(kind, a.config, folder)
-            made = time.monotonic() - begin
-            if not problem:
-                status, text, rows = sweep(a, folder, (folder / "netlist.v").resolve())
-                (folder / "sweep.log").write_text(text)
+            netlist = Netlist(kind, a.config, folder)
+            row(f"{kind} synthesis", netlist.problem, time.monotonic() - begin)
+            for target in () if netlist.problem else TARGETS:
+                begin = time.monotonic()
+                path, cells = netlist.write(target)
+                status, text, rows = sweep(a, folder, path)
+                (folder / f"{target}.log").write_text(text)
+                problem = ""
                 if status:
                     problem = next((line for line in text.splitlines() if line.startswith("FAILED")), text.strip().splitlines()[-1])
-                elif without_time(rows) != without_time(rtl):
+                elif rows != rtl:
                     problem = "cycles differ from the RTL's"
-            failed += bool(problem)
-            ran = time.monotonic() - begin - made
-            print(f"{'FAIL' if problem else 'ok':<5}{kind:<9}synthesis {made:6.1f} s, simulation {ran:7.1f} s   "
-                  f"{problem or 'all layers as on the RTL'}", flush=True)
-            if cells:
-                print("     cells: " + ", ".join(f"{m} {n:,}" for m, n in sorted(cells.items())))
-            results.append({"netlist": kind, "pass": not problem, "problem": problem, "cells": cells, "synthesis_seconds": round(made, 1),
-                            "simulation_seconds": round(ran, 1), "layers_each": a.count})
+                seconds = time.monotonic() - begin
+                row(f"{kind} {target}", problem, seconds, f"{cells:>8,} cells")
+                results.append({"library": kind, "netlist": target, "pass": not problem, "problem": problem, "cells": cells,
+                                "seconds": round(seconds, 1)})
+    layers, cycles = (sum(r[k] for r in rtl) for k in ("passed", "cycles"))
+    print(f"{len(results) - failed} of {len(results)} as expected; {layers} layers and {cycles:,} cycles on each netlist, as on the RTL")
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps(results, indent=1) + "\n")
+        pathlib.Path(a.json).write_text(json.dumps({"results": results, "layers": layers, "cycles": cycles, "failed": failed}, indent=1) + "\n")
     return failed != 0
 
 

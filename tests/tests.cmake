@@ -49,6 +49,11 @@ foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses)
 endforeach()
 eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 
+# scripts/sanitize.py runs this one, and not the long ones.
+if(ECOFLOW_SANITIZE OR ECOFLOW_FUZZ)
+  add_test(NAME sweep_sanitized COMMAND sweep --predict --config ecoflow_4x4 --count 2 --stall 0.3)
+endif()
+
 # The cycle model against the RTL: every counter of every PE.
 function(eco_predict_sweep name config count)
   add_test(NAME predict_${name} COMMAND sweep --predict --config ${config} --count ${count})

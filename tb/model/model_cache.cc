@@ -36,11 +36,13 @@ class FileLock {
   int fd_;
 };
 
-std::string VerilatorFlags(const ModelOptions& options) {
+std::string VerilatorFlags(const ModelOptions& options, bool netlist) {
   // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs.
   std::string flags =
       "--cc --exe --build -j 2 -O3 --x-assign fast --x-initial unique -fno-table -Wno-fatal "
-      "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=-O2";
+      "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared";
+  // GCC takes minutes over a netlist that it optimizes, and few cycles run on one.
+  flags += netlist ? " -MAKEFLAGS OPT_FAST=-O0" : " -MAKEFLAGS OPT_FAST=-O2";
   flags += options.assertions ? " --assert" : " --noassert";
   if (options.trace) flags += " --trace-fst";
   if (options.coverage) flags += " --coverage-line --coverage-toggle";
@@ -114,12 +116,13 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
   anonymous.name = "array";
   ECO_ASSIGN(Bundle bundle, GenerateRtl(anonymous));
   // scripts/netlists.py: a netlist of eco_top in place of the RTL.
-  if (const char* netlist = std::getenv("ECOFLOW_NETLIST")) {
+  const char* netlist = std::getenv("ECOFLOW_NETLIST");
+  if (netlist != nullptr) {
     ECO_ASSIGN(bundle["netlist.v"], ReadFile(netlist));
     bundle["files.f"] = "netlist.v\n";
   }
   const fs::path source = SourceRoot();
-  std::string key = VerilatorFlags(options) + version.value();
+  std::string key = VerilatorFlags(options, netlist != nullptr) + version.value();
   for (const auto& [name, text] : bundle) key += name + '\0' + text;
   for (const char* file : {"tb/model/harness.cc", "tb/model/array_model.h"}) {
     ECO_ASSIGN(const std::string text, ReadFile(source / file));
@@ -148,7 +151,7 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
   }
   const std::string command = fmt::format(
       "cd {} && OBJCACHE=\"$(command -v ccache)\" CCACHE_BASEDIR={} verilator {} -CFLAGS '-I{} -I{}' --Mdir obj -o ../model.so -f files.f {} {}",
-      ShellQuote(work), ShellQuote(work), VerilatorFlags(options), source.string(), work.string(), waivers,
+      ShellQuote(work), ShellQuote(work), VerilatorFlags(options, netlist != nullptr), source.string(), work.string(), waivers,
       ShellQuote(source / "tb/model/harness.cc"));
   const auto built = RunShell(command);
   if (!built.ok()) {

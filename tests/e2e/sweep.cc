@@ -172,6 +172,7 @@ int Main(int argc, char** argv) {
   for (const Case& test : cases) {
     const auto begin = std::chrono::steady_clock::now();
     uint64_t passed = 0, refused = 0, failed = 0;
+    int64_t cycles = 0;
     double fractions = 0;
     for (uint64_t seed = first; seed < first + count; ++seed) {
       if (model == nullptr || coverage_file.empty()) {
@@ -183,6 +184,7 @@ int Main(int argc, char** argv) {
           RunOne(config.value(), *model, test, seed, max_macs, stall, predict, verbose);
       if (outcome.failure.empty()) {
         ++passed;
+        cycles += outcome.cycles;
         fractions += outcome.roofline_fraction;
         continue;
       }
@@ -203,7 +205,7 @@ int Main(int argc, char** argv) {
     results.push_back({{"config", config.value().name}, {"stall", stall},
                        {"dataflow", test.dataflow}, {"op", ToString(test.op)},
                        {"pass", ToString(test.pass)}, {"passed", passed}, {"refused", refused},
-                       {"failed", failed}, {"first_seed", first}});
+                       {"failed", failed}, {"cycles", cycles}, {"first_seed", first}});
   }
   if (!json_file.empty()) {
     const auto written = WriteFileAtomically(json_file, results.dump(1) + "\n");
