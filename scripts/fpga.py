@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Resources on FPGAs, a small array placed and routed, and what limits the clock in 0.18 um.
 
-Resources: one PE and the rest of the array by Yosys for ECP5, Xilinx 7 series and iCE40; the array is
-PEs times one PE plus the rest. Fmax on an FPGA: an array of one PE with small files on iCE40 hx8k by
-nextpnr. ASIC timing: PE, one row (X-buses, with the PEs' input queues) and the GON over all rows,
-mapped by abc with the delays of osu018 and timed by OpenSTA; without wires.
+Resources by Yosys for ECP5, Xilinx 7 series and iCE40: one PE, one row without its PEs and the rest, added up.
+Fmax on an FPGA: an array of one PE with small files on iCE40 hx8k by nextpnr. ASIC timing: PE, X-buses of a
+row and everything that spans rows, mapped by abc with the delays of osu018, timed by OpenSTA; without wires.
+Writes docs/fpga.md and, on request, JSON. Five minutes on one core.
 
-usage: fpga.py [--config ecoflow_13x15] [--only resources,route,timing] [--json R.json]
+usage: fpga.py [--config ecoflow_13x15] [--only resources,route,timing] [--jobs N] [--json R.json]
 """
 import argparse
 import concurrent.futures
@@ -17,21 +17,26 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ECOFLOW = ROOT / "build/bin/ecoflow"
 LIBERTY = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
-# Per family: how Yosys is called, what counts as a LUT (weights), as flip-flop, DSP, block memory, and
-# the device that the shares are of.
+# Per family: how Yosys is called, what counts as a LUT, flip-flop, DSP, block memory (weights), and a device with
+# what it has of them. Xilinx' block memories are counted in halves, RAMB18.
 FAMILIES = {
     "ECP5": {"synth": "synth_ecp5", "lut": {r"LUT4$": 1, r"CCU2C": 2, r"TRELLIS_DPR16X4": 4}, "ff": r"TRELLIS_FF",
              "dsp": r"MULT18X18D", "ram": r"DP16KD", "device": "LFE5U-85F", "has": (83640, 83640, 156, 208)},
     "Xilinx 7 series": {"synth": "synth_xilinx -noiopad -noclkbuf -flatten", "dsp": r"DSP48E1",
-                        "lut": {r"LUT\d": 1, r"INV$": 1, r"RAM32M": 4, r"RAM64M": 4, r"RAM\d+X1D": 2, r"SRL": 1},
-                        "ff": r"FD[RSCP]E", "ram": r"RAMB", "device": "XC7A200T", "has": (134600, 269200, 740, 730)},
+                        "lut": {r"LUT\d": 1, r"RAM32M": 4, r"RAM64M": 4, r"RAM\d+X1D": 2, r"SRL": 1},
+                        "ff": r"FD[RSCP]E", "ram": {r"RAMB18": 1, r"RAMB36": 2}, "device": "XC7A200T", "has": (134600, 269200, 740, 730)},
     "iCE40": {"synth": "synth_ice40", "lut": {r"SB_LUT4": 1}, "ff": r"SB_DFF", "dsp": r"SB_MAC16", "ram": r"SB_RAM40",
               "device": "hx8k", "has": (7680, 7680, 0, 32)}}
+# What is synthesized: top module, black boxes in it. The array is its rows of PEs and X-buses and the rest.
+PIECES = {"pe": ("eco_pe", []), "row": ("eco_row", ["eco_pe"]), "top": ("eco_top", ["eco_row"])}
 COLUMNS = ("lut", "ff", "dsp", "ram")
+ENDPOINTS = 200000  # more than there are
 PERIOD_SHARE = 0.8  # abc is asked for this part of the period
 
 # Small enough for hx8k; buses one word wide, five loop levels.
@@ -42,23 +47,60 @@ SMALL = {"name": "ecoflow_1x1", "array": {"rows": 1, "columns": 1},
                 "number_format": "int16", "multiplier_stages": 2, "adder_latency": 1, "image_store_depth": 14},
          "accumulator_words": 64, "clock_mhz": 50}
 
-# Stand-ins of a PE for timing of the networks. For the X-bus: its input queues; for the GON: its output
-# queue. What only the other network needs is constant, what feeds them comes from the configuration.
-STANDIN_TIED = "assign cfg_ready_o = 1'b1, below_credit_o = 1'b0, above_valid_o = '0, above_data_o = '0;\n"
-STANDINS = {
-    "row": """  logic wv, nv;
+# Parts that are timed: title, top module, and nets of the RTL that are kept through mapping, so that a path can be
+# told by them. What the PEs do in a part of the network stands in MODELS, flattened with it: abc buffers a
+# net only for the gates that it sees.
+PARTS = {
+    "pe": ("PE", "eco_pe", ["last", "step", "rec_a", "a_free", "b_free", "wait_*", "issue", "u_counters.cause", "a_rel", "b_rel",
+                            "u_mac.sum_d", "sum", "mac", "u_mac.gated_o"]),
+    "row": ("X-buses of a row, with the PEs' input queues", "eco_row", ["*.match", "*.fire", "*.free", "*.push_o"]),
+    "array": ("Y-buses, GON, configuration: all rows", "eco_top",
+              ["*.fire", "*.free", "*wide_stop", "*narrow_stop", "*wide_go", "*narrow_go", "*.u_gon.there", "*.u_gon.advance",
+               "*gon_pop", "*cfg_stop", "*cfg_we", "*gon_words", "*u_acc.sum"])}
+QUEUES = """  logic wv, nv;
   eco_gin_queue #(.Depth(QueueDepth), .Lanes(WideLanes)) u_wide_queue (.clk_i, .rst_ni, .push_i(wide_push_i),
     .dest_i(wide_dest_i), .count_i(wide_count_i), .data_i(wide_data_i), .ready_o(wide_ready_o), .valid_o(wv),
-    .dest_o(), .data_o(out_data_o[15:0]), .pop_i(wv));
+    .dest_o(), .data_o(@WIDE@), .pop_i(wv));
   eco_gin_queue #(.Depth(QueueDepth), .Lanes(NarrowLanes)) u_narrow_queue (.clk_i, .rst_ni, .push_i(narrow_push_i),
     .dest_i(narrow_dest_i), .count_i(narrow_count_i), .data_i(narrow_data_i), .ready_o(narrow_ready_o), .valid_o(nv),
-    .dest_o(), .data_o(out_data_o[31:16]), .pop_i(nv));
-  assign out_valid_o = wv;
+    .dest_o(), .data_o(@NARROW@), .pop_i(nv));
+  assign below_credit_o = nv, above_valid_o = LocalLanes'(wv);
+"""
+MODELS = {
+    "row": QUEUES.replace("@WIDE@", "out_data_o[15:0]").replace("@NARROW@", "out_data_o[31:16]") + """
+  assign cfg_ready_o = 1'b1, above_data_o = '0, out_valid_o = wv;
 """,
-    "gon": """  assign wide_ready_o = 1'b1, narrow_ready_o = 1'b1;
-  eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_out_queue (.clk_i, .rst_ni, .push_i(cfg_sel_i & cfg_we_i),
-    .data_i(cfg_data_i[31:0]), .pop_i(out_sel_i & out_pop_i), .valid_o(out_valid_o), .data_o(out_data_o));
+    # Input queues without their words: of them, the buses see how full they are. The words of the output queue
+    # are a module of their own, mapped once.
+    "array": QUEUES.replace("@WIDE@", "").replace("@NARROW@", "") + """
+  localparam int unsigned PtrBits = $clog2(QueueDepth);
+  logic [PtrBits-1:0] wr_q, rd_q;
+  logic [PtrBits:0] level_q;
+  logic pend_q, pop;
+  assign above_data_o = '0, cfg_ready_o = ~pend_q, out_valid_o = level_q != '0, pop = out_sel_i & out_pop_i;
+  always_ff @(posedge clk_i) begin
+    pend_q <= cfg_we_i & cfg_sel_i & (cfg_addr_i == eco_pkg::CfgParam);
+    if (!rst_ni) begin
+      wr_q    <= '0;
+      rd_q    <= '0;
+      level_q <= '0;
+    end else begin
+      if (wv) wr_q <= wr_q + 1'b1;
+      if (pop) rd_q <= rd_q + 1'b1;
+      level_q <= level_q + (PtrBits+1)'(wv) - (PtrBits+1)'(pop);
+    end
+  end
+  out_words #(.Depth(QueueDepth)) u_words (.clk_i, .we_i(wv), .wr_i(wr_q), .rd_i(rd_q), .data_i({wr_q, rd_q, nv}),
+    .data_o(out_data_o));
 """}
+WORDS = """(* keep_hierarchy *) module out_words #(parameter int unsigned Depth = 8) (
+  input logic clk_i, input logic we_i, input logic [$clog2(Depth)-1:0] wr_i, rd_i, input logic [2*$clog2(Depth):0] data_i,
+  output logic [31:0] data_o);
+  logic [31:0] mem_q [Depth];
+  always_ff @(posedge clk_i) if (we_i) mem_q[wr_i] <= {5{data_i}};
+  assign data_o = mem_q[rd_i];
+endmodule
+"""
 
 
 def run(command, **options):
@@ -96,9 +138,9 @@ def yosys(script, work):
 
 def count(work, family):
     cells = {m[0]: int(m[1]) for m in re.findall(r"^\s{5}(\S+)\s+(\d+)$", (work / "stat.txt").read_text(), re.M)}
-    lut = sum(n * next((w for p, w in family["lut"].items() if re.match(p, c)), 0) for c, n in cells.items())
-    return {"lut": lut, **{k: sum(n for c, n in cells.items() if re.match(family[k], c)) for k in ("ff", "dsp", "ram")},
-            "cells": cells}
+    weight = lambda kinds, cell: next((w for p, w in kinds.items() if re.match(p, cell)), 0)
+    kinds = {k: family[k] if isinstance(family[k], dict) else {family[k]: 1} for k in COLUMNS}
+    return {**{k: sum(n * weight(kinds[k], c) for c, n in cells.items()) for k in COLUMNS}, "cells": cells}
 
 
 def stand_in(rtl, module, body=None):
@@ -109,17 +151,14 @@ def stand_in(rtl, module, body=None):
 
 
 def resources(rtl, folder, name):
-    """One PE and everything else of the array, on that family."""
+    """One PE, one row without its PEs and everything else of the array, on that family."""
     family, out = FAMILIES[name], {}
-    for what in ("pe", "rest"):
+    for what, (top, boxes) in PIECES.items():
         work = folder / f"{family['synth'].split()[0]}_{what}"
         work.mkdir()
-        top = "eco_pe" if what == "pe" else "eco_top"
-        # The array without its PEs.
-        (work / "pe.sv").write_text(as_top(rtl, "eco_pe") if what == "pe" else stand_in(rtl, "eco_pe"))
-        script = read_rtl(rtl, ["eco_pe"]) + f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include pe.sv\n"
-        script += f"hierarchy -check -top {top}\n"
-        yosys(script + f"{family['synth']} -top {top}\ntee -q -o stat.txt stat\n", work)
+        (work / "pieces.sv").write_text(as_top(rtl, top) + "".join(stand_in(rtl, b) for b in boxes))
+        yosys(read_rtl(rtl, [top, *boxes]) + f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include pieces.sv\n"
+              f"hierarchy -check -top {top}\n{family['synth']} -top {top}\ntee -q -o stat.txt stat\n", work)
         out[what] = count(work, family)
     return out
 
@@ -155,57 +194,75 @@ def route(folder):
             "from": steps[0]["from"]["cell"], "to": steps[-1]["to"]["cell"]}
 
 
+def plain(net):
+    """Net of the netlist -> name in the RTL: without bit, rows and columns as *."""
+    net = re.sub(r"(\s*\[\d+\])+$", "", net.replace("\\", "").strip())
+    return re.sub(r"gen_(\w+)\[\d+\]", r"gen_\1[*]", net)
+
+
 def registers_of(netlist):
-    """Flip-flop -> RTL register: by the net that it drives, without bit and without row and column."""
+    """(module, flip-flop) -> RTL register: by the net that it drives."""
     found = {}
-    for cell, net in re.findall(r"^  DFF\w+ (\S+) \(\n(?:[^;]*?)\.Q\(([^\n]*)\)\n", netlist, re.M):
-        net = re.sub(r"(\s*\[\d+\])+$", "", net.strip().lstrip("\\"))
-        net = re.sub(r"gen_(\w+)\[\d+\]", r"gen_\1[*]", net)
-        found[cell] = "(unnamed)" if re.fullmatch(r"_\d+_", net) else net
+    for module, body in re.findall(r"^module (\S+?)\(.*?;\n(.*?)^endmodule", netlist, re.M | re.S):
+        for cell, net in re.findall(r"^  DFF\w+ (\S+) \(\n(?:[^;]*?)\.Q\(([^\n]*)\)\n", body, re.M):
+            found[module.lstrip("\\"), cell] = "(unnamed)" if re.fullmatch(r"_\d+_", net.strip()) else plain(net)
     return found
 
 
 def timing(rtl, folder, part, period):
     """Longest paths of a part by the registers that they end at."""
-    work = folder / f"timing_{part}"
+    work, (_, top, nets) = folder / f"timing_{part}", PARTS[part]
     work.mkdir()
-    text = stand_in(rtl, "eco_pe", STANDINS[part] + "  " + STANDIN_TIED) if part != "pe" else ""
-    if part == "gon":  # the memories of the accumulators are SRAM
-        text += stand_in(rtl, "eco_regfile")
-    top_module = {"pe": "eco_pe", "row": "eco_row"}.get(part)
-    if top_module:
-        text += as_top(rtl, top_module)
-    (work / "standins.sv").write_text(text)
-    without = {"pe": ["eco_pe"], "row": ["eco_pe", "eco_row"], "gon": ["eco_pe", "eco_regfile"]}[part]
-    extra = f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include standins.sv\n"
-    top = {"pe": "eco_pe", "row": "eco_row", "gon": "eco_top"}[part]
+    text = as_top(rtl, top) + (stand_in(rtl, "eco_pe", MODELS[part]) if part in MODELS else "")
+    without = [top, "eco_pe"]
+    if part == "array":  # the memories of the accumulators are SRAM
+        text += WORDS + stand_in(rtl, "eco_regfile")
+        without.append("eco_regfile")
+    (work / "part.sv").write_text(text)
     (work / "constr").write_text("set_driving_cell INVX4\nset_load 0.05\n")
-    yosys(read_rtl(rtl, without) + extra + f"hierarchy -check -top {top}\n"
-          + f"proc\nopt_clean\nopt_expr\nflatten\nopt -nodffe -nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nshare\nopt\n"
-          f"memory -nomap\nopt_clean\nopt -fast -full\nmemory_map\nopt -undriven -fine\ntechmap\nopt -fast\n"
+    yosys(read_rtl(rtl, without) + f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include part.sv\n"
+          f"hierarchy -check -top {top}\n"
+          # Module by module, then flattened: a row is mapped to gates once.
+          "proc\nopt_clean\nopt -nodffe -nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nshare\nopt\n"
+          "memory -nomap\nopt_clean\nopt -fast -full\nmemory_map\nopt -undriven -fine\ntechmap\nopt -fast\n"
+          "flatten\nopt -fast\nsetattr -set keep 1 " + " ".join(f"w:{n}" for n in nets) + "\n"
           f"dfflibmap -liberty {LIBERTY}\nopt -fast\n"
           f"abc -liberty {LIBERTY} -D {1000 * PERIOD_SHARE * period:.0f} -constr constr\nopt_clean -purge\n"
           # OpenSTA reads no concatenations.
           "splitnets -ports\nopt_clean -purge\nwrite_verilog -noattr netlist.v\n", work)
     registers = registers_of((work / "netlist.v").read_text())
-    ends = 40000  # more than there are
+    # Ports are driven and taken at the clock edge, as if by registers beside them.
     (work / "sta.tcl").write_text(
         f"read_liberty {LIBERTY}\nread_verilog netlist.v\nlink_design {top}\ncreate_clock -name c -period {period} clk_i\n"
-        f"report_checks -path_delay max -format full -digits 3\nputs ENDS\n"
-        f"report_checks -path_delay max -format end -digits 3 -group_count {ends}\n")
+        "set_input_delay 0 -clock c [all_inputs]\nset_output_delay 0 -clock c [all_outputs]\n"
+        f"report_checks -path_delay max -format full -fields {{nets}} -digits 3\nputs ENDS\n"
+        f"report_checks -path_delay max -format end -digits 3 -group_count {ENDPOINTS}\n")
     text = run(["sta", "-no_splash", "-exit", "sta.tcl"], cwd=work)
-    longest, _, rest = text.partition("ENDS")
-    start, end = (re.search(rf"{w}point: (\S+)", longest)[1] for w in ("Start", "End"))
-    arrival, setup = float(re.search(r"([\d.]+)\s+data arrival", longest)[1]), re.search(r"(-[\d.]+)\s.*setup time", longest)
+    longest, _, rest = text.partition("\nENDS\n")
+
+    def register(pin):
+        instance, _, cell = pin.replace("\\", "").rpartition("/")
+        if (top, cell) in registers and not instance:
+            return registers[top, cell]
+        return plain(instance) + " (words)" if instance else "port " + plain(cell)
+
+    milestones, gates = [], 0
+    time_now = 0.0
+    for line in longest.splitlines():
+        if m := re.match(r"\s+[\d.]+\s+([\d.]+) [v^] \S+/Y \(\w+\)", line):
+            gates, time_now = gates + 1, float(m[1])
+        elif (m := re.match(r"\s+\d+\s+(\S.*) \(net\)", line)) and gates and not re.fullmatch(r"_\d+_", m[1]):
+            milestones.append({"net": plain(m[1]), "ns": round(time_now, 2), "gates": gates})
+    start, end = (register(re.search(rf"{w}point: (\S+)", longest)[1]) for w in ("Start", "End"))
+    slack = float(re.search(r"(-?[\d.]+)\s+slack", longest)[1])
     groups = {}
-    for cell, slack in re.findall(r"^(\S+)/D \(\w+\).*?(-?[\d.]+) \(\w+\)$", rest, re.M):
-        key = registers.get(cell, cell)
-        groups[key] = max(groups.get(key, 0), period - float(slack))
+    for pin, s in re.findall(r"^(\S+) .*?(-?[\d.]+) \(\w+\)$", rest, re.M):
+        key = register(re.sub(r"/[A-Z]+$", "", pin))
+        groups[key] = max(groups.get(key, 0), period - float(s))
     worst = sorted(groups.items(), key=lambda g: -g[1])
-    return {"part": part, "from": registers.get(start, start), "to": registers.get(end, end), "gates": len(re.findall(r"/Y \(", longest)),
-            "path_ns": round(arrival - (float(setup[1]) if setup else 0), 3),
-            "fmax_mhz": round(1000 / (arrival - (float(setup[1]) if setup else 0)), 1),
-            "registers": [{"register": k, "path_ns": round(v, 3)} for k, v in worst[:12]],
+    return {"part": part, "from": start, "to": end, "gates": gates, "path_ns": round(period - slack, 3),
+            "fmax_mhz": round(1000 / (period - slack), 1), "through": milestones,
+            "registers": [{"register": k, "path_ns": round(v, 3)} for k, v in worst],
             "registers_too_slow": sum(v > period for v in groups.values()), "registers_in_all": len(groups)}
 
 
@@ -214,68 +271,180 @@ def figures(a, folder):
     only = a.only.split(",")
     rtl = generate(a.config, folder / "rtl")
     config = json.loads((rtl / "config.json").read_text())
-    pes, period = config["array"]["rows"] * config["array"]["columns"], 1000 / config["clock_mhz"]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        families = {n: pool.submit(resources, rtl, folder, n) for n in FAMILIES if "resources" in only}
+    rows, period = config["array"]["rows"], 1000 / config["clock_mhz"]
+    pes = rows * config["array"]["columns"]
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:  # the longest first
+        parts = {p: pool.submit(timing, rtl, folder, p, period) for p in ("array", "pe", "row") if "timing" in only}
         routed = pool.submit(route, folder) if "route" in only else None
-        parts = {p: pool.submit(timing, rtl, folder, p, period) for p in ("pe", "row", "gon") if "timing" in only}
+        families = {n: pool.submit(resources, rtl, folder, n) for n in FAMILIES if "resources" in only}
         for name, job in families.items():
             r, has = job.result(), dict(zip(COLUMNS, FAMILIES[name]["has"]))
-            r["array"] = {k: pes * r["pe"][k] + r["rest"][k] for k in COLUMNS}
+            r["array"] = {k: pes * r["pe"][k] + rows * r["row"][k] + r["top"][k] for k in COLUMNS}
             r["device"] = FAMILIES[name]["device"]
             r["device_has"] = has
-            # Without DSPs a family multiplies in LUTs.
             r["pes_that_fit"] = min(has[k] // r["pe"][k] for k in COLUMNS if r["pe"][k])
             out.setdefault("resources", {})[name] = r
+        out.update(pes=pes, rows=rows)
         if routed:
             out["route"] = routed.result()
         if parts:
             out["timing"] = {"library": "osu018_stdcells", "target_mhz": config["clock_mhz"],
-                             "parts": [job.result() for job in parts.values()]}
+                             "parts": [parts[p].result() for p in PARTS]}
     return out
+
+
+LABELS = {"pe": "one PE", "row": "buses of one row", "top": "GON, configuration", "array": "array"}
+MOST = 10  # registers that are printed
 
 
 def show(f):
     if "resources" in f:
-        print(f"{f['config']}: resources by Yosys {f['yosys']}")
-        print(f"  {'':<34}{'LUTs':>10}{'FFs':>10}{'DSPs':>7}{'RAMs':>7}")
+        print(f"{f['config']}: resources by Yosys {f['yosys']}; array = {f['pes']} PEs, {f['rows']} rows, the rest")
+        print(f"  {'':<40}{'LUTs':>10}{'FFs':>10}{'DSPs':>7}{'RAMs':>7}")
+        widths = (10, 10, 7, 7)
+        line = lambda label, r: print(f"  {label:<40}" + "".join(f"{r[k]:>{w},}" for k, w in zip(COLUMNS, widths)))
         for name, r in f["resources"].items():
-            for what, label in (("pe", "one PE"), ("rest", "network, GON, configuration"), ("array", "array")):
-                print(f"  {name + ', ' + label if what == 'pe' else '    ' + label:<34}"
-                      + "".join(f"{r[what][k]:>{w},}" for k, w in zip(COLUMNS, (10, 10, 7, 7))))
-            print(f"    {r['device'] + ' has':<30}" + "".join(f"{r['device_has'][k]:>{w},}" for k, w in zip(COLUMNS, (10, 10, 7, 7)))
-                  + f"   room for {r['pes_that_fit']} PEs")
+            for what, label in LABELS.items():
+                line(f"{name}, {label}", r[what])
+            line(f"{r['device']} has (PEs alone: {r['pes_that_fit']})", r["device_has"])
     if "route" in f:
         r = f["route"]
-        c, used = r["config"], r["utilization"]
-        print(f"\n{c['array']['rows']} x {c['array']['columns']} PEs (files of {c['pe']['ifmap_depth']}, {c['pe']['filter_depth']} and "
-              f"{c['pe']['psum_depth']}; {c['network']['gin_wide_bits']} + {c['network']['gin_narrow_bits']} bits) on {r['device']} by nextpnr-ice40")
-        print("  " + ", ".join(f"{k} {v['used']:,} of {v['available']:,}" for k, v in used.items()))
+        print(f"\n{small(r)} on {r['device']} by nextpnr-ice40")
+        print("  " + used(r))
         print(f"  Fmax {r['fmax_mhz']} MHz: {r['logic_levels']} levels of logic {r['logic_ns']} ns, routing {r['routing_ns']} ns")
         print(f"  from {r['from']} to {r['to']}")
     if "timing" in f:
         t = f["timing"]
         period = 1000 / t["target_mhz"]
         print(f"\ntiming with {t['library']}, without wires; target {t['target_mhz']} MHz, {period:g} ns")
-        names = {"pe": "PE", "row": "X-buses of a row, with input queues", "gon": "GON and configuration port, all rows"}
         for p in t["parts"]:
-            print(f"  {names[p['part']]}: {p['path_ns']} ns, {p['fmax_mhz']} MHz, {p['gates']} gates, {p['from']} -> {p['to']}")
-            print(f"    {p['registers_too_slow']} of {p['registers_in_all']} registers later than {period:g} ns; the latest:")
-            for r in p["registers"]:
-                print(f"      {r['register']:<60}{r['path_ns']:>8} ns")
+            print(f"  {PARTS[p['part']][0]}: {p['path_ns']:.2f} ns, {p['fmax_mhz']} MHz, {p['gates']} gates")
+            print("    " + told(p))
+            print(f"    {p['registers_too_slow']} of {p['registers_in_all']} registers and ports later than {period:g} ns; the latest:")
+            for r in p["registers"][:MOST]:
+                print(f"      {r['register']:<70}{r['path_ns']:>6.2f} ns")
+
+
+def small(r):
+    c = r["config"]
+    return (f"{c['array']['rows']} x {c['array']['columns']} PE (files of {c['pe']['ifmap_depth']}, {c['pe']['filter_depth']} and "
+            f"{c['pe']['psum_depth']} words; {c['network']['gin_wide_bits']} + {c['network']['gin_narrow_bits']} bits)")
+
+
+def used(r):
+    return ", ".join(f"{k} {v['used']:,} of {v['available']:,}" for k, v in r["utilization"].items())
+
+
+def told(p):
+    return " -> ".join([p["from"], *(f"{m['net']} ({m['ns']:.2f} ns, gate {m['gates']})" for m in p["through"]), p["to"]])
+
+
+# What a longest path does, by the register that it ends at; read off the RTL.
+WHY = {
+    "u_counters.count_q": "In one cycle: the loop indices are compared with their ends (`last`), the first level that is not "
+        "at its end steps (`step`), its record is read from the image store (`rec_a_q[{bank_q, step}]`), the words that it "
+        "frees are compared with those that are there (`a_free > a_fill_q`), that decides whether a slot is issued and, if "
+        "not, why (`cause` in eco_pe_counters), and the counter of that cause is read, incremented and written back "
+        "(`count_q[cause]`, 32 bits). The last step measures and decides nothing.",
+    "u_array.gon_q": "A command selects PEs (`col_q`, `row_q`), their valid bits are gathered over all columns and rows "
+        "(`there`), the command ends when all have a word (`pop_o`), and the words moved are added to a statistics "
+        "counter of 48 bits (`gon_q`).",
+    "out_data_o": "The accumulator compares the slot with the one just written (`kept_slot_q == slot_q`), chooses that sum or "
+        "the memory's word and adds 32 bits.",
+    "u_counters.used_q": "As `count_q`, without reading and adding.",
+    "y_q": "The delta of the record of the level that steps (`rec_b`) is added to the coordinate, if the slot is issued "
+        "(`issue`).",
+    "a_fill_q": "If the slot is issued, the words that the step frees (`a_free`, `b_free`) are taken from the fill level."}
+WHY["x_q"] = WHY["z_q"] = WHY["y_q"]
+WHY["b_fill_q"] = WHY["a_fill_q"]
+
+
+def table(head, rows):
+    return ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1),
+            *("| " + " | ".join(row) + " |" for row in rows), ""]
+
+
+def markdown(f):
+    wrap = lambda text: textwrap.fill(text, 108, break_on_hyphens=False, break_long_words=False)
+    lines = ["# FPGAs and timing", "", wrap(f"Made by `scripts/fpga.py` on `{f['config']}`, Yosys {f['yosys']}."), ""]
+    lines += ["## Resources", ""]
+    body = []
+    for name, r in f["resources"].items():
+        body += [[f"{name}, {label}"] + [f"{r[what][k]:,}" for k in COLUMNS] for what, label in LABELS.items()]
+        body.append([f"{r['device']} has"] + [f"{r['device_has'][k]:,}" for k in COLUMNS])
+    lines += table(["", "LUTs", "FFs", "DSPs", "block RAMs"], body)
+    lines += [wrap(f"array = {f['pes']} x PE + {f['rows']} x buses of a row + the rest; the accumulators are in the rest, as block RAM. LUT: "
+                   "one LUT4 (ECP5, iCE40) or one LUT of up to six inputs (Xilinx); LUTs used as memory, as shift register and "
+                   "under carry chains of ECP5 are in, Xilinx' inverters are not (pins invert). Xilinx' block RAMs in halves (RAMB18). iCE40 hx8k has no DSP: "
+                   "multiplication is in the LUTs. PEs alone that would fill the device, by these numbers: "
+                   + ", ".join(f"{r['device']} {r['pes_that_fit']}" for r in f["resources"].values())
+                   + f"; the array has {f['pes']}."), ""]
+    r = f["route"]
+    lines += ["## Placed and routed", "",
+              wrap(f"{small(r)} on {r['device']} by nextpnr-ice40: {used(r)}. **Fmax {r['fmax_mhz']} MHz**: {r['logic_levels']} levels "
+                   f"of logic {r['logic_ns']} ns, routing {r['routing_ns']} ns, from `{r['from']}` to `{r['to']}`."), ""]
+    t = f["timing"]
+    period = 1000 / t["target_mhz"]
+    lines += [f"## What limits {t['target_mhz']} MHz", "",
+              wrap(f"Longest paths with {t['library']} (0.18 um), without wires. {t['target_mhz']} MHz are {period:g} ns."), ""]
+    lines += table(["part", "longest path, ns", "MHz", "gates", f"registers and ports later than {period:g} ns"],
+                   [[PARTS[p["part"]][0], f"{p['path_ns']:.2f}", f"{p['fmax_mhz']:.0f}", str(p["gates"]),
+                     f"{p['registers_too_slow']} of {p['registers_in_all']}"] for p in t["parts"]])
+    for p in t["parts"]:
+        lines += [f"### {PARTS[p['part']][0]}", "",
+                  wrap(f"`{p['from']}` to `{p['to']}`, {p['gates']} gates"
+                       + ("; named nets on the way: " if p["through"] else ".")
+                       + ", ".join(f"`{m['net']}` at {m['ns']:.2f} ns (gate {m['gates']})" for m in p["through"])
+                       + ("." if p["through"] else "")), ""]
+        if p["to"] in WHY:
+            lines += [wrap(WHY[p["to"]]), ""]
+        lines += table(["register", "longest path that ends there, ns"],
+                       [[f"`{g['register']}`", f"{g['path_ns']:.2f}"] for g in p["registers"][:MOST]])
+        others = {}
+        for g in p["registers"][:MOST]:
+            if g["register"] != p["to"] and g["register"] in WHY and g["path_ns"] > period:
+                others.setdefault(WHY[g["register"]], []).append(f"`{g['register']}`")
+        for why, whose in others.items():
+            lines += textwrap.wrap(f"* {', '.join(whose)}: {why}", 108, subsequent_indent="  ", break_on_hyphens=False)
+        lines += [""] if lines[-1] else []
+    pe = t["parts"][0]
+    rest = [g["path_ns"] for g in pe["registers"] if not g["register"].startswith("u_counters.")]
+    verdict = "does not reach" if pe["path_ns"] > period else "reaches"
+    lines += [wrap(f"So the PE {verdict} {t['target_mhz']} MHz in 0.18 um, even without wires. Without its counters its longest path would "
+                   f"be {rest[0]:.2f} ns ({1000 / rest[0]:.0f} MHz): the level that steps, its record from the image store, the decision to "
+                   f"issue by fill levels and credits, and one addition share a cycle. Cycle counts do not depend on the clock; times "
+                   f"that the tools print in ms assume the {t['target_mhz']} MHz of the configuration."), ""]
+    lines += ["## Assumptions", ""]
+    for text in (
+            "Typical corner of the library (the only one it has), ideal clock, no wires, no clock tree: real silicon is slower. Cells "
+            "are sized and nets buffered by abc for gate loads alone.",
+            "All register files are flip-flops with multiplexers, the PE's image store too. SRAM or register file macros would change "
+            "paths through them. The accumulators' memories are macros without delay: what comes after their read is not timed.",
+            "abc is noisy: the same RTL in other order varies by some percent.",
+            "Ports of the array are driven and taken at the clock edge, as by registers right beside them.",
+            "For paths that span rows a PE is its queues' levels, the output queue and the configuration's ready bit; the output queue's "
+            "words are one module, mapped once. The PE is timed alone."):
+        lines += textwrap.wrap("* " + text, 108, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="ecoflow_13x15")
-    parser.add_argument("--only", default="resources,route,timing")
+    parser.add_argument("--only", default="resources,route,timing", help="some of them; docs are written when all run")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="programs that run at the same time")
     parser.add_argument("--json", help="write all figures")
+    parser.add_argument("--markdown", default=ROOT / "docs/fpga.md")
     a = parser.parse_args()
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         f = figures(a, pathlib.Path(name))
     show(f)
     if a.json:
         pathlib.Path(a.json).write_text(json.dumps(f, indent=2) + "\n")
+    if {"resources", "route", "timing"} <= f.keys():
+        pathlib.Path(a.markdown).write_text(markdown(f))
+        print(f"written: {a.markdown}; {time.monotonic() - begin:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":
