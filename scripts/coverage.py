@@ -102,7 +102,7 @@ HOLES = [
     (r"rtl/(noc|top)/.*", r"tag_i|(row|col)_tag_i|col_tag_q|(wide|narrow)_(row|col)_i", (3, 4), TAG),
     (CONFIG, r"left_q", (5, 15), WORDS),
     (CONFIG, r"(row|col)_hi_q|col_lo_q|(row|col)_q", (3, 7), RECT),
-    (CONFIG, r"row_lo_q", (0, 7), "every configuration header starts at row 0 (compiler/schedule)"),
+    (CONFIG, r"row_lo_q", (0, 7), "every configuration header starts at row 0 (compiler/schedule, tb/drivers, tb/run)"),
 ]
 
 
