@@ -7,7 +7,7 @@ RTL in the array one after the other, then the netlist of the whole array runs. 
 the RTL. Undriven nets, latches and multiple drivers are refused; one of each is planted to see that they are.
 Exit status 1 when a netlist differs or something planted goes through.
 
-usage: netlists.py [--config tests/data/gates.json] [--count 2] [--max-macs 2000] [--json F] [--keep DIR]
+usage: netlists.py [--config tests/data/gates.json] [--count 6] [--library generic] [--target eco_pe] [--json F] [--keep DIR]
 """
 import argparse
 import json
@@ -200,9 +200,10 @@ def sweep(a, folder, netlist):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default=str(ROOT / "tests/data/gates.json"), help="default: 4 x 4 PEs with small files")
-    parser.add_argument("--count", type=int, default=2, help="random layers of each op, pass and dataflow")
+    parser.add_argument("--count", type=int, default=6, help="random layers of each op, pass and dataflow")
     parser.add_argument("--max-macs", type=int, default=2000, help="largest layer")
     parser.add_argument("--library", action="append", choices=list(MAP), help="default: both")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="default: all")
     parser.add_argument("--json", help="write all results")
     parser.add_argument("--keep", help="folder for netlists and logs")
     a = parser.parse_args()
@@ -240,7 +241,7 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
             netlist = Netlist(kind, a.config, folder)
             row(f"{kind} synthesis", netlist.problem, time.monotonic() - begin)
-            for target in () if netlist.problem else TARGETS:
+            for target in () if netlist.problem else a.target or TARGETS:
                 begin = time.monotonic()
                 path, cells = netlist.write(target)
                 status, text, rows = sweep(a, folder, path)

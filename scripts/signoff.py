@@ -43,9 +43,9 @@ def area_rows(s):
     for kind, name in (("ff", "flip-flops"), ("latch", "latches"), ("sram_high", "SRAM, large cell"), ("sram", "SRAM, small cell")):
         for which, causes in (("network_pct", "IDs and buses"), ("all_pct", "IDs, buses, PE queues")):
             v = row[which][kind]
-            figure = f"{v['median']:.2f} % ({v['min']:.2f} to {v['max']:.2f})"
+            figure = f"{v['median']:.2f} % ({v['least']:.2f} to {v['most']:.2f})"
             what = f"network over Eyeriss's, {causes}, register files as {name}"
-            rows.append(Row(what, figure, f"< {OVERHEAD_PCT} %", v["max"] < OVERHEAD_PCT))
+            rows.append(Row(what, figure, f"< {OVERHEAD_PCT} %", v["most"] < OVERHEAD_PCT))
     return rows
 
 

@@ -51,7 +51,7 @@ eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 
 # scripts/sanitize.py runs this one, and not the long ones.
 if(ECOFLOW_SANITIZE OR ECOFLOW_FUZZ)
-  add_test(NAME sweep_sanitized COMMAND sweep --predict --config ecoflow_4x4 --count 2 --stall 0.3)
+  add_test(NAME sweep_sanitized COMMAND sweep --predict --config ecoflow_4x4 --count 2)
 endif()
 
 # The cycle model against the RTL: every counter of every PE.
@@ -63,6 +63,24 @@ eco_predict_sweep(ecoflow_4x4 ecoflow_4x4 40)
 eco_predict_sweep(ecoflow_13x15 ecoflow_13x15 5)
 foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses)
   eco_predict_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
+endforeach()
+
+# Few strips wrap round (transposed, circular): among these some do.
+add_test(NAME predict_strips COMMAND sweep --predict --config ecoflow_4x4 --first 3000 --count 300
+  --max-macs 2500 --dataflow ecoflow --op Conv --pass input-grad)
+set_tests_properties(predict_strips PROPERTIES LABELS e2e TIMEOUT 600)
+
+# Short parts of scripts/signoff.sh.
+foreach(name proofs icarus netlists)
+  set(program ${name})
+  set(options)
+  if(name STREQUAL proofs)
+    set(program prove)
+  elseif(name STREQUAL netlists)
+    set(options --library generic --target eco_multicast_ctrl --target eco_xbus)
+  endif()
+  add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/scripts/${program}.py ${options})
+  set_tests_properties(${name} PROPERTIES LABELS rtl TIMEOUT 1500)
 endforeach()
 
 add_test(NAME onnx_cases COMMAND ${CMAKE_SOURCE_DIR}/tests/conformance/onnx_cases.py)

@@ -1,5 +1,7 @@
 // The program as a user calls it: exit status, one line of error, nothing left behind; contract
 // of --json; compile then run --image.
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <array>
@@ -26,7 +28,7 @@ class CliTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::temp_directory_path() /
-              (std::string("ecoflow_cli_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+              (std::string("ecoflow_cli_") + ::testing::UnitTest::GetInstance()->current_test_info()->name() + std::to_string(::getpid()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     Write("layer.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3,

@@ -1,5 +1,7 @@
 #include "gen/emit/emit.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -18,7 +20,7 @@ namespace fs = std::filesystem;
 class GeneratedRtlTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / (std::string("ecoflow_emit_") + GetParam());
+    folder_ = fs::temp_directory_path() / (std::string("ecoflow_emit_") + GetParam() + std::to_string(::getpid()));
     fs::remove_all(folder_);
     bundle_ = GenerateRtl(LoadHwConfig(GetParam()).value()).value();
     ASSERT_TRUE(WriteBundle(bundle_, folder_).ok());

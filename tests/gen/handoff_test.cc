@@ -1,5 +1,7 @@
 #include "gen/handoff/handoff.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -74,7 +76,7 @@ TEST_P(HandOffTest, ConstrainsClockAndEveryPort) {
 }
 
 TEST_P(HandOffTest, YamlParsesAndNamesFilesThatExist) {
-  const fs::path folder = fs::temp_directory_path() / (std::string("ecoflow_handoff_") + GetParam());
+  const fs::path folder = fs::temp_directory_path() / (std::string("ecoflow_handoff_") + GetParam() + std::to_string(::getpid()));
   ASSERT_TRUE(WriteBundle(bundle_, folder).ok());
   // FuseSoC checks the first line itself; the rest is YAML.
   ASSERT_TRUE(bundle_.at("eco_top.core").starts_with("CAPI=2:\n"));

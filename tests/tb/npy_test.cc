@@ -1,5 +1,7 @@
 #include "tb/run/npy.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -13,7 +15,7 @@ namespace fs = std::filesystem;
 
 class NpyTest : public ::testing::Test {
  protected:
-  void SetUp() override { path_ = (fs::temp_directory_path() / "ecoflow_npy_test.npy").string(); }
+  void SetUp() override { path_ = (fs::temp_directory_path() / ("ecoflow_npy_test" + std::to_string(::getpid()) + ".npy")).string(); }
   void TearDown() override { fs::remove(path_); }
   static std::string File(const std::string& descr, const std::string& order,
                           const std::string& shape, std::size_t bytes) {
