@@ -13,6 +13,7 @@ module proof_gon #(
   parameter int unsigned GonLanes    = 2,
   parameter int unsigned AccSlots    = 4,
   parameter int unsigned Lane        = 0,  // looked at
+  parameter int unsigned Low         = 4,  // bits of sums looked at
   localparam int unsigned Pes        = Rows*Columns,
   localparam int unsigned RowBits    = Rows > 1 ? $clog2(Rows) : 1,
   localparam int unsigned ColBits    = Columns > 1 ? $clog2(Columns) : 1,
@@ -124,7 +125,6 @@ module proof_gon #(
 
   // What must leave on a lane, written down without the hazards of a memory: a register for the network,
   // then a slot that is read and written at once. One slot is looked at, any; the low bits of its sums.
-  localparam int unsigned Low = 4;
   (* anyconst *) logic [SlotBits-1:0] slot;
   logic [Low-1:0] word, word1_q, word2_q, sum2, kept_q, sum3_q;
   logic here1_q, first1_q, last1_q, here2_q, first2_q, last2_q, known_q, known2, valid3_q, known3_q;

@@ -188,7 +188,7 @@ def sweep(a, folder, netlist):
     env = dict(os.environ)
     env.pop("ECOFLOW_NETLIST", None)
     if netlist:
-        env.update(ECOFLOW_NETLIST=str(netlist.resolve()), ECOFLOW_CACHE=str(folder.resolve() / "cache"))
+        env.update(ECOFLOW_NETLIST=str(netlist.resolve()), ECOFLOW_NETLIST_OPT="-O0", ECOFLOW_CACHE=str(folder.resolve() / "cache"))
     out = folder / "sweep.json"
     out.unlink(missing_ok=True)
     done = subprocess.run([BIN / "sweep", "--config", a.config, "--count", str(a.count), "--max-macs", str(a.max_macs), "--predict",

@@ -110,6 +110,22 @@ PROOFS += [
 ]
 
 
+PROOFS += [
+    Proof("config", "3 x 3 PEs: every word of the stream goes where its header says", "proof_config", bound=12,
+          bugs={"scatter does not begin at the first column again":
+                ("top/eco_config.sv", "col_q <= col_lo_q;", "col_q <= '0;"),
+                "a word that is not taken counts":
+                ("top/eco_config.sv", "end else if (we_o) begin", "end else if (valid_i) begin")}),
+    Proof("array_counters", "counters of the array grow by what moves, from any value", "proof_array_counters",
+          array=SMALL, bound=4,
+          bugs={"the upper half of the cycles stands still":
+                ("top/eco_array.sv", "cycles_q  <= cycles_q + 48'd1;", "cycles_q[23:0] <= cycles_q[23:0] + 24'd1;")}),
+    Proof("pe_counters", "counters of a PE grow by the cycles that are theirs, from any value", "proof_pe_counters", bound=8,
+          bugs={"waiting for the filter file comes first":
+                ("pe/eco_pe_counters.sv", "else if (wait_ifmap_i) cause", "else if (wait_ifmap_i && !wait_filter_i) cause")}),
+]
+
+
 def run(command, folder, timeout):
     """Output of a program that ends in time, else None; its status."""
     try:

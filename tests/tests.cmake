@@ -27,6 +27,7 @@ eco_gtest(unit NAME compute_test LIBRARIES eco_tb SOURCES
 eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES tests/report/report_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
+eco_gtest(rtl NAME array_test LIBRARIES eco_tb SOURCES tests/tb/array_test.cc)
 eco_gtest(e2e NAME cli_test LIBRARIES eco_tb SOURCES tests/e2e/cli_test.cc)
 target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>")
 add_dependencies(cli_test ecoflow)

@@ -40,9 +40,10 @@ std::string VerilatorFlags(const ModelOptions& options, bool netlist) {
   // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs.
   std::string flags =
       "--cc --exe --build -j 2 -O3 --x-assign fast --x-initial unique -fno-table -Wno-fatal "
-      "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared";
+      "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=";
   // GCC takes minutes over a netlist that it optimizes, and few cycles run on one.
-  flags += netlist ? " -MAKEFLAGS OPT_FAST=-O0" : " -MAKEFLAGS OPT_FAST=-O2";
+  const char* level = std::getenv("ECOFLOW_NETLIST_OPT");
+  flags += !netlist ? "-O2" : level != nullptr ? level : "-O1";
   flags += options.assertions ? " --assert" : " --noassert";
   if (options.trace) flags += " --trace-fst";
   if (options.coverage) flags += " --coverage-line --coverage-toggle";

@@ -1,0 +1,550 @@
+// The Verilated array without the compiler: random IDs, beats, commands and programs, far from what layers use.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "base/files.h"
+#include "compiler/image/pe_counters.h"
+#include "compiler/image/pe_image.h"
+#include "gen/config/hw_config.h"
+#include "tb/model/array_model.h"
+#include "tb/model/model_cache.h"
+
+namespace ecoflow {
+namespace {
+
+struct Beat {
+  uint8_t row = 0, col = 0;
+  std::vector<uint16_t> words;
+};
+struct Command {
+  struct Lane {
+    bool enabled = false, first = true, last = true;
+    uint32_t row = 0, col = 0, slot = 0;
+  };
+  std::array<Lane, 2> lanes;
+  bool end = false;
+};
+struct Output {
+  uint32_t lanes = 0;
+  std::array<uint32_t, 2> words{};
+  bool operator==(const Output&) const = default;
+};
+
+class ArrayTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const auto config = LoadHwConfig((SourceRoot() / "tests/data/mutants.json").string());
+    ASSERT_TRUE(config.ok());
+    hw_ = config.value();
+    ModelOptions options;
+    // A netlist (scripts/mutants.py) has no assertions: the model is that of the layers.
+    options.assertions = std::getenv("ECOFLOW_NETLIST") == nullptr;
+    const auto library = BuildModel(hw_, options, [](const std::string&) {});
+    ASSERT_TRUE(library.ok());
+    library_ = library.value();
+  }
+
+  void Start(uint32_t seed) {
+    random_.seed(seed);
+    auto loaded = LoadModel(library_, seed, "");
+    ASSERT_TRUE(loaded.ok());
+    model_ = std::move(loaded.value());
+    model_->Reset();
+    pins_ = ArrayPins();
+    beats_ = {};
+    config_.clear();
+    commands_.clear();
+    cycles_ = config_words_ = gon_words_ = 0;
+    words_ = {};
+  }
+  int64_t Pick(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
+  }
+  void Configure(int row_lo, int row_hi, int col_lo, int col_hi, int address, bool scatter,
+                 const std::vector<uint64_t>& words) {
+    config_.push_back(ConfigHeader(row_lo, row_hi, col_lo, col_hi, address, scatter,
+                                   static_cast<int>(words.size())));
+    config_.insert(config_.end(), words.begin(), words.end());
+  }
+  void ConfigureAll(int address, const std::vector<uint64_t>& words, bool scatter = false) {
+    Configure(0, hw_.rows - 1, 0, hw_.columns - 1, address, scatter, words);
+  }
+
+  // Drives everything that waits, with random pauses, until all is sent and `outputs` have come.
+  std::vector<Output> Run(std::size_t outputs, double stall) {
+    std::vector<Output> result;
+    std::uniform_real_distribution<double> chance(0, 1);
+    bool config = false, gin[2] = {false, false}, gon = false;  // presented
+    for (int quiet = 0; quiet < 5000; ++quiet) {
+      config = !config_.empty() && (config || chance(random_) >= stall);
+      gon = !commands_.empty() && (gon || chance(random_) >= stall);
+      pins_.cfg_valid = config;
+      if (config) pins_.cfg_data = config_.front();
+      ArrayPins::Gin* ports[2] = {&pins_.wide, &pins_.narrow};
+      for (std::size_t n = 0; n < 2; ++n) {
+        gin[n] = !beats_[n].empty() && (gin[n] || chance(random_) >= stall);
+        ports[n]->valid = gin[n];
+        if (!gin[n]) continue;
+        const Beat& beat = beats_[n].front();
+        ports[n]->row = beat.row;
+        ports[n]->col = beat.col;
+        ports[n]->dest = kDestStream;
+        ports[n]->count = static_cast<uint8_t>(beat.words.size());
+        std::copy(beat.words.begin(), beat.words.end(), ports[n]->words.begin());
+      }
+      pins_.gon_valid = gon;
+      if (gon) {
+        const Command& command = commands_.front();
+        pins_.gon_enabled = pins_.gon_first = pins_.gon_last = 0;
+        pins_.gon_end = command.end;
+        for (std::size_t k = 0; k < 2; ++k) {
+          const Command::Lane& lane = command.lanes[k];
+          pins_.gon_enabled |= static_cast<uint32_t>(lane.enabled) << k;
+          pins_.gon_first |= static_cast<uint32_t>(lane.first) << k;
+          pins_.gon_last |= static_cast<uint32_t>(lane.last) << k;
+          pins_.gon_row[k] = lane.row;
+          pins_.gon_col[k] = lane.col;
+          pins_.gon_slot[k] = lane.slot;
+        }
+      }
+      pins_.out_ready = chance(random_) >= stall;
+      model_->Settle(pins_);
+      const bool done = config_.empty() && beats_[0].empty() && beats_[1].empty() && commands_.empty();
+      if (done && result.size() >= outputs) break;
+      cycles_ += pins_.running;
+      if (config && pins_.cfg_ready) {
+        config_.pop_front();
+        config_words_ += pins_.running;
+        config = false;
+        quiet = 0;
+      }
+      for (std::size_t n = 0; n < 2; ++n) {
+        if (!gin[n] || !ports[n]->ready) continue;
+        words_[n] += pins_.running ? static_cast<uint64_t>(beats_[n].front().words.size()) : 0;
+        beats_[n].pop_front();
+        gin[n] = false;
+        quiet = 0;
+      }
+      if (gon && pins_.gon_ready) {
+        for (const auto& lane : commands_.front().lanes) gon_words_ += pins_.running && lane.enabled;
+        commands_.pop_front();
+        gon = false;
+        quiet = 0;
+      }
+      if (pins_.out_valid && pins_.out_ready) {
+        Output output{pins_.out_lanes, {}};
+        for (std::size_t k = 0; k < 2; ++k) {
+          if (output.lanes >> k & 1) output.words[k] = pins_.out_words[k];
+        }
+        result.push_back(output);
+        quiet = 0;
+      }
+      model_->Clock();
+    }
+    return result;
+  }
+
+  void Wait(int64_t cycles) {
+    for (int64_t n = 0; n < cycles; ++n) {
+      pins_.out_ready = true;
+      model_->Settle(pins_);
+      cycles_ += pins_.running;
+      model_->Clock();
+    }
+    model_->Settle(pins_);
+  }
+
+  uint64_t Stat(uint8_t select) {
+    pins_.stat_select = select;
+    model_->Settle(pins_);
+    return pins_.stat;
+  }
+  // All counters of all PEs, row by row.
+  std::vector<PeCounts> Counters() {
+    ConfigureAll(kCfgDump, {0});
+    for (int pe = 0; pe < hw_.pe_count(); ++pe) {
+      for (std::size_t k = 0; k < kNumPeCounters; ++k) commands_.push_back(Single(pe, 0));
+    }
+    const auto words = Run(static_cast<std::size_t>(hw_.pe_count()) * kNumPeCounters, 0.1);
+    std::vector<PeCounts> result(static_cast<std::size_t>(hw_.pe_count()));
+    for (std::size_t n = 0; n < words.size() && n / kNumPeCounters < result.size(); ++n) {
+      result[n / kNumPeCounters][n % kNumPeCounters] = words[n].words[0];
+    }
+    return result;
+  }
+  static Command Single(int pe, std::size_t lane) {
+    Command command;
+    command.lanes[lane].enabled = true;
+    command.lanes[lane].row = static_cast<uint32_t>(pe / hw_.columns);
+    command.lanes[lane].col = static_cast<uint32_t>(pe % hw_.columns);
+    return command;
+  }
+  // Products are squares of what comes from a stream; nothing is summed.
+  static PeImage Squares(bool narrow) {
+    PeImage image;
+    image.mode.ADirect = image.mode.BDirect = 1;
+    image.mode.StreamNarrow = narrow;
+    image.mode.ParamLevel = kNoParamLevel;
+    image.levels.resize(kMaxLevels + 1);
+    return image;
+  }
+  static uint32_t Square(uint16_t word) {
+    const int32_t value = static_cast<int16_t>(word);
+    return static_cast<uint32_t>(value * value);
+  }
+  uint16_t Word() { return Pick(0, 7) == 0 ? uint16_t{0} : static_cast<uint16_t>(random_()); }
+
+  static HwConfig hw_;
+  static std::filesystem::path library_;
+  std::mt19937_64 random_;
+  std::unique_ptr<ArrayModel> model_;
+  ArrayPins pins_;
+  std::deque<uint64_t> config_;
+  std::array<std::deque<Beat>, 2> beats_;  // wide, narrow
+  std::deque<Command> commands_;
+  uint64_t cycles_ = 0, config_words_ = 0, gon_words_ = 0;
+  std::array<uint64_t, 2> words_{};
+};
+
+HwConfig ArrayTest::hw_;
+std::filesystem::path ArrayTest::library_;
+
+// Every PE squares what it is sent, first on the wide, then on the narrow network; all controllers hold five
+// random IDs; sums are made of the squares in random slots of both accumulators.
+TEST_F(ArrayTest, RandomBeatsReachTheNamedPes) {
+  const int pes = hw_.pe_count();
+  for (uint32_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    Start(seed);
+    const int most = seed % 2 == 0 ? 30 : 6;  // few IDs: many PEs are named
+    std::array<std::vector<std::vector<int>>, 2> row_ids, col_ids;
+    for (std::size_t n = 0; n < 2; ++n) {
+      const auto ids = [&](std::vector<std::vector<int>>& all) {
+        uint64_t word = 0;
+        all.emplace_back();
+        for (int k = 0; k < hw_.ids_per_controller; ++k) {
+          // All ones is the ID that no beat carries.
+          all.back().push_back(static_cast<int>(Pick(0, 5) == 0 ? 31 : Pick(0, most)));
+          word |= static_cast<uint64_t>(all.back().back()) << (k * hw_.id_bits);
+        }
+        return word;
+      };
+      for (int r = 0; r < hw_.rows; ++r) {
+        Configure(r, r, 0, 0, n == 0 ? kCfgRowWide : kCfgRowNarrow, false, {ids(row_ids[n])});
+      }
+      std::vector<uint64_t> words;
+      for (int pe = 0; pe < pes; ++pe) words.push_back(ids(col_ids[n]));
+      ConfigureAll(n == 0 ? kCfgColWide : kCfgColNarrow, words, true);
+    }
+    // Beats, and for each PE what it is sent, in the order of the beats.
+    std::vector<std::pair<int, uint32_t>> squares;  // PE, square
+    std::array<std::vector<int64_t>, 2> count;
+    uint32_t zeros = 0;
+    for (std::size_t n = 0; n < 2; ++n) {
+      count[n].assign(static_cast<std::size_t>(pes), 0);
+      for (int b = 0; b < 120; ++b) {
+        Beat beat{static_cast<uint8_t>(Pick(0, most)), static_cast<uint8_t>(Pick(0, most)), {}};
+        const int64_t size = Pick(1, n == 0 ? hw_.wide_lanes() : hw_.narrow_lanes());
+        for (int64_t k = 0; k < size; ++k) beat.words.push_back(Word());
+        const auto holds = [](const std::vector<int>& ids, int tag) {
+          return std::find(ids.begin(), ids.end(), tag) != ids.end();
+        };
+        for (int pe = 0; pe < pes; ++pe) {
+          if (!holds(row_ids[n][static_cast<std::size_t>(pe / hw_.columns)], beat.row) ||
+              !holds(col_ids[n][static_cast<std::size_t>(pe)], beat.col)) {
+            continue;
+          }
+          for (const uint16_t word : beat.words) {
+            squares.emplace_back(pe, Square(word));
+            zeros += word == 0;
+          }
+          count[n][static_cast<std::size_t>(pe)] += static_cast<int64_t>(beat.words.size());
+        }
+        beats_[n].push_back(beat);
+      }
+    }
+    ConfigureAll(kCfgEnable, {0});
+    // A PE that is sent nothing has no pass.
+    for (std::size_t n = 0; n < 2; ++n) {
+      PeImage image = Squares(n == 1);
+      image.mode.ParamLevel = static_cast<int64_t>(seed % kMaxLevels);
+      ConfigureAll(0, Encode(image).value());
+      for (int pe = 0; pe < pes; ++pe) {
+        const int64_t words = count[n][static_cast<std::size_t>(pe)];
+        if (words == 0) continue;
+        ParamWord pass;
+        pass.Active = 1;
+        pass.ParamLast = words - 1;
+        Configure(pe / hw_.columns, pe / hw_.columns, pe % hw_.columns, pe % hw_.columns, kCfgParam, false,
+                  {Encode(pass).value()});
+      }
+    }
+
+    // Commands: lane by lane, sums in slots.
+    std::vector<Output> expected;
+    std::array<std::map<uint32_t, uint32_t>, 2> slots;
+    std::array<uint32_t, 2> slot{};
+    for (std::size_t n = 0; n < squares.size();) {
+      Command command;
+      Output output;
+      const bool both = n + 1 < squares.size() && squares[n].first != squares[n + 1].first && Pick(0, 2) != 0;
+      const auto only = static_cast<std::size_t>(Pick(0, 1));
+      for (std::size_t k = 0; k < 2; ++k) {
+        if (!both && k != only) continue;
+        const auto& [pe, square] = squares[n++];
+        command.lanes[k] = Single(pe, k).lanes[k];
+        Command::Lane& lane = command.lanes[k];
+        if (Pick(0, 1) == 0) slot[k] = static_cast<uint32_t>(Pick(0, hw_.slots_per_lane() - 1));
+        lane.slot = slot[k];
+        lane.first = !slots[k].contains(slot[k]) || Pick(0, 4) == 0;
+        lane.last = Pick(0, 2) == 0;
+        const uint32_t sum = square + (lane.first ? 0 : slots[k][slot[k]]);
+        if (lane.last) {
+          output.lanes |= 1u << k;
+          output.words[k] = sum;
+        } else {
+          slots[k][slot[k]] = sum;
+        }
+      }
+      command.end = n == squares.size();
+      commands_.push_back(command);
+      if (output.lanes != 0) expected.push_back(output);
+    }
+    ASSERT_EQ(Run(expected.size(), seed % 3 == 0 ? 0 : 0.4), expected);
+    Wait(10);  // the last command may keep its sum
+    const uint64_t cycles = cycles_;
+    EXPECT_EQ(Stat(0), cycles);
+    EXPECT_EQ(Stat(1), config_words_);
+    EXPECT_EQ(Stat(2), words_[0]);
+    EXPECT_EQ(Stat(3), words_[1]);
+    EXPECT_EQ(Stat(4), gon_words_);
+    EXPECT_EQ(Stat(5), 0u);
+    uint64_t gated = 0;
+    const auto counters = Counters();
+    for (std::size_t pe = 0; pe < counters.size(); ++pe) {
+      uint64_t sum = 0;
+      for (std::size_t k = kCntIssued; k <= kCntAdder; ++k) sum += counters[pe][k];
+      EXPECT_EQ(sum, cycles);
+      EXPECT_EQ(counters[pe][kCntIssued], count[0][pe] + count[1][pe]);
+      gated += counters[pe][kCntGated];
+    }
+    EXPECT_EQ(gated, zeros);
+    EXPECT_FALSE(model_->AssertionFailed());
+    if (HasFailure()) return;
+  }
+}
+
+// What a PE does with a program, written down step by step.
+struct Program {
+  PeImage image;
+  ParamWord pass;
+};
+struct Executed {
+  std::vector<std::vector<uint32_t>> sums;  // slot by slot, what leaves
+  uint32_t issued = 0, masked = 0;
+  bool defined = true;  // no sum goes on that never began
+};
+
+Executed Execute(const Program& program, const std::vector<uint16_t>& stream) {
+  const PeImage& image = program.image;
+  Executed result;
+  std::array<int64_t, kMaxLevels> index{}, last{};
+  for (std::size_t l = 0; l < kMaxLevels; ++l) {
+    last[l] = image.mode.ParamLevel == static_cast<int64_t>(l) ? program.pass.ParamLast : image.levels[l].a.Last;
+  }
+  const auto wrap = [](int64_t value) { return value & 0x7fff; };
+  int64_t y = wrap(program.pass.YBase), x = wrap(program.pass.XBase), z = wrap(program.pass.ZBase), p = 0;
+  std::array<int64_t, 4> psum{-1, -1, -1, -1};
+  for (std::size_t slot = 0;; ++slot) {
+    std::array<bool, kMaxLevels> at_end{};
+    std::size_t step = kMaxLevels;
+    for (std::size_t l = kMaxLevels; l-- > 0;) {
+      const int64_t end = last[l] - (l == 1 && index[3] < image.limit.Ragged);
+      at_end[l] = index[l] == end;
+      if (!at_end[l]) step = l;
+    }
+    bool ok = program.pass.Active != 0, mac = true;
+    const auto check = [&](int64_t kind, bool inside) {
+      if (kind == kRangeResult) ok = ok && inside;
+      if (kind == kRangeOperand) mac = mac && inside;
+    };
+    check(image.mode.YKind, y < image.limit.YLimit);
+    check(image.mode.XKind, x < image.limit.XLimit);
+    check(image.mode.ZKind, z < image.limit.ZLimit);
+    mac = mac && ok;
+    bool first = true, final_slot = true;
+    for (std::size_t l = 0; l < kMaxLevels; ++l) {
+      if ((image.mode.ReduceMask >> l & 1) == 0) continue;
+      const bool circular = l == 1 && image.mode.ZKind == kRangeCircular;
+      first = first && (index[l] == 0 || (circular && z == 0x7fff));
+      final_slot = final_slot && (at_end[l] || (circular && z == 0));
+    }
+    result.sums.emplace_back();
+    ++(mac ? result.issued : result.masked);
+    if (ok) {
+      int64_t& kept = psum[static_cast<std::size_t>(p)];
+      if (!first && kept < 0) result.defined = false;
+      const uint32_t square = mac ? static_cast<uint32_t>(static_cast<int16_t>(stream[slot % stream.size()]) *
+                                                          static_cast<int16_t>(stream[slot % stream.size()])) : 0;
+      const uint32_t sum = (first ? 0 : static_cast<uint32_t>(kept)) + square;
+      if (final_slot) {
+        result.sums.back().push_back(sum);
+        // The file keeps what was there: only sums that stay are written.
+      } else {
+        kept = sum;
+      }
+    }
+    if (step == kMaxLevels) return result;
+    const auto& record = image.levels[step];
+    y = wrap((record.b.YReset != 0 ? program.pass.YBase : y) + record.b.YDelta);
+    x = wrap((record.b.XReset != 0 ? program.pass.XBase : x) + record.b.XDelta);
+    z = wrap((record.b.ZReset != 0 ? program.pass.ZBase : z) + record.b.ZDelta);
+    p = ((record.a.PReset != 0 ? 0 : p) + record.a.PDelta) & 3;
+    ++index[step];
+    for (std::size_t l = 0; l < step; ++l) index[l] = 0;
+  }
+}
+
+// Random loops, coordinates, limits, sums; all PEs take the same stream, each from its own base.
+TEST_F(ArrayTest, RandomProgramsDoWhatIsWrittenDown) {
+  const int pes = hw_.pe_count();
+  for (uint32_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(seed);
+    Start(seed);
+    const bool narrow = seed % 2 == 0;
+    std::vector<Program> programs(static_cast<std::size_t>(pes));
+    std::vector<Executed> done;
+    std::vector<uint16_t> stream;
+    for (bool good = false; !good;) {
+      PeImage image = Squares(narrow);
+      int64_t slots = 1;
+      for (std::size_t l = 0; l <= kMaxLevels; ++l) {
+        auto& [a, b] = image.levels[l];
+        if (l < kMaxLevels) a.Last = slots < 60 ? Pick(0, 3) : 0;
+        slots *= a.Last + 1;
+        a.PReset = Pick(0, 1);
+        a.PDelta = Pick(-2, 2);
+        b.YReset = Pick(0, 1), b.XReset = Pick(0, 1), b.ZReset = Pick(0, 1);
+        const int64_t wide = Pick(0, 1) == 0 ? 3 : 16383;
+        b.YDelta = Pick(-wide, wide), b.XDelta = Pick(-wide, wide), b.ZDelta = Pick(-wide, wide);
+      }
+      image.mode.ReduceMask = Pick(0, 2) == 0 ? 0 : Pick(0, 127);
+      image.mode.YKind = Pick(0, 2), image.mode.XKind = Pick(0, 2), image.mode.ZKind = Pick(0, 3);
+      image.limit.YLimit = Pick(0, 1) == 0 ? Pick(0, 32767) : Pick(0, 8);
+      image.limit.XLimit = Pick(0, 1) == 0 ? Pick(0, 32767) : Pick(0, 8);
+      image.limit.ZLimit = Pick(0, 1) == 0 ? Pick(0, 16383) : Pick(0, 8);
+      if (image.levels[1].a.Last > 0) image.limit.Ragged = Pick(0, 3);
+      // The pass word may shorten a loop: not of the level that may be ragged.
+      if (Pick(0, 1) == 0) image.mode.ParamLevel = Pick(2, 6);
+      stream.clear();
+      for (int64_t k = 0; k < slots * 4; ++k) stream.push_back(Word());
+      const int64_t param_last = Pick(0, 3);
+      done.clear();
+      good = true;
+      for (Program& program : programs) {
+        program.image = image;
+        program.pass.Active = Pick(0, 9) != 0;
+        program.pass.ParamLast = param_last;
+        const int64_t wide = Pick(0, 1) == 0 ? 8 : 8191;
+        program.pass.YBase = Pick(-2 * wide, 2 * wide), program.pass.XBase = Pick(-2 * wide, 2 * wide);
+        program.pass.ZBase = Pick(-wide, wide);
+        done.push_back(Execute(program, stream));
+        good = good && done.back().defined;
+      }
+    }
+    stream.resize(done[0].sums.size());
+    // All take everything.
+    for (const int address : {kCfgColWide, kCfgColNarrow, kCfgRowWide, kCfgRowNarrow}) {
+      ConfigureAll(address, {0x1ffffe0});
+    }
+    ConfigureAll(0, Encode(programs[0].image).value());
+    std::vector<uint64_t> passes;
+    for (const Program& program : programs) passes.push_back(Encode(program.pass).value());
+    ConfigureAll(kCfgParam, passes, true);
+    ConfigureAll(kCfgEnable, {0});
+    const auto lanes = static_cast<std::size_t>(narrow ? hw_.narrow_lanes() : hw_.wide_lanes());
+    for (std::size_t n = 0; n < stream.size(); n += lanes) {
+      Beat beat;
+      for (std::size_t k = n; k < std::min(n + lanes, stream.size()); ++k) beat.words.push_back(stream[k]);
+      beats_[narrow].push_back(beat);
+    }
+    std::vector<Output> expected;
+    for (std::size_t slot = 0; slot < stream.size(); ++slot) {
+      for (int pe = 0; pe < pes; ++pe) {
+        for (const uint32_t sum : done[static_cast<std::size_t>(pe)].sums[slot]) {
+          const auto lane = static_cast<std::size_t>(Pick(0, 1));
+          commands_.push_back(Single(pe, lane));
+          Output output{1u << lane, {}};
+          output.words[lane] = sum;
+          expected.push_back(output);
+        }
+      }
+    }
+    ASSERT_EQ(Run(expected.size(), seed % 3 == 0 ? 0 : 0.3), expected);
+    Wait(30);  // slots without a result may follow
+    const auto counters = Counters();
+    for (std::size_t pe = 0; pe < counters.size(); ++pe) {
+      EXPECT_EQ(counters[pe][kCntIssued], done[pe].issued);
+      EXPECT_EQ(counters[pe][kCntMasked], done[pe].masked);
+    }
+    EXPECT_FALSE(model_->AssertionFailed());
+    if (HasFailure()) return;
+  }
+}
+
+// Loops up to the longest, on every level, ragged too; passes that compute nothing.
+TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
+  for (uint32_t seed = 0; seed < kMaxLevels + 2; ++seed) {
+    SCOPED_TRACE(seed);
+    Start(seed + 1);
+    PeImage image = Squares(false);
+    image.mode.ADirect = image.mode.BDirect = 0;
+    const bool ragged = seed >= kMaxLevels;
+    const std::size_t level = ragged ? 3 : seed;
+    const int64_t last = ragged ? Pick(500, 1500) : 16383 - Pick(0, 3);
+    image.levels[level].a.Last = last;
+    if (ragged) image.levels[1].a.Last = 2, image.limit.Ragged = Pick(1, 1023);
+    const int64_t shorter = ragged ? std::min(image.limit.Ragged, last + 1) : 0;
+    const int64_t slots = (last + 1) * (ragged ? 3 : 1) - shorter;
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgParam, {Encode(ParamWord()).value()});
+    Run(0, 0);
+    Wait(slots + 60);
+    for (const PeCounts& counts : Counters()) {
+      EXPECT_EQ(counts[kCntMasked], slots);
+      EXPECT_EQ(counts[kCntIssued], 0u);
+    }
+    EXPECT_FALSE(model_->AssertionFailed());
+    if (HasFailure()) return;
+  }
+}
+
+// A header may announce many words; addresses count on.
+TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
+  for (uint32_t seed = 1; seed <= 2; ++seed) {
+    Start(seed);
+    const int unused = 60;
+    ConfigureAll(unused, std::vector<uint64_t>(static_cast<std::size_t>(seed == 1 ? 16384 : 40000 + Pick(0, 9)), 0), true);
+    PeImage image = Squares(false);
+    image.mode.ADirect = image.mode.BDirect = 0;
+    image.levels[0].a.Last = 9;
+    // Words 56..63 of nobody, then the image.
+    auto words = Encode(image).value();
+    words.insert(words.begin(), 8, 0);
+    ConfigureAll(56, words);
+    ConfigureAll(kCfgParam, {Encode(ParamWord()).value()});
+    Run(0, 0);
+    Wait(60);
+    for (const PeCounts& counts : Counters()) EXPECT_EQ(counts[kCntMasked], 10u);
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace ecoflow
