@@ -130,21 +130,42 @@ class Netlist:
         """Inputs that give a bus a value."""
         return {index: value >> bit & 1 for bit, index in self.input_bits.get(name, {}).items()}
 
-    def copy(self, graph, inputs):
-        """Copies into `graph` with these literals as inputs; a function from literals here to literals there."""
+    def copy(self, graph, inputs, registers=None):
+        """Copies into `graph` with these literals as inputs; a function from literals here to literals there.
+        With `registers` their next values are the caller's business."""
         table = [0] * (self.count + 1)
         for k in range(self.inputs):
             table[k + 1] = inputs[k]
-        registers = [graph.latch() for _ in self.next]
+        given = registers is not None
+        registers = registers or [graph.latch() for _ in self.next]
         table[self.inputs + 1:self.inputs + 1 + len(registers)] = registers
 
         def literal(old):
             return table[old >> 1] ^ (old & 1)
         for k, (a, b) in enumerate(self.ands):
             table[self.inputs + len(self.next) + k + 1] = graph.land(literal(a), literal(b))
-        for register, old in zip(registers, self.next):
-            graph.set_next(register, literal(old))
+        if not given:
+            for register, old in zip(registers, self.next):
+                graph.set_next(register, literal(old))
         return literal
+
+    def pair(self, make):
+        """Two copies on different inputs, with common registers as far as these have the same next value, gate by gate,
+        while all common ones are the same. `make` gives a new graph and both lists of inputs."""
+        apart = set()
+        while True:
+            graph, inputs = make()
+            common = [None if k in apart else graph.latch() for k in range(len(self.next))]
+            registers = [[common[k] or graph.latch() for k in range(len(self.next))] for _ in range(2)]
+            literals = [self.copy(graph, i, r) for i, r in zip(inputs, registers)]
+            more = [k for k in range(len(self.next)) if k not in apart and literals[0](self.next[k]) != literals[1](self.next[k])]
+            if not more:
+                break
+            apart.update(more)
+        for mine, literal in zip(registers, literals):
+            for register, old in zip(mine, self.next):
+                graph.set_next(register, literal(old))
+        return graph, literals, inputs
 
     def output(self, literal, name):
         bits = self.output_bits[name]

@@ -45,7 +45,7 @@ TIMEOUT = 120  # seconds for a trial; without a mutant it takes some three
 class Context:
     """A surrounding in which mutants are proved: a module of proofs/ around the module with mutants (`cell` in it)."""
 
-    def __init__(self, name, top, files=(), cell=None, dut=None, parameters=None, array=False, free=(), observe=(), frames=20):
+    def __init__(self, name, top, files=(), cell=None, dut=None, parameters=None, array=False, free=(), observe=(), frames=20, resets=True):
         self.name, self.top, self.files = name, top, [f"{top}.sv", *files] if top.startswith("proof") else []
         self.cell, self.dut = cell, dut
         self.parameters = parameters or {}
@@ -53,6 +53,7 @@ class Context:
         self.free = free        # nets that may take any value in any cycle
         self.observe = observe  # (output, what says that it is read or None, bits read or None)
         self.frames = frames
+        self.resets = resets    # the reset is low in the first cycle and then high; else it may be anything
 
 
 ARRAY = {"Rows": 3, "Columns": 3, "NumIds": 5, "IdBits": 5, "WideLanes": 5, "NarrowLanes": 2, "GonLanes": 2, "AccSlots": 32}
@@ -92,8 +93,8 @@ PE_PROOF = Context("pe", "proof_pe", cell="u_pe", dut=("eco_pe", None), paramete
 PE_PLAIN = Context("pe_image", "proof_pe", cell="u_pe", dut=("eco_pe", None), parameters=PE, observe=PE_SEEN)
 MAC = Context("mac", "eco_mac_int16", dut=("eco_mac_int16", None), observe=(("gated_o", None, None), ("sum_o", None, None)))
 CONFIG_PROOF = Context("config", "proof_config", cell="u_config", dut=("eco_config", None), parameters={"Rows": 3, "Columns": 3})
-ARRAY_COUNT = Context("array_counters", "proof_array_counters", array=True, parameters=ARRAY, frames=6)
-PE_COUNT = Context("pe_counters", "proof_pe_counters", cell="u_counters", dut=("eco_pe_counters", None), frames=25)
+ARRAY_COUNT = Context("array_counters", "proof_array_counters", array=True, parameters=ARRAY, frames=6, resets=False)
+PE_COUNT = Context("pe_counters", "proof_pe_counters", cell="u_counters", dut=("eco_pe_counters", None), frames=25, resets=False)
 # Module -> proofs that may notice its mutants, surroundings in which it may be equivalent.
 FORMAL = {
     "eco_multicast_ctrl": ([xbus("wide", 5)], [xbus("wide", 5)]),
@@ -259,26 +260,25 @@ class Formal:
             lines += ["expose " + " ".join(f"w:{n}" for n, _, _ in context.observe)]
         # Inverters at registers would hide from abc that two copies are alike: none.
         lines += ["async2sync", "opt", "memory -nomap", "opt_clean", "memory_map", "opt -fast", "techmap", "opt -fast",
-                  "dfflegalize -cell $_DFF_P_ 01", "setundef -undriven -anyseq", "abc -g AND", "opt_clean",
+                  "dfflegalize -cell $_DFF_P_ 01", "setundef -undriven -anyseq", "aigmap", "opt_clean",
                   f"write_aiger -zinit -map {name}.map {name}.aig"]
         yosys(name, lines, self.folder)
         self.graphs[name] = aig.Netlist(self.folder / f"{name}.aig", self.folder / f"{name}.map")
         return self.graphs[name]
 
-    def copy(self, graph, net, number, shared):
-        """The surrounding with a mutant; its inputs are those of `shared` (made when empty)."""
-        if not shared:
-            shared += [graph.input() for _ in range(net.inputs)]
-        inputs = list(shared)
-        if "rst_ni" in net.input_bits:  # modules of proofs/ make their own reset
-            if graph.started is None:
-                graph.started = graph.latch()
-                graph.set_next(graph.started, 1)
-            inputs[net.input_bits["rst_ni"][0]] = graph.started
-        for index, bit in net.number("eco_mutant", number).items():
-            inputs[index] = bit
-        literal = net.copy(graph, inputs)
-        return literal, inputs
+    @staticmethod
+    def inputs(graph, net, numbers, reset):
+        """Inputs of a surrounding with each of these mutants; all but the number are the same."""
+        common = [graph.input() for _ in range(net.inputs)]
+        if reset and "rst_ni" in net.input_bits:  # low in the first cycle; modules of proofs/ make their own
+            common[net.input_bits["rst_ni"][0]] = graph.latch()
+            graph.set_next(common[net.input_bits["rst_ni"][0]], 1)
+        result = []
+        for number in numbers:
+            result.append(list(common))
+            for index, bit in net.number("eco_mutant", number).items():
+                result[-1][index] = bit
+        return result
 
     def abc(self, graph, name, commands, seconds):
         path = self.folder / f"{name}.aig"
@@ -300,8 +300,7 @@ class Formal:
         """Whether a proof fails with the mutant in it."""
         net = self.build(context)
         graph = aig.Graph()
-        graph.started = None
-        literal, _ = self.copy(graph, net, number, [])
+        literal = net.copy(graph, self.inputs(graph, net, [number], context.resets)[0])
         graph.bad = [literal(x) for x in net.bad]
         graph.constraints = [literal(x) for x in net.constraints]
         return self.abc(graph, f"{context.name}.{number}.kill", f"scleanup; bmc3 -F {context.frames} -T 20", 60) == "refuted"
@@ -309,11 +308,11 @@ class Formal:
     def equivalent(self, context, number, seconds=20):
         """proved: no output that is read can differ; refuted; open."""
         net = self.build(context)
-        graph = aig.Graph()
-        graph.started = None
-        shared = []
-        golden, inputs = self.copy(graph, net, 0, shared)
-        mutant, _ = self.copy(graph, net, number, shared)
+
+        def make():
+            graph = aig.Graph()
+            return graph, self.inputs(graph, net, [0, number], True)
+        graph, (golden, mutant), (inputs, _) = net.pair(make)
         seen = context.observe
         if seen is None:
             seen = []
@@ -352,6 +351,27 @@ def judge(formal, mutant):
             return
 
 
+def markdown(path, a, rows, mutants, seconds):
+    text = f"""# Mutants
+
+Made by `scripts/mutants.py --each {a.each} --seed {a.seed}` in {seconds:.0f} s: small faults of Yosys' `mutate` in the RTL
+of `tests/data/mutants.json` (3 x 3 PEs, five IDs), and what notices them first: random layers, the directed test
+`tests/tb/array_test.cc`, proofs. Equivalent: proved that no output that is read can differ; not in the share.
+
+| module | mutants | layers | array test | proofs | equivalent | survive | killed |
+|---|---:|---:|---:|---:|---:|---:|---:|
+"""
+    for r in rows:
+        text += (f"| `{r['module']}` | {r['mutants']} | {r['layers']} | {r['array']} | {r['proofs']} | {r['equivalent']} | "
+                 f"{r['survives']} | {100 * r['share']:.1f} % |\n")
+    for title, verdict in (("Survivors", "survives"), ("Killed by proofs only", "proofs"), ("Equivalent", "equivalent")):
+        text += f"\n## {title}\n\n"
+        for m in mutants:
+            if m["verdict"] == verdict:
+                text += f"- `rtl/{m['source']}`: {m['what']}" + (f"; {m['by']}" if m.get("by") else "") + "\n"
+    pathlib.Path(path).write_text(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"default: {' '.join(MODULES)}")
@@ -368,7 +388,8 @@ def main():
         if not (BIN / program).exists():
             sys.exit(f"mutants.py: {BIN}/{program} is missing: scripts/build.sh ON makes it")
     sweep = [BIN / "sweep", "--config", CONFIG]
-    tests = [("layers", [*sweep, *LAYERS[0]]), ("array", [BIN / "array_test"]), *[("layers", [*sweep, *more]) for more in LAYERS[1:]]]
+    tests = [("layers", [*sweep, *options]) for options in LAYERS]
+    tests.insert(2, ("array", [BIN / "array_test"]))
 
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
@@ -417,6 +438,8 @@ def main():
                 print(f"  {verdict}: {m['module']} {m['source']} {m['what']}")
     if a.json:
         pathlib.Path(a.json).write_text(json.dumps({"seed": a.seed, "modules": rows, "mutants": mutants}, indent=1) + "\n")
+    if a.markdown:
+        markdown(a.markdown, a, rows, mutants, seconds)
     return rows[-1]["share"] < a.least
 
 
