@@ -303,9 +303,9 @@ class Formal:
         literal = net.copy(graph, self.inputs(graph, net, [number], context.resets)[0])
         graph.bad = [literal(x) for x in net.bad]
         graph.constraints = [literal(x) for x in net.constraints]
-        return self.abc(graph, f"{context.name}.{number}.kill", f"scleanup; bmc3 -F {context.frames} -T 20", 60) == "refuted"
+        return self.abc(graph, f"{context.name}.{number}.kill", f"scleanup; bmc3 -F {context.frames} -T 10", 40) == "refuted"
 
-    def equivalent(self, context, number, seconds=20):
+    def equivalent(self, context, number, seconds=10):
         """proved: no output that is read can differ; refuted; open."""
         net = self.build(context)
 
@@ -333,8 +333,9 @@ class Formal:
             different.append(differs)
         graph.bad = [graph.any(different)]
         graph.constraints = [golden(x) for x in net.constraints]
-        return self.abc(graph, f"{context.name}.{number}.same",
-                        f"scleanup; bmc3 -F 6 -T 3; tempor -F 1; scleanup; scorr; pdr -T {seconds}", 3 * seconds + 20)
+        name = f"{context.name}.{number}.same"
+        said = self.abc(graph, name, "scleanup; bmc3 -F 8 -T 3", 30)
+        return said if said != "open" else self.abc(graph, name, f"tempor -F 1; scleanup; scorr; pdr -T {seconds}", 40)
 
 
 def judge(formal, mutant):
