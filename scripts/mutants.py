@@ -92,6 +92,8 @@ PLAIN = Context("eco_array", "eco_array", array=True, observe=None)
 PE_PROOF = Context("pe", "proof_pe", cell="u_pe", dut=("eco_pe", None), parameters=PE, free=prove.ANY_IMAGE, frames=14)
 PE_PLAIN = Context("pe_image", "proof_pe", cell="u_pe", dut=("eco_pe", None), parameters=PE, observe=PE_SEEN)
 MAC = Context("mac", "eco_mac_int16", dut=("eco_mac_int16", None), observe=(("gated_o", None, None), ("sum_o", None, None)))
+ACCUMULATOR = Context("accumulator", "eco_accumulator", dut=("eco_accumulator", None),
+                      observe=(("valid_o", None, None), ("data_o", "valid_o", None)))
 CONFIG_PROOF = Context("config", "proof_config", cell="u_config", dut=("eco_config", None), parameters={"Rows": 3, "Columns": 3})
 ARRAY_COUNT = Context("array_counters", "proof_array_counters", array=True, parameters=ARRAY, frames=6, resets=False)
 PE_COUNT = Context("pe_counters", "proof_pe_counters", cell="u_counters", dut=("eco_pe_counters", None), frames=25, resets=False)
@@ -103,7 +105,7 @@ FORMAL = {
     "eco_fifo": ([FIFO], [FIFO]),
     "eco_row": ([DELIVERY, *GON], [PLAIN]), "eco_array": ([ARRAY_COUNT, DELIVERY, *GON], [PLAIN]),
     "eco_config": ([CONFIG_PROOF, DELIVERY], [PLAIN]),
-    "eco_gon": (GON, [PLAIN]), "eco_accumulator": (GON, [PLAIN]),
+    "eco_gon": (GON, [PLAIN]), "eco_accumulator": (GON, [ACCUMULATOR]),
     "eco_pe": ([PE_PROOF], [PE_PLAIN]), "eco_pe_counters": ([PE_COUNT], [PE_PLAIN]), "eco_mac_int16": ([], [MAC]),
 }
 
@@ -249,15 +251,13 @@ class Formal:
                      "design -copy-from array -as eco_array eco_array", f"hierarchy -check -top {context.top} {sets}"]
         elif context.files:
             lines = [f"{read}{rtl} {' '.join(context.files)}", f"hierarchy -check -top {context.top} {sets}", "rename -top proof_top",
-                     "proc", "opt_clean", f"chtype -set {self.variant(context.dut)} proof_top/{context.cell}",
+                     "proc", *([f"expose {' '.join(f'proof_top/{n}' for n, _, _ in context.observe)}"] if context.observe else []), "opt_clean", f"chtype -set {self.variant(context.dut)} proof_top/{context.cell}",
                      "read_rtlil -overwrite formal.il", *mutate, "hierarchy -check -top proof_top"]
         else:
             lines = ["read_rtlil formal.il", *mutate, f"hierarchy -check -top {self.variant(context.dut)}"]
         lines += ["proc", "opt_clean", "flatten", "opt_clean", "check -assert"]
         for net in context.free:
             lines += [f"select -assert-min 1 {net}", f"cutpoint {net}"]
-        if context.observe and context.files:
-            lines += ["expose " + " ".join(f"w:{n}" for n, _, _ in context.observe)]
         # Inverters at registers would hide from abc that two copies are alike: none.
         lines += ["async2sync", "opt", "memory -nomap", "opt_clean", "memory_map", "opt -fast", "techmap", "opt -fast",
                   "dfflegalize -cell $_DFF_P_ 01", "setundef -undriven -anyseq", "aigmap", "opt_clean",
