@@ -21,6 +21,7 @@ namespace {
 struct Beat {
   uint8_t row = 0, col = 0;
   std::vector<uint16_t> words;
+  uint8_t dest = kDestStream;
 };
 struct Command {
   struct Lane {
@@ -94,7 +95,7 @@ class ArrayTest : public ::testing::Test {
         const Beat& beat = beats_[n].front();
         ports[n]->row = beat.row;
         ports[n]->col = beat.col;
-        ports[n]->dest = kDestStream;
+        ports[n]->dest = beat.dest;
         ports[n]->count = static_cast<uint8_t>(beat.words.size());
         std::copy(beat.words.begin(), beat.words.end(), ports[n]->words.begin());
       }
@@ -499,6 +500,63 @@ TEST_F(ArrayTest, RandomProgramsDoWhatIsWrittenDown) {
     }
     EXPECT_FALSE(model_->AssertionFailed());
     if (HasFailure()) return;
+  }
+}
+
+// Both files take words in turns from both networks, turns of all lengths; products of word k with word k.
+TEST_F(ArrayTest, LoadersTakeTurns) {
+  for (uint32_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE(seed);
+    Start(seed);
+    for (const int address : {kCfgColWide, kCfgColNarrow, kCfgRowWide, kCfgRowNarrow}) {
+      ConfigureAll(address, {0x1ffffe0});
+    }
+    const int64_t words = 700;
+    PeImage image = Squares(false);
+    image.mode.ADirect = image.mode.BDirect = 0;
+    image.levels[0].a.Last = words - 1;
+    for (const std::size_t l : {0, kMaxLevels}) image.levels[l].a.ARelease = image.levels[l].a.BRelease = 1;
+    uint64_t loader = 0;
+    std::array<std::vector<uint16_t>, 2> operand;  // ifmap, filter
+    std::array<std::array<int64_t, 2>, 2> turns{};
+    std::array<std::size_t, 2> turn{};
+    for (std::size_t file = 0; file < 2; ++file) {
+      for (int64_t& length : turns[file]) length = Pick(0, 1) == 0 ? Pick(1, 4) : Pick(200, 600);
+      turn[file] = static_cast<std::size_t>(Pick(0, 1));
+      if (Pick(0, 3) == 0) turns[file][1 - turn[file]] = 0;  // one network fills the file
+      loader |= static_cast<uint64_t>(turns[file][0]) << (24 * file) | static_cast<uint64_t>(turns[file][1]) << (24 * file + 12);
+      loader |= static_cast<uint64_t>(turn[file]) << (48 + file);
+      for (int64_t k = 0; k < words; ++k) operand[file].push_back(Word());
+    }
+    std::array<int64_t, 2> left = {turns[0][turn[0]], turns[1][turn[1]]};
+    for (std::size_t k = 0; k < static_cast<std::size_t>(words); ++k) {
+      for (std::size_t file = 0; file < 2; ++file) {
+        auto& queue = beats_[turn[file]];
+        const auto lanes = static_cast<std::size_t>(turn[file] == 0 ? hw_.wide_lanes() : hw_.narrow_lanes());
+        if (queue.empty() || queue.back().dest != file || queue.back().words.size() == lanes || Pick(0, 3) == 0) {
+          queue.push_back({0, 0, {}, static_cast<uint8_t>(file)});
+        }
+        queue.back().words.push_back(operand[file][k]);
+        if (--left[file] > 0) continue;
+        if (turns[file][1 - turn[file]] != 0) turn[file] = 1 - turn[file];
+        left[file] = turns[file][turn[file]];
+      }
+    }
+    ConfigureAll(kCfgLoader, {loader});
+    ConfigureAll(0, Encode(image).value());
+    ParamWord pass;
+    pass.Active = 1;
+    ConfigureAll(kCfgEnable, {0});
+    ConfigureAll(kCfgParam, {Encode(pass).value()});
+    std::vector<Output> expected;
+    for (std::size_t k = 0; k < static_cast<std::size_t>(words); ++k) {
+      for (int pe = 0; pe < hw_.pe_count(); ++pe) {
+        commands_.push_back(Single(pe, 0));
+        expected.push_back({1, {static_cast<uint32_t>(static_cast<int16_t>(operand[0][k]) * static_cast<int16_t>(operand[1][k])), 0}});
+      }
+    }
+    ASSERT_EQ(Run(expected.size(), seed % 2 == 0 ? 0 : 0.2), expected);
+    EXPECT_FALSE(model_->AssertionFailed());
   }
 }
 
