@@ -562,18 +562,20 @@ TEST_F(ArrayTest, LoadersTakeTurns) {
 
 // Loops up to the longest, on every level, ragged too; passes that compute nothing.
 TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
-  for (uint32_t seed = 0; seed < kMaxLevels + 2; ++seed) {
+  for (uint32_t seed = 0; seed < 2 * kMaxLevels + 2; ++seed) {
     SCOPED_TRACE(seed);
     Start(seed + 1);
     PeImage image = Squares(false);
     image.mode.ADirect = image.mode.BDirect = 0;
-    const bool ragged = seed >= kMaxLevels;
-    const std::size_t level = ragged ? 3 : seed;
-    const int64_t last = ragged ? Pick(500, 1500) : 16383 - Pick(0, 3);
+    const bool ragged = seed >= 2 * kMaxLevels;
+    const std::size_t level = ragged ? 3 : seed % kMaxLevels;
+    const bool again = !ragged && seed >= kMaxLevels && level + 1 < kMaxLevels;  // starts anew three times
+    const int64_t last = ragged ? Pick(500, 1500) : seed < kMaxLevels ? 16383 - Pick(0, 3) : Pick(600, 2500);
     image.levels[level].a.Last = last;
+    if (again) image.levels[level + 1].a.Last = 2;
     if (ragged) image.levels[1].a.Last = 2, image.limit.Ragged = Pick(1, 1023);
     const int64_t shorter = ragged ? std::min(image.limit.Ragged, last + 1) : 0;
-    const int64_t slots = (last + 1) * (ragged ? 3 : 1) - shorter;
+    const int64_t slots = (last + 1) * (ragged || again ? 3 : 1) - shorter;
     ConfigureAll(0, Encode(image).value());
     ConfigureAll(kCfgParam, {Encode(ParamWord()).value()});
     Run(0, 0);
