@@ -366,6 +366,8 @@ of `tests/data/mutants.json` (3 x 3 PEs, five IDs), and what notices them first:
                  f"{r['survives']} | {100 * r['share']:.1f} % |\n")
     for title, verdict in (("Survivors", "survives"), ("Killed by proofs only", "proofs"), ("Equivalent", "equivalent")):
         text += f"\n## {title}\n\n"
+        if verdict == "survives":
+            text += "No test or proof fails, and equivalence was not proved within the time limits; counted as alive.\n\n"
         for m in mutants:
             if m["verdict"] == verdict:
                 text += f"- `rtl/{m['source']}`: {m['what']}" + (f"; {m['by']}" if m.get("by") else "") + "\n"
