@@ -68,7 +68,11 @@ def proof_rows(s):
 
 
 def mutant_rows(s):
-    return [Row("mutants killed", f"{s['killed_share']:.3f}", f">= {MUTANTS_KILLED}", s["killed_share"] >= MUTANTS_KILLED)]
+    rows = []
+    for m in s["modules"]:
+        what = f"mutants of {m['module']} killed: {m['layers']} by layers, {m['array']} by array_test, {m['proofs']} by proofs"
+        rows.append(reported(what + f" of {m['mutants']}, {m['equivalent']} equivalent", f"{m['share']:.3f}"))
+    return rows[:-1] + [rows[-1]._replace(target=f">= {MUTANTS_KILLED}", good=m["share"] >= MUTANTS_KILLED)]
 
 
 def coverage_rows(s):
