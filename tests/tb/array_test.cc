@@ -562,15 +562,16 @@ TEST_F(ArrayTest, LoadersTakeTurns) {
 
 // Loops up to the longest, on every level, ragged too; passes that compute nothing.
 TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
-  for (uint32_t seed = 0; seed < 2 * kMaxLevels + 2; ++seed) {
+  for (uint32_t seed = 0; seed < 3 * kMaxLevels + 2; ++seed) {
     SCOPED_TRACE(seed);
     Start(seed + 1);
     PeImage image = Squares(false);
     image.mode.ADirect = image.mode.BDirect = 0;
-    const bool ragged = seed >= 2 * kMaxLevels;
+    const bool ragged = seed >= 3 * kMaxLevels;
     const std::size_t level = ragged ? 3 : seed % kMaxLevels;
-    const bool again = !ragged && seed >= kMaxLevels && level + 1 < kMaxLevels;  // starts anew three times
-    const int64_t last = ragged ? Pick(500, 1500) : seed < kMaxLevels ? 16383 - Pick(0, 3) : Pick(600, 2500);
+    const bool longest = seed < 2 * kMaxLevels;  // an even and an odd number of steps: a bit that flips twice is back
+    const bool again = !ragged && !longest && level + 1 < kMaxLevels;  // starts anew three times
+    const int64_t last = ragged ? Pick(500, 1500) : longest ? 16383 - seed / kMaxLevels : Pick(600, 2500);
     image.levels[level].a.Last = last;
     if (again) image.levels[level + 1].a.Last = 2;
     if (ragged) image.levels[1].a.Last = 2, image.limit.Ragged = Pick(1, 1023);
