@@ -126,20 +126,29 @@ int LoopNest::Remainder(std::string name, int var, int64_t modulus) {
 
 namespace {
 
-constexpr int64_t kHuge = int64_t{1} << 40;
+constexpr int64_t kHuge = int64_t{1} << 40;    // iterations of a loop
+constexpr int64_t kLargest = int64_t{1} << 60;  // value of a variable
+
+// Whether `value` lies between -kLargest and kLargest.
+bool IsSmall(__int128 value) { return value >= -kLargest && value <= kLargest; }
 
 bool NestIsSound(const LoopNest& nest) {
-  const auto loops = static_cast<int>(nest.loops.size());
-  const int vars = loops + static_cast<int>(nest.registers.size());
+  const std::size_t loops = nest.loops.size();
+  std::vector<__int128> most;  // of each variable, without its sign
   for (const Loop& loop : nest.loops) {
     if (loop.bound < 1 || loop.bound > kHuge) return false;
+    most.push_back(loop.bound);
   }
-  for (int k = 0; k < vars - loops; ++k) {
-    const Register& reg = nest.registers[static_cast<std::size_t>(k)];
-    if (reg.divisor < 1 || reg.modulus < 0 || std::abs(reg.base) > kHuge) return false;
+  for (std::size_t k = 0; k < nest.registers.size(); ++k) {
+    const Register& reg = nest.registers[k];
+    if (reg.divisor < 1 || reg.modulus < 0 || !IsSmall(reg.base)) return false;
+    __int128 sum = reg.base < 0 ? -reg.base : reg.base;
     for (const Term& term : reg.terms) {
-      if (term.var < 0 || term.var >= loops + k || std::abs(term.factor) > kHuge) return false;
+      if (term.var < 0 || term.var >= static_cast<int>(loops + k) || !IsSmall(term.factor)) return false;
+      sum += (term.factor < 0 ? -term.factor : term.factor) * most[static_cast<std::size_t>(term.var)];
+      if (!IsSmall(sum)) return false;
     }
+    most.push_back(sum);
   }
   return true;
 }

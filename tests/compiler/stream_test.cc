@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -92,6 +93,24 @@ TEST(NestCursorTest, FixedLoopStaysAndOuterIterationsAreCounted) {
   }
   EXPECT_EQ(values, (std::vector<int64_t>{20, 21, 120, 121}));
   EXPECT_EQ(counts, (std::vector<int64_t>{0, 0, 1, 1}));
+}
+
+// What a file may say: no variable leaves the range of its type.
+TEST(CheckScheduleTest, RefusesVariablesThatOverflow) {
+  const HwConfig config = LoadHwConfig("ecoflow_4x4").value();
+  const auto check = [&](int64_t bound, int64_t base, int64_t factor) {
+    GonDescriptor d;
+    const int i = d.nest.AddLoop("i", bound);
+    d.row = d.col = d.slot = d.address = d.nest.Affine("v", base, {{i, factor}});
+    Schedule schedule;
+    schedule.gon.push_back(d);
+    return CheckSchedule(schedule, config).ok();
+  };
+  constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+  EXPECT_TRUE(check(1000, -5, 7));
+  EXPECT_FALSE(check(1000, kLeast, 1));
+  EXPECT_FALSE(check(1000, 0, kLeast));
+  EXPECT_FALSE(check(int64_t{1} << 39, 0, int64_t{1} << 39));
 }
 
 }  // namespace
