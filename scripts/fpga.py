@@ -23,6 +23,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ECOFLOW = ROOT / "build/bin/ecoflow"
 LIBERTY = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
+# The steps of the area study up to gates.
+TO_GATES = (ROOT / "area/word_level.ys").read_text() + (ROOT / "area/cell_level.ys").read_text().partition("dfflibmap")[0]
 # Per family: how Yosys is called, what counts as a LUT, flip-flop, DSP, block memory (weights), and a device with
 # what it has of them. Xilinx' block memories are counted in halves, RAMB18.
 FAMILIES = {
@@ -221,11 +223,9 @@ def timing(rtl, folder, part, period):
     (work / "part.sv").write_text(text)
     (work / "constr").write_text("set_driving_cell INVX4\nset_load 0.05\n")
     yosys(read_rtl(rtl, without) + f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include part.sv\n"
-          f"hierarchy -check -top {top}\n"
+          f"hierarchy -check -top {top}\n" + TO_GATES
           # Module by module, then flattened: a row is mapped to gates once.
-          "proc\nopt_clean\nopt -nodffe -nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nshare\nopt\n"
-          "memory -nomap\nopt_clean\nopt -fast -full\nmemory_map\nopt -undriven -fine\ntechmap\nopt -fast\n"
-          "flatten\nopt -fast\nsetattr -set keep 1 " + " ".join(f"w:{n}" for n in nets) + "\n"
+          + "flatten\nopt -fast\nsetattr -set keep 1 " + " ".join(f"w:{n}" for n in nets) + "\n"
           f"dfflibmap -liberty {LIBERTY}\nopt -fast\n"
           f"abc -liberty {LIBERTY} -D {1000 * PERIOD_SHARE * period:.0f} -constr constr\nopt_clean -purge\n"
           # OpenSTA reads no concatenations.

@@ -28,34 +28,13 @@ TARGETS = ("eco_multicast_ctrl", "eco_xbus", "eco_pe", "array")
 # Inputs of a PE that differ from PE to PE: see rtl/verilator/shared_pe.vlt.
 PE_INPUT = r"^  input (.*?)((?:cfg_sel|wide_\w+|narrow_\w+|below_\w+|above_\w+|out_sel)_i);"
 
-# As area/synthesis.cc, with checks: `synth` alone ties undriven nets to constants and says nothing.
-CHECK = """read_verilog -sv -DSYNTHESIS -Irtl/include {files}
+READ = """read_verilog -sv -DSYNTHESIS -Irtl/include {files}
 hierarchy -check -top eco_top
 write_rtlil parameters.il
-proc
-opt_clean
-check -assert
-select -assert-none t:$dlatch* t:$adlatch* t:$dlatchsr*
 """
-SYNTHESIS = """opt_expr
-opt_clean
-opt -nodffe -nosdff
-fsm
-opt
-wreduce
-peepopt
-opt_clean
-alumacc
-share
-opt
-memory -nomap
-opt_clean
-opt -fast -full
-memory_map
-opt -undriven -fine
-techmap
-opt -fast
-"""
+# The steps of the area study, with their checks: words, gates, cells.
+WORDS = (ROOT / "area/word_level.ys").read_text()
+GATES, FIRST, CELLS = (ROOT / "area/cell_level.ys").read_text().partition("dfflibmap")
 # Cells are replaced by what the library says that they do, module by module, only after they have been chosen.
 MAP = {"generic": """abc
 opt_clean -purge
@@ -63,13 +42,7 @@ check -assert
 select -assert-none t:$_DLATCH*
 tee -q -o stat.txt stat
 write_verilog -noattr netlist.v
-""", "osu018": """dfflibmap -liberty cells.lib
-opt -fast
-abc -liberty cells.lib
-opt_clean -purge
-read_liberty -lib -ignore_miss_func cells.lib
-check -mapped -assert
-tee -q -o stat.txt stat
+""", "osu018": FIRST + CELLS.replace("@ABC@", "") + """
 write_verilog -noattr mapped.v
 design -reset
 read_verilog mapped.v
@@ -112,7 +85,7 @@ class Netlist:
 
     def __init__(self, kind, config, folder):
         self.folder, self.files = folder, generate(config, folder)
-        self.problem = yosys(folder, CHECK.format(files=" ".join(self.files)) + SYNTHESIS + MAP[kind])
+        self.problem = yosys(folder, READ.format(files=" ".join(self.files)) + WORDS + GATES + MAP[kind])
         if self.problem:
             return
         # Yosys names a module by its parameters' hash: $paramod$...\eco_xbus becomes eco_xbus__3.
@@ -228,7 +201,7 @@ def main():
             if STOP not in path.read_text():
                 sys.exit(f"netlists.py: {CONTROLLER} has no line {STOP}")
             path.write_text(path.read_text().replace(STOP, text))
-            found = yosys(folder, CHECK.format(files=" ".join(files)))
+            found = yosys(folder, READ.format(files=" ".join(files)) + WORDS)
             row(f"planted {what}", "" if found else "goes through", time.monotonic() - begin)
             results.append({"planted": what, "pass": bool(found), "found": found})
 
