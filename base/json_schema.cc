@@ -126,13 +126,31 @@ std::string Explain(const json& value, const json& rule, const std::string& path
   return fmt::format("{}{}, expected {}", path.empty() ? "" : path + " = ", shown, Range(rule));
 }
 
+void AddMissing(json& document, const json& rules) {
+  if (!rules.contains("properties")) return;
+  for (const auto& [key, rule] : rules["properties"].items()) {
+    if (rule.contains("default") && !document.contains(key)) document[key] = rule["default"];
+    if (document.contains(key) && document[key].is_object()) AddMissing(document[key], rule);
+  }
+}
+
+Result<json> ReadSchema(const std::filesystem::path& schema) {
+  const auto text = ReadFile(SourceRoot() / schema);
+  if (!text.ok()) return Machinery("{}", text.error().message);
+  return json::parse(text.value());
+}
+
 }  // namespace
+
+Status FillDefaults(json& document, const std::filesystem::path& schema) {
+  ECO_ASSIGN(const json rules, ReadSchema(schema));
+  AddMissing(document, rules);
+  return {};
+}
 
 Status CheckSchema(const json& document, const std::string& name,
                    const std::filesystem::path& schema) {
-  const auto text = ReadFile(SourceRoot() / schema);
-  if (!text.ok()) return Machinery("{}", text.error().message);
-  const json rules = json::parse(text.value());
+  ECO_ASSIGN(const json rules, ReadSchema(schema));
 
   valijson::Schema compiled;
   valijson::SchemaParser parser;

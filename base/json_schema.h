@@ -17,4 +17,7 @@ Result<nlohmann::json> ParseJson(const std::string& text, const std::string& nam
 Status CheckSchema(const nlohmann::json& document, const std::string& name,
                    const std::filesystem::path& schema);
 
+// Adds the keys of `document` that are missing and have a default in the schema.
+Status FillDefaults(nlohmann::json& document, const std::filesystem::path& schema);
+
 }  // namespace ecoflow

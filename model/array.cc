@@ -56,22 +56,23 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
       columns_(hw.columns),
       pes_(static_cast<std::size_t>(hw.pe_count())),
       lanes_{static_cast<uint32_t>(hw.wide_lanes()), static_cast<uint32_t>(hw.narrow_lanes())},
+      gon_lanes_(static_cast<std::size_t>(hw.gon_lanes())),
       blocks_((pes_ + kBlockPes - 1) / kBlockPes),
       queue_bytes_(static_cast<std::size_t>(hw.queue_depth) / 4),
       pending_(static_cast<std::size_t>(hw.rows)),
       padded_columns_((static_cast<std::size_t>(hw.columns) + kVector - 1) / kVector * kVector),
       tag_words_(padded_columns_ * queue_bytes_ / 8) {
-  // Stages of rtl/pe/eco_pe.sv: a slot meets the psum from below in stage AddPos, its sum is ready
-  // in stage EndPos.
-  const int add_stage = hw.multiplier_stages + 1;
-  const int end_stage = add_stage + hw.adder_latency - 1;
-  below_bit_ = static_cast<uint16_t>(1 << (add_stage - 1));
-  up_bit_ = out_bit_ = static_cast<uint16_t>(1 << (end_stage - 1));
+  // Stages of rtl/pe/eco_pe_psum.sv: a product meets the psum from below in the multiplier's last stage,
+  // its sum is ready in stage EndPos and in the output queue one cycle later.
+  const int end_stage = hw.multiplier_stages + hw.adder_latency;
+  below_bit_ = static_cast<uint16_t>(1 << (hw.multiplier_stages - 1));
+  up_bit_ = static_cast<uint16_t>(1 << (end_stage - 1));
+  out_bit_ = static_cast<uint16_t>(1 << end_stage);
   hazard_ = static_cast<std::size_t>(hw.adder_latency - 1);
 
   std::memset(blocks_.data(), 0, blocks_.size() * sizeof(PeBlock));
   for (PeBlock& block : blocks_) {
-    std::fill(block.slot, block.slot + kBlockPes, kIdleSlot);
+    for (auto& stage : block.slot) std::fill(stage, stage + kBlockPes, kIdleSlot);
     std::fill(block.now, block.now + kBlockPes, traces.slots()[kIdleSlot]);
   }
   for (std::size_t pe = 0; pe < pes_; ++pe) lane(kAboveRoom, pe) = static_cast<uint16_t>(hw.queue_depth);
@@ -82,7 +83,8 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
   }
   for (int network : {0, 1}) {
     queue_[network] = std::make_unique<std::byte[]>(room * queue_bytes_);
-    xbus_[network].resize(static_cast<std::size_t>(rows_));
+    xbus_[network].resize(static_cast<std::size_t>(rows_), XBusState{});
+    xbus_ready_[network] = ~uint64_t{0};
     row_tags_[network].resize(kTags);
     col_tags_[network].resize(kTags * static_cast<std::size_t>(rows_) * tag_words_);
     // The place of a queue above which there is no room for a beat, in each queue of 64 bits.
@@ -96,6 +98,7 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
   gin_at[1].now = narrow_parts.At(0);
   NextBeat(0);
   NextBeat(1);
+  gon_.rows.resize(static_cast<std::size_t>(rows_));
   gon_at.now = gon_parts.At(0);
   NextCommand();
 }
@@ -130,7 +133,7 @@ void TimingArray::ClearCounters() {
 
 bool TimingArray::Finished() {
   return run_.running == 0 && config_parts.At(config_at) == nullptr && beat_[0].valid == 0 &&
-         beat_[1].valid == 0 && command_.valid == 0;
+         beat_[1].valid == 0 && gon_.port.valid == 0;
 }
 
 std::string TimingArray::StreamError() const {
@@ -143,7 +146,7 @@ std::string TimingArray::StreamError() const {
 
 std::string TimingArray::Waiting() {
   return fmt::format("configuration {}, wide {}, narrow {}, GON {}", config_parts.At(config_at) != nullptr,
-                     beat_[0].valid != 0, beat_[1].valid != 0, command_.valid != 0);
+                     beat_[0].valid != 0, beat_[1].valid != 0, gon_.port.valid != 0);
 }
 
 // ---------------------------------------------------------------- streams
@@ -176,12 +179,11 @@ void TimingArray::NextBeat(int network) {
 }
 
 void TimingArray::NextCommand() {
-  command_ = {};
+  gon_.port = {};
   if (gon_at.now != nullptr && gon_at.item == gon_at.now->commands.size()) Advance(gon_at, gon_parts);
-  if (gon_at.now == nullptr) return;
-  const GonWord& word = gon_at.now->commands[gon_at.item++];
-  command_ = {1, word.end, word.lanes, word.outputs, {}};
-  std::copy(word.pe.begin(), word.pe.end(), command_.pe);
+  if (gon_at.now != nullptr) gon_.port = {gon_at.now->commands[gon_at.item++], 1};
+  gon_.now = gon_at.now;
+  gon_.item = gon_at.item;
 }
 
 // ---------------------------------------------------------------- configuration
@@ -210,7 +212,7 @@ void TimingArray::Configure(uint64_t word) {
     port_.left = static_cast<uint32_t>(word >> 39 & 0xffff);
     return;
   }
-  if (port_.address == kCfgEnable) run_.enabled = 1;
+  if (port_.address == kCfgEnable) run_.enabling = 1;
   ConfigureWord(word);
   if (--port_.left == 0) {  // what is left in the registers decides nothing
     port_ = {};
@@ -257,7 +259,7 @@ void TimingArray::Write(int row, int col, uint64_t word) {
   };
   switch (port_.address) {
     case kCfgParam:
-      lane(kPending, pe) = kTrue;
+      lane(kArriving, pe) = kTrue;
       pending_[static_cast<std::size_t>(row)] |= uint64_t{1} << col;
       progress[pe].next = static_cast<int>(word);
       break;
@@ -417,10 +419,20 @@ template <bool kHazard, bool kTurns, bool kChains>
     lane[kOutWords][k] = static_cast<U>(lane[kOutWords][k] + one((pipe_out & out_bit) != 0));
     lane[kPipeOut][k] = move_on(pipe_out, sends_out, out_bit);
 
-    lane[kIssue][k] = go;
-    const U event = (go & flag(kSlotEnd)) | (idle & lane[kPending][k]);
-    lane[kEvent][k] = event;
-    events |= event;
+    // All stages move when ISSUE is empty or its slot is issued. The first slot of a pass frees the pass
+    // word when it enters ADDRESS.
+    const U move = go | idle;
+    const U taken = move & lane[kFirstRecord][k];
+    const U pending = lane[kPending][k], started = lane[kStarted][k];
+    lane[kFirstRecord][k] = choose(move, lane[kFirstLoops][k], lane[kFirstRecord][k]);
+    lane[kFirstLoops][k] &= static_cast<U>(~move);
+    lane[kPending][k] = (pending & static_cast<U>(~taken)) | lane[kArriving][k];
+    lane[kStarted][k] = started & static_cast<U>(~taken);
+    lane[kArriving][k] = 0;
+    lane[kMove][k] = move;
+    lane[kWaits][k] = pending & static_cast<U>(~started);
+    lane[kEvent][k] = taken & kTaken;
+    events |= taken;
   }
   return events != 0;
 }
@@ -438,32 +450,60 @@ ECO_VECTORS bool StepBlocks(std::vector<PeBlock>& blocks, PeRows& at, const PeCo
   return events;
 }
 
-ECO_VECTORS void NextSlots(std::vector<PeBlock>& blocks) {
+// Slots go on to the next stage; the slot in LOOPS to the next of its piece. Returns whether there are
+// events.
+ECO_VECTORS bool MoveSlots(std::vector<PeBlock>& blocks) {
+  uint32_t events = 0;
   for (PeBlock& block : blocks) {
-    for (std::size_t k = 0; k < kBlockPes; ++k) block.slot[k] += block.lane[kIssue][k] & 1;
+#pragma GCC ivdep
+    for (std::size_t k = 0; k < kBlockPes; ++k) {
+      const auto mask = [](uint16_t condition) {
+        return static_cast<uint32_t>(static_cast<int32_t>(static_cast<int16_t>(condition)));
+      };
+      const uint32_t move = mask(block.lane[kMove][k]), waits = mask(block.lane[kWaits][k]);
+      const auto blend = [&](uint32_t yes, uint32_t no) { return (yes & move) | (no & ~move); };
+      const uint32_t loops = block.slot[kLoops][k], record = block.slot[kRecord][k];
+      const uint32_t address = block.slot[kAddress][k], issue = block.slot[kIssue][k];
+      const uint32_t left = block.left[k];
+      block.slot[kIssue][k] = blend(address, issue);
+      block.slot[kAddress][k] = blend(record, address);
+      block.slot[kRecord][k] = blend(loops, record);
+      const uint32_t empty = loops == kIdleSlot ? ~uint32_t{0} : 0;
+      const uint32_t last = left == 0 ? ~uint32_t{0} : 0;
+      const uint32_t leaves = move & ~empty, next = leaves & ~last;
+      block.slot[kLoops][k] = loops - next;
+      block.left[k] = left + next;
+      const uint32_t event = (empty & waits & kBegins) | (leaves & last & kEnds);
+      block.lane[kEvent][k] = static_cast<uint16_t>(block.lane[kEvent][k] | event);
+      events |= event;
+    }
   }
+  return events != 0;
 }
 
 }  // namespace
 
-// The slot that a PE goes on with where a piece ends or a pass begins.
-uint32_t TimingArray::SlotAfterEvent(std::size_t pe) {
+void TimingArray::StepLoops(PeBlock& block, std::size_t k, std::size_t pe) {
+  const uint16_t events = block.lane[kEvent][k];
+  const auto columns = static_cast<std::size_t>(columns_);
+  if ((events & kTaken) != 0) pending_[pe / columns] &= ~(uint64_t{1} << (pe % columns));
+  if ((events & (kBegins | kEnds)) == 0) return;
   PeProgress& p = progress[pe];
-  if (lane(kIssue, pe) == 0) {
-    lane(kPending, pe) = 0;
-    const auto columns = static_cast<std::size_t>(columns_);
-    pending_[pe / columns] &= ~(uint64_t{1} << (pe % columns));
+  uint32_t piece = kIdleSlot;
+  if ((events & kEnds) != 0 && p.piece + 1 < traces[p.trace].size()) {
+    if (p.starts == 0) ++p.entered_before;
+    if (p.starts == 1) ++p.entered_first;
+    piece = traces[p.trace][++p.piece];
+  } else if (block.lane[kWaits][k] != 0) {
     p.trace = p.next;
     p.next = -1;
     p.piece = 0;
     if (++p.starts == 1) p.entered_first = 1;
-    return traces[p.trace][0];
+    piece = traces[p.trace][0];
+    block.lane[kStarted][k] = block.lane[kFirstLoops][k] = kTrue;
   }
-  const PackedSlot& slot = blocks_[pe / kBlockPes].now[pe % kBlockPes];
-  constexpr int kPassEnd = kSlotPassEnd >> kSlotHalfFlags << kSlotWordBits;
-  if ((slot[1] & kPassEnd) != 0) return kIdleSlot;
-  ++(p.starts == 0 ? p.entered_before : p.entered_first);
-  return traces[p.trace][++p.piece];
+  block.slot[kLoops][k] = piece;
+  block.left[k] = traces.Left(piece);
 }
 
 void TimingArray::HandleEvents() {
@@ -474,9 +514,7 @@ void TimingArray::HandleEvents() {
       std::memcpy(&four, &block.lane[kEvent][k], sizeof(four));
       if (four == 0) continue;
       for (std::size_t i = k; i < k + 4; ++i) {
-        if (block.lane[kEvent][i] == 0) continue;
-        block.slot[i] = SlotAfterEvent(b * kBlockPes + i);
-        block.lane[kIssue][i] = 0;
+        if (block.lane[kEvent][i] != 0) StepLoops(block, i, b * kBlockPes + i);
       }
     }
   }
@@ -500,17 +538,17 @@ void TimingArray::StepPes() {
       StepBlocks<false, true, true>,   StepBlocks<true, false, false>, StepBlocks<true, false, true>,
       StepBlocks<true, true, false>,   StepBlocks<true, true, true>};
   const std::size_t step = 4u * (hazard_ != 0) + 2u * turns_ + traces.chains();
-  const bool events = kSteps[step](blocks_, at_, hw);
+  bool events = kSteps[step](blocks_, at_, hw);
   if (run_.running == 0) ForgetCounts(kCntGated);  // only words on Local links still count
+  events = MoveSlots(blocks_) || events;
   if (events) HandleEvents();
-  NextSlots(blocks_);
   const PackedSlot* const slots = traces.slots();
   std::size_t left = pes_;
   for (PeBlock& block : blocks_) {
     const std::size_t count = std::min(left, kBlockPes);
     left -= count;
 #pragma GCC unroll 8
-    for (std::size_t k = 0; k < count; ++k) block.now[k] = slots[block.slot[k]];
+    for (std::size_t k = 0; k < count; ++k) block.now[k] = slots[block.slot[kIssue][k]];
   }
 }
 
@@ -520,7 +558,7 @@ namespace {
 
 // The X-buses of a network, and for each row and tag the columns that listen.
 struct Buses {
-  XBusState* bus;
+  const XBusState* bus;
   const uint64_t* columns;
   std::size_t row_words;  // of these, 64 bits each
   std::size_t row_pes;
@@ -541,11 +579,10 @@ ECO_VECTORS void StepQueue(Queue* __restrict queue, uint16_t* __restrict head,
   constexpr auto kPairs = static_cast<Queue>(0x5555555555555555u);
   for (; fires != 0; fires &= fires - 1) {
     const auto row = static_cast<std::size_t>(std::countr_zero(fires));
-    XBusState& bus = buses.bus[row];
-    const auto words = static_cast<Queue>((0x5555555555555555u * (bus.destination ^ kNoWord)) &
-                                          ((uint64_t{1} << (2 * bus.count)) - 1));
-    const uint64_t* const tag = buses.columns + (row * kTags + bus.tag) * buses.row_words;
-    bus = {};
+    const XBusBeat& beat = buses.bus[row].beats[0];
+    const auto words = static_cast<Queue>((0x5555555555555555u * (beat.destination ^ kNoWord)) &
+                                          ((uint64_t{1} << (2 * beat.count)) - 1));
+    const uint64_t* const tag = buses.columns + (row * kTags + beat.tag) * buses.row_words;
     for (std::size_t col = 0; col < buses.row_words * 8 / sizeof(Queue); col += kVector) {
       std::array<Queue, kVector> columns;
       std::memcpy(columns.data(), tag + col * sizeof(Queue) / 8, sizeof(columns));
@@ -566,15 +603,15 @@ ECO_VECTORS void StepQueue(Queue* __restrict queue, uint16_t* __restrict head,
 
 }  // namespace
 
-// Rows whose X-bus waits for a PE: its queue has no room for a whole beat.
+// Rows whose first beat waits for a PE: its queue has no room for a whole beat.
 uint64_t TimingArray::BusyRows(int network) const {
   const std::size_t row_bytes = static_cast<std::size_t>(columns_) * queue_bytes_;
   uint64_t busy = 0;
-  for (uint64_t rows = xbus_rows_[network]; rows != 0; rows &= rows - 1) {
+  for (uint64_t rows = xbus_rows_[network][0]; rows != 0; rows &= rows - 1) {
     const auto row = static_cast<std::size_t>(std::countr_zero(rows));
     const std::byte* queues = queue_[network].get() + row * row_bytes;
     const uint64_t* columns =
-        &col_tags_[network][(row * kTags + xbus_[network][row].tag) * tag_words_];
+        &col_tags_[network][(row * kTags + xbus_[network][row].beats[0].tag) * tag_words_];
     uint64_t words = 0;
     for (std::size_t k = 0; k < tag_words_; ++k) {
       uint64_t some;
@@ -594,7 +631,123 @@ void TimingArray::StepQueues(const uint64_t fires[2]) {
                          static_cast<std::size_t>(columns_)};
     StepQueue(queue<Queue>(n), at_.head[n].data(), at_.pop[n].data(), blocks_.size() * kBlockPes,
               buses, fires[n]);
-    xbus_rows_[n] &= ~fires[n];
+  }
+}
+
+// The first beat leaves rows in `fires`; `beat`, if any, enters the rows in `takes`.
+void TimingArray::StepBeats(int network, uint64_t fires, uint64_t takes) {
+  auto& rows = xbus_rows_[network];
+  xbus_ready_[network] = ~rows[1];
+  const BeatState& beat = beat_[network];
+  for (uint64_t moving = fires | takes; moving != 0; moving &= moving - 1) {
+    const uint64_t bit = moving & -moving;
+    XBusState& bus = xbus_[network][static_cast<std::size_t>(std::countr_zero(moving))];
+    if ((fires & bit) != 0) {
+      std::copy(bus.beats + 1, bus.beats + bus.level, bus.beats);
+      bus.beats[--bus.level] = {};
+    }
+    if ((takes & bit) != 0) {
+      bus.beats[bus.level++] = {beat.col, beat.destination, static_cast<uint8_t>(beat.count)};
+    }
+    for (int k : {0, 1}) rows[k] = bus.level > k ? rows[k] | bit : rows[k] & ~bit;
+  }
+}
+
+// ---------------------------------------------------------------- GON
+
+bool TimingArray::GonTakes() const {
+  if (gon_.orders == 0) return false;
+  for (std::size_t k = 0; k < gon_lanes_; ++k) {
+    const uint16_t pe = gon_.order[0].pe[k];
+    if (pe != kNoPe && gon_row(pe).words[k] == 0) return false;
+  }
+  return true;
+}
+
+// Rows whose PEs give the words of the first request.
+template <typename HasWord>
+uint64_t TimingArray::GonGives(HasWord has_word) const {
+  uint64_t gives = 0;
+  for (uint64_t rows = gon_rows_[0]; rows != 0; rows &= rows - 1) {
+    const GonState::Row& row = gon_.rows[static_cast<std::size_t>(std::countr_zero(rows))];
+    bool all = true;
+    for (std::size_t k = 0; k < gon_lanes_ && all; ++k) {
+      const uint16_t pe = row.request[0][k];
+      all = pe == kNoPe || (has_word(pe) && row.words[k] < GonState::kWords);
+    }
+    if (all) gives |= rows & -rows;
+  }
+  return gives;
+}
+
+bool TimingArray::GonSends() const {
+  if (gon_.taken.valid == 0 || gon_.orders == GonState::kOrders) return false;
+  for (std::size_t k = 0; k < gon_lanes_; ++k) {
+    const uint16_t pe = gon_.taken.word.pe[k];
+    if (pe != kNoPe && (gon_.ready >> (pe / columns_) & 1) == 0) return false;
+  }
+  return true;
+}
+
+void TimingArray::StepGon(bool takes, uint64_t gives, bool sends) {
+  gon_.ready = ~gon_rows_[1];
+  // The accumulators always move: nobody makes the output wait.
+  if ((run_.end & 4) != 0) run_.running = 0;
+  run_.end = static_cast<uint8_t>((run_.end << 1 | (takes && gon_.order[0].end != 0)) & 7);
+  uint64_t changed = gives;
+  for (uint64_t rows = gives; rows != 0; rows &= rows - 1) {
+    GonState::Row& row = gon_.rows[static_cast<std::size_t>(std::countr_zero(rows))];
+    for (std::size_t k = 0; k < gon_lanes_; ++k) {
+      const uint16_t pe = row.request[0][k];
+      if (pe == kNoPe) continue;
+      ++row.words[k];
+      --lane(kOutClaimed, pe);
+      --lane(kOutWords, pe);
+    }
+    std::copy(row.request.begin() + 1, row.request.begin() + row.requests, row.request.begin());
+    row.request[--row.requests] = {};
+  }
+  if (takes) {
+    counters.output += gon_.order[0].outputs;
+    for (std::size_t k = 0; k < gon_lanes_; ++k) {
+      if (const uint16_t pe = gon_.order[0].pe[k]; pe != kNoPe) --gon_row(pe).words[k];
+    }
+    std::copy(gon_.order.begin() + 1, gon_.order.begin() + static_cast<std::ptrdiff_t>(gon_.orders),
+              gon_.order.begin());
+    gon_.order[--gon_.orders] = {};
+  }
+  const bool free = gon_.taken.valid == 0 || sends;
+  if (sends) {
+    const GonWord& word = gon_.order[gon_.orders++] = gon_.taken.word;
+    uint64_t named = 0;
+    for (std::size_t k = 0; k < gon_lanes_; ++k) {
+      if (word.pe[k] != kNoPe) named |= uint64_t{1} << (word.pe[k] / columns_);
+    }
+    changed |= named;
+    for (; named != 0; named &= named - 1) {
+      const auto r = static_cast<std::size_t>(std::countr_zero(named));
+      auto& request = gon_.rows[r].request[gon_.rows[r].requests++];
+      request.fill(kNoPe);
+      for (std::size_t k = 0; k < gon_lanes_; ++k) {
+        if (word.pe[k] != kNoPe && word.pe[k] / static_cast<std::size_t>(columns_) == r) request[k] = word.pe[k];
+      }
+    }
+  }
+  CountGonRows(changed);
+  if (free) {
+    gon_.taken = gon_.port;
+    if (gon_.port.valid != 0) {
+      quiet_ = 0;
+      NextCommand();
+    }
+  }
+}
+
+void TimingArray::CountGonRows(uint64_t rows) {
+  for (; rows != 0; rows &= rows - 1) {
+    const uint64_t bit = rows & -rows;
+    const int requests = gon_.rows[static_cast<std::size_t>(std::countr_zero(rows))].requests;
+    for (int k : {0, 1}) gon_rows_[k] = requests > k ? gon_rows_[k] | bit : gon_rows_[k] & ~bit;
   }
 }
 
@@ -602,17 +755,15 @@ void TimingArray::StepQueues(const uint64_t fires[2]) {
 
 void TimingArray::Step() {
   // What moves in this cycle, from registers alone.
-  bool gon_pop = taken_.valid != 0;
-  for (unsigned k = 0; k < taken_.lanes; ++k) {
-    gon_pop = gon_pop && lane(kOutWords, taken_.pe[k]) != 0;
-  }
+  const bool gon_takes = GonTakes(), gon_sends = GonSends();
+  const uint64_t gon_gives = GonGives([&](uint16_t pe) { return lane(kOutWords, pe) != 0; });
 
-  uint64_t fires[2] = {};  // rows whose X-bus gives its beat to the PEs
+  uint64_t fires[2] = {};  // rows whose first beat goes to the PEs
   bool go[2];
   for (std::size_t n : {0, 1}) {
-    const uint64_t busy = BusyRows(static_cast<int>(n));
-    fires[n] = xbus_rows_[n] & ~busy;
-    go[n] = run_.enabled != 0 && beat_[n].valid != 0 && (row_tags_[n][beat_[n].row] & busy) == 0;
+    fires[n] = xbus_rows_[n][0] & ~BusyRows(static_cast<int>(n));
+    go[n] = run_.enabled != 0 && beat_[n].valid != 0 &&
+            (row_tags_[n][beat_[n].row] & ~xbus_ready_[n]) == 0;
   }
   const ConfigPart* configured = nullptr;
   if (ConfigReady()) {
@@ -626,10 +777,10 @@ void TimingArray::Step() {
     counters.config += configure;
     if (go[0]) counters.wide += beat_[0].count;
     if (go[1]) counters.narrow += beat_[1].count;
-    if (gon_pop) counters.gon += taken_.lanes;
+    if (gon_takes) counters.gon += gon_.order[0].words;
   }
   ++quiet_;
-  if (configure || go[0] || go[1] || gon_pop) quiet_ = 0;
+  if (configure || go[0] || go[1] || gon_takes || gon_gives != 0) quiet_ = 0;
 
   StepPes();
   switch (queue_bytes_) {
@@ -638,35 +789,12 @@ void TimingArray::Step() {
     default: StepQueues<uint64_t>(fires); break;
   }
   for (std::size_t n : {0, 1}) {
-    if (go[n]) {
-      const BeatState& beat = beat_[n];
-      xbus_rows_[n] |= row_tags_[n][beat.row];
-      for (uint64_t rows = row_tags_[n][beat.row]; rows != 0; rows &= rows - 1) {
-        xbus_[n][static_cast<std::size_t>(std::countr_zero(rows))] = {
-            1, beat.col, beat.destination, static_cast<uint8_t>(beat.count)};
-      }
-      NextBeat(static_cast<int>(n));
-    }
+    StepBeats(static_cast<int>(n), fires[n], go[n] ? row_tags_[n][beat_[n].row] : 0);
+    if (go[n]) NextBeat(static_cast<int>(n));
   }
+  StepGon(gon_takes, gon_gives, gon_sends);
 
-  // The accumulators always move: nobody makes the output wait.
-  if ((run_.end & 4) != 0) run_.running = 0;
-  run_.end = static_cast<uint8_t>((run_.end << 1 | (gon_pop && taken_.end != 0)) & 7);
-  if (gon_pop) {
-    counters.output += taken_.outputs;
-    for (unsigned k = 0; k < taken_.lanes; ++k) {
-      --lane(kOutClaimed, taken_.pe[k]);
-      --lane(kOutWords, taken_.pe[k]);
-    }
-  }
-  if (taken_.valid == 0 || gon_pop) {
-    taken_ = command_;
-    if (command_.valid != 0) {
-      quiet_ = 0;
-      NextCommand();
-    }
-  }
-
+  run_.enabled = run_.enabling;
   if (configure) {
     Configure(configured->word);
     ++config_at;
@@ -709,14 +837,15 @@ void TimingArray::Save(std::vector<uint64_t>& state) const {
   state.clear();
   for (const PeBlock& block : blocks_) {
     Put(state, &block.lane[0][0], kNumStateLanes * kBlockPes);
-    std::array<uint32_t, kBlockPes> slots;
-    for (std::size_t k = 0; k < kBlockPes; ++k) slots[k] = traces.Canonical(block.slot[k]);
-    Put(state, slots.data(), kBlockPes);
+    std::array<uint32_t, kNumStages * kBlockPes> slots;
+    for (std::size_t k = 0; k < slots.size(); ++k) slots[k] = traces.Canonical((&block.slot[0][0])[k]);
+    Put(state, slots.data(), slots.size());
   }
   Put(state, at_.above_valid.data(), pes_);
   Put(state, at_.pipe_below.data(), pes_);
   for (const auto& queue : queue_) Put(state, queue.get(), pes_ * queue_bytes_);
   for (const auto& bus : xbus_) Put(state, bus.data(), bus.size());
+  Put(state, xbus_ready_, 2);
   Put(state, beat_, 2);
   Put(state, &run_, 1);
   Put(state, gin_at[0]);
@@ -724,16 +853,16 @@ void TimingArray::Save(std::vector<uint64_t>& state) const {
 }
 
 void TimingArray::SetGon(const GonState& state) {
-  command_ = state.command;
-  taken_ = state.taken;
+  gon_ = state;
   gon_at.now = state.now;
   gon_at.item = state.item;
+  CountGonRows(rows_ == 64 ? ~uint64_t{0} : (uint64_t{1} << rows_) - 1);
 }
 
 namespace {
 
 uint16_t SavedLane(const std::vector<uint64_t>& state, Lane name, std::size_t pe) {
-  constexpr std::size_t kBlockWords = kBlockPes * (kNumStateLanes * sizeof(uint16_t) + sizeof(uint32_t)) / 8;
+  constexpr std::size_t kBlockWords = kBlockPes * (kNumStateLanes * sizeof(uint16_t) + kNumStages * sizeof(uint32_t)) / 8;
   uint16_t value;
   std::memcpy(&value,
               reinterpret_cast<const std::byte*>(state.data() + pe / kBlockPes * kBlockWords) +
@@ -745,23 +874,27 @@ uint16_t SavedLane(const std::vector<uint64_t>& state, Lane name, std::size_t pe
 }  // namespace
 
 bool TimingArray::GonWaits(const std::vector<uint64_t>& state) const {
-  if (taken_.valid == 0) return false;
-  return std::any_of(taken_.pe, taken_.pe + taken_.lanes,
-                     [&](uint16_t pe) { return SavedLane(state, kOutWords, pe) == 0; });
+  return gon_.ready == ~gon_rows_[1] && !GonTakes() && !GonSends() &&
+         (gon_.taken.valid != 0 || gon_.port.valid == 0) &&
+         GonGives([&](uint16_t pe) { return SavedLane(state, kOutWords, pe) != 0; }) == 0;
 }
 
 bool TimingArray::PortWaits(const std::vector<uint64_t>& state) {
   if (config_parts.At(config_at) == nullptr) return true;
   if (port_.left == 0 || port_.scatter == 0 || port_.row >= rows_ || port_.col >= columns_) return false;
-  return SavedLane(state, kPending, static_cast<std::size_t>(port_.row * columns_ + port_.col)) != 0;
+  const auto pe = static_cast<std::size_t>(port_.row * columns_ + port_.col);
+  return (SavedLane(state, kPending, pe) | SavedLane(state, kArriving, pe)) != 0;
 }
 
 void TimingArray::Restore(const std::vector<uint64_t>& saved) {
   const uint64_t* state = saved.data();
   for (PeBlock& block : blocks_) {
     Get(state, &block.lane[0][0], kNumStateLanes * kBlockPes);
-    Get(state, block.slot, kBlockPes);
-    for (std::size_t k = 0; k < kBlockPes; ++k) block.now[k] = traces.slots()[block.slot[k]];
+    Get(state, &block.slot[0][0], kNumStages * kBlockPes);
+    for (std::size_t k = 0; k < kBlockPes; ++k) {
+      block.now[k] = traces.slots()[block.slot[kIssue][k]];
+      block.left[k] = traces.Left(block.slot[kLoops][k]);
+    }
   }
   Get(state, at_.above_valid.data(), pes_);
   Get(state, at_.pipe_below.data(), pes_);
@@ -772,20 +905,23 @@ void TimingArray::Restore(const std::vector<uint64_t>& saved) {
     }
   }
   for (auto& bus : xbus_) Get(state, bus.data(), bus.size());
+  Get(state, xbus_ready_, 2);
   Get(state, beat_, 2);
   Get(state, &run_, 1);
   Get(state, gin_at[0]);
   Get(state, gin_at[1]);
   for (int n : {0, 1}) {
-    xbus_rows_[n] = 0;
-    for (std::size_t row = 0; row < xbus_[n].size(); ++row) {
-      xbus_rows_[n] |= uint64_t{xbus_[n][row].valid} << row;
+    for (int k : {0, 1}) {
+      xbus_rows_[n][k] = 0;
+      for (std::size_t row = 0; row < xbus_[n].size(); ++row) {
+        xbus_rows_[n][k] |= uint64_t{xbus_[n][row].level > k} << row;
+      }
     }
   }
   std::fill(pending_.begin(), pending_.end(), 0);
   const auto columns = static_cast<std::size_t>(columns_);
   for (std::size_t pe = 0; pe < pes_; ++pe) {
-    if (PassWaits(pe)) pending_[pe / columns] |= uint64_t{1} << (pe % columns);
+    if ((lane(kPending, pe) | lane(kArriving, pe)) != 0) pending_[pe / columns] |= uint64_t{1} << (pe % columns);
   }
 }
 

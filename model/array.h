@@ -34,22 +34,32 @@ enum Lane : std::size_t {
   kTurnIfmap, kTurnFilter,    // condition: the loader's turn is the narrow network's
   kBelowPsums, kAboveRoom, kOutClaimed, kOutWords,
   kPipeUp, kPipeOut,          // psums on their way, a bit for each stage
+  kArriving,                  // condition: a pass word is being written
   kPending,                   // condition: a pass word waits
+  kStarted,                   // condition: the waiting pass has entered LOOPS
+  kFirstLoops, kFirstRecord,  // condition: the slot in LOOPS, RECORD is the first of its pass
   kRecent0, kRecent1, kRecent2,  // psum addresses of the last slots + 1, for the adder; 0 none
   kNumStateLanes,
   // The loader's words in a turn: file, network. Set up before the first pass.
   kIfmapWide = kNumStateLanes, kIfmapNarrow, kFilterWide, kFilterNarrow,
   // Of one clock.
-  kIssue,  // condition: the slot is done
-  kEvent,  // condition: that ends its piece, or a pass begins
+  kMove,   // condition: the slots of all stages move on
+  kWaits,  // condition: a pass waits that has not entered LOOPS
+  kEvent,  // bits of Event
   kCount0,  // PeCounter, since the last AddCounts
   kNumLanes = kCount0 + kNumPeCounters
 };
 inline constexpr std::size_t kBlockPes = 32;
+// What is done PE by PE: the pass word that waited has been taken; LOOPS is empty and a pass waits; the slot
+// that leaves LOOPS is the last of its piece.
+enum Event : uint16_t { kTaken = 1, kBegins = 2, kEnds = 4 };
+// Slots are generated ahead of their issue (rtl/pe/eco_pe.sv): numbers of those in the stages.
+enum Stage : std::size_t { kLoops, kRecord, kAddress, kIssue, kNumStages };
 struct alignas(64) PeBlock {
   uint16_t lane[kNumLanes][kBlockPes];
-  PackedSlot now[kBlockPes];    // slots at hand
-  uint32_t slot[kBlockPes];     // their numbers
+  PackedSlot now[kBlockPes];  // slots in ISSUE
+  uint32_t slot[kNumStages][kBlockPes];
+  uint32_t left[kBlockPes];   // slots that follow that in LOOPS in its piece
 };
 // What PEs share with their neighbours or the X-buses: plain rows, with room for a row too many and a
 // block too many.
@@ -59,16 +69,22 @@ struct PeRows {
   std::vector<uint16_t> head[2], pop[2];           // of the queues: wide, narrow
 };
 
+// Beats that wait in a row, the head first.
+inline constexpr std::size_t kXBusBeats = 3;
+struct XBusBeat {
+  uint8_t tag, destination, count;
+};
 struct XBusState {
-  uint8_t valid, tag, destination, count;
+  XBusBeat beats[kXBusBeats];
+  uint8_t level;
 };
 struct BeatState {
   uint8_t valid, row, col, destination;
   uint32_t count;
 };
 struct CommandState {
-  uint8_t valid, end, lanes, outputs;
-  uint16_t pe[kMaxGonLanes];
+  GonWord word;
+  uint8_t valid = 0;
   bool operator==(const CommandState&) const = default;
 };
 struct PortState {
@@ -77,14 +93,26 @@ struct PortState {
   bool operator==(const PortState&) const = default;
 };
 struct RunState {
-  uint8_t enabled, running;
+  uint8_t enabling, enabled, running;
   uint8_t end;    // the last command on its way: a bit for each stage
 };
-// Where the GON stands in its stream; its registers.
+// The GON: where it stands in its stream, commands at the port, in its register and in order; requests and
+// words of each row.
 struct GonState {
-  CommandState command, taken;  // at the port; in the GON's register
-  const GonPart* now;
-  uint32_t item;
+  static constexpr std::size_t kOrders = 4, kRequests = 3, kWords = 2;
+  struct Row {
+    std::array<std::array<uint16_t, kMaxGonLanes>, kRequests> request{};  // PE of each lane
+    uint8_t requests = 0;
+    std::array<uint8_t, kMaxGonLanes> words{};  // of each lane
+    bool operator==(const Row&) const = default;
+  };
+  CommandState port, taken;
+  std::array<GonWord, kOrders> order{};
+  std::size_t orders = 0;
+  std::vector<Row> rows;
+  uint64_t ready = ~uint64_t{0};  // rows that a request may be sent to
+  const GonPart* now = nullptr;
+  uint32_t item = 0;
   bool operator==(const GonState&) const = default;
 };
 
@@ -114,7 +142,7 @@ class TimingArray {
   // the configuration port, which often only wait.
   void Save(std::vector<uint64_t>& state) const;
   void Restore(const std::vector<uint64_t>& state);
-  GonState gon() const { return {command_, taken_, gon_at.now, gon_at.item}; }
+  const GonState& gon() const { return gon_; }
   void SetGon(const GonState& state);
   const PortState& port() const { return port_; }
   void SetPort(const PortState& state) { port_ = state; }
@@ -141,7 +169,10 @@ class TimingArray {
   Position<GinPart> gin_at[2];
   Position<GonPart> gon_at;
   std::vector<PeProgress> progress;
-  bool PassWaits(std::size_t pe) const { return lane(kPending, pe) != 0; }
+  // A pass word waits whose pass has not entered LOOPS.
+  bool PassWaits(std::size_t pe) const {
+    return lane(kStarted, pe) == 0 && (lane(kPending, pe) | lane(kArriving, pe)) != 0;
+  }
 
  private:
   void NextBeat(int network);
@@ -155,7 +186,16 @@ class TimingArray {
   void ForgetCounts(std::size_t counts);
   void StepPes();
   void HandleEvents();
-  uint32_t SlotAfterEvent(std::size_t pe);
+  void StepLoops(PeBlock& block, std::size_t k, std::size_t pe);
+  bool GonTakes() const;
+  template <typename HasWord>
+  uint64_t GonGives(HasWord has_word) const;
+  bool GonSends() const;
+  void StepGon(bool takes, uint64_t gives, bool sends);
+  void CountGonRows(uint64_t rows);
+  void StepBeats(int network, uint64_t fires, uint64_t takes);
+  GonState::Row& gon_row(uint16_t pe) { return gon_.rows[pe / static_cast<std::size_t>(columns_)]; }
+  const GonState::Row& gon_row(uint16_t pe) const { return gon_.rows[pe / static_cast<std::size_t>(columns_)]; }
   uint64_t BusyRows(int network) const;
   template <typename Queue>
   void StepQueues(const uint64_t fires[2]);
@@ -171,6 +211,7 @@ class TimingArray {
   const int rows_, columns_;
   const std::size_t pes_;
   const uint32_t lanes_[2];
+  const std::size_t gon_lanes_;
   uint16_t below_bit_, up_bit_, out_bit_;
   std::size_t hazard_;  // slots that the adder still works on
   bool turns_ = false;  // a file is loaded from both networks
@@ -181,9 +222,11 @@ class TimingArray {
   std::size_t queue_bytes_;  // of one PE
   int uncounted_ = 0;        // clocks since AddCounts
   std::vector<XBusState> xbus_[2];
-  uint64_t xbus_rows_[2] = {};  // where they are valid
+  uint64_t xbus_rows_[2][2] = {};  // where one beat waits at least, two
+  uint64_t xbus_ready_[2];         // register: where one may come
   BeatState beat_[2]{};
-  CommandState command_{}, taken_{};  // at the port; in the GON's register
+  GonState gon_;
+  uint64_t gon_rows_[2] = {};  // with one request at least, with two
   PortState port_{};
   RunState run_{};
   std::vector<uint64_t> pending_;  // of each row, a bit for each PE

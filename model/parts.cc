@@ -205,7 +205,7 @@ void GonParts::Find() {
     if (descriptor_ == descriptors_.size()) {
       // A run without any result still needs its end.
       GonPart part;
-      part.commands.push_back(left_[static_cast<std::size_t>(command_)].word);
+      part.commands.push_back(left_[static_cast<std::size_t>(command_)].Close());
       part.commands.back().end = 1;
       found_.push_back(Finish(part));
       ended_ = true;
@@ -237,12 +237,28 @@ void GonParts::Find() {
 const GonPart* GonParts::Finish(GonPart& part) {
   std::vector<int64_t> content;
   for (const GonWord& word : part.commands) {
-    content.push_back(word.lanes | word.outputs << 8 | word.end << 16);
-    for (std::size_t k = 0; k < word.lanes; ++k) content.push_back(word.pe[k]);
+    content.push_back(word.words | word.outputs << 8 | word.end << 16);
+    for (int k = 0; k < hw_.gon_lanes(); ++k) content.push_back(word.pe[static_cast<std::size_t>(k)]);
   }
   const GonPart* interned = Intern(std::move(content), std::move(part));
   part = {};
   return interned;
+}
+
+bool GonParts::Open::Names(uint16_t pe) const {
+  return std::find(word.pe.begin(), word.pe.end(), pe) != word.pe.end() ||
+         std::find(free_pe.begin(), free_pe.begin() + free, pe) != free_pe.begin() + free;
+}
+
+// The command; PEs that any lane may name take those that are left, in order.
+GonWord GonParts::Open::Close() const {
+  GonWord closed = word;
+  std::size_t lane = 0;
+  for (std::size_t k = 0; k < free; ++k) {
+    while (closed.pe[lane] != kNoPe) ++lane;
+    closed.pe[lane] = free_pe[k];
+  }
+  return closed;
 }
 
 // As many words to a command as lanes, accumulator banks and PEs allow, in order.
@@ -265,16 +281,14 @@ bool GonParts::Walk(Known& known) {
       return false;
     }
     const auto pe = static_cast<uint16_t>(row * hw_.columns + col);
-    const unsigned bank = stays ? 1u << (slot % lanes) : 0;
-    const auto named = open.word.pe.begin() + open.word.lanes;
-    if (open.word.lanes == lanes || std::find(open.word.pe.begin(), named, pe) != named ||
-        (open.banks & bank) != 0) {
-      part.commands.push_back(open.word);
+    const auto lane = static_cast<std::size_t>(stays ? slot % lanes : 0);
+    if (open.word.words == lanes || open.Names(pe) || (stays && open.word.pe[lane] != kNoPe)) {
+      part.commands.push_back(open.Close());
       open = {};
     }
-    open.word.pe[open.word.lanes++] = pe;
+    (stays ? open.word.pe[lane] : open.free_pe[open.free++]) = pe;
+    ++open.word.words;
     open.word.outputs = static_cast<uint8_t>(open.word.outputs + last);
-    open.banks |= bank;
   }
   known.walked = true;
   if (!part.commands.empty()) known.parts.push_back(Finish(part));

@@ -32,12 +32,18 @@ struct GinPart {
   bool joins = false;  // its last beat may go on in the next part
 };
 
-// A command: which PEs it names. Lanes and slots do not matter beyond that.
+// A command: the PE that each lane names. Slots do not matter beyond that.
+inline constexpr uint16_t kNoPe = UINT16_MAX;
 struct GonWord {
-  uint8_t lanes = 0, outputs = 0;  // PEs named; words that leave the array
+  uint8_t words = 0, outputs = 0;  // PEs named; words that leave the array
   uint8_t end = 0;
-  std::array<uint16_t, kMaxGonLanes> pe{};
+  std::array<uint16_t, kMaxGonLanes> pe = NoPes();
   auto operator<=>(const GonWord&) const = default;
+  static constexpr std::array<uint16_t, kMaxGonLanes> NoPes() {
+    std::array<uint16_t, kMaxGonLanes> pes{};
+    pes.fill(kNoPe);
+    return pes;
+  }
 };
 struct GonPart {
   std::vector<GonWord> commands;
@@ -148,9 +154,12 @@ class GonParts : public PartList<GonPart> {
  private:
   // A command to which words may still be added.
   struct Open {
-    GonWord word;
-    unsigned banks = 0;  // accumulators in use
+    GonWord word;  // PEs whose sums stay in the accumulator of their lane
+    uint8_t free = 0;
+    std::array<uint16_t, kMaxGonLanes> free_pe{};  // PEs that any lane may name
     auto operator<=>(const Open&) const = default;
+    bool Names(uint16_t pe) const;
+    GonWord Close() const;
   };
   void Find() override;
   bool Walk(Known& known);

@@ -285,7 +285,6 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
     flag(end && !chain_out, kSlotOut);
     flag(result, kSlotLive);
     flag(result && !start, kSlotContinues);
-    flag(&raw == &piece.slots.back(), kSlotEnd);
     flag((raw.flags & kRawPassEnd) != 0, kSlotPassEnd);
     slots.push_back(slot);
   }
@@ -297,9 +296,11 @@ uint32_t TraceTable::Store(const std::vector<Slot>& piece) {
   const std::size_t first = slots_.size();
   slots_.resize(first + piece.size());
   canonical_.resize(slots_.size());
+  left_.resize(slots_.size());
   uint32_t next = 0;
   for (std::size_t k = slots_.size(); k-- > first;) {
     slots_[k] = Pack(piece[k - first]);
+    left_[k] = static_cast<uint32_t>(slots_.size() - 1 - k);
     chains_ = chains_ || (piece[k - first].flags & (kSlotChainIn | kSlotChainOut)) != 0;
     next = canonical_[k] =
         known_slots_.try_emplace({slots_[k], next}, static_cast<uint32_t>(k)).first->second;
@@ -307,6 +308,7 @@ uint32_t TraceTable::Store(const std::vector<Slot>& piece) {
   if (next != first) {
     slots_.resize(first);
     canonical_.resize(first);
+    left_.resize(first);
   }
   return next;
 }

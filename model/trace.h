@@ -32,11 +32,10 @@ enum SlotFlag : uint16_t {
   kSlotChainIn = 8,         // takes a psum from below
   kSlotChainOut = 16,       // sends its psum up
   kSlotOut = 32,            // sends its psum out
-  kSlotEnd = 64,            // the last slot of its piece
-  kSlotPassEnd = 128,       // the last slot of the pass; also the last of its piece
-  kSlotIdle = 256,          // no slot: no pass runs
-  kSlotLive = 512,          // its result exists
-  kSlotContinues = 1024,    // adds to a psum that an earlier slot left
+  kSlotPassEnd = 64,        // the last slot of the pass
+  kSlotIdle = 128,          // no slot: no pass runs
+  kSlotLive = 256,          // its result exists
+  kSlotContinues = 512,     // adds to a psum that an earlier slot left
 };
 
 // A slot as the array reads it: numbers in the low kSlotWordBits bits of four halves, above them
@@ -64,6 +63,8 @@ class TraceTable {
   // Of slots that go on alike to the end of their pieces, the number of the first: it says how the
   // piece goes on, and nothing else.
   uint32_t Canonical(uint32_t slot) const { return canonical_[slot]; }
+  // Slots that follow in its piece.
+  uint32_t Left(uint32_t slot) const { return left_[slot]; }
 
  private:
   // Before range checks: offsets of the coordinates from the base of the pass.
@@ -101,7 +102,7 @@ class TraceTable {
   std::unordered_map<std::vector<int64_t>, uint32_t, Hash> resolved_;  // by piece and checks
   std::vector<int64_t> key_;  // of the piece at hand
   std::vector<PackedSlot> slots_;
-  std::vector<uint32_t> canonical_;
+  std::vector<uint32_t> canonical_, left_;
   std::map<std::pair<PackedSlot, uint32_t>, uint32_t> known_slots_;  // by slot and what follows
   std::unordered_map<std::vector<int64_t>, int, Hash> trace_numbers_;
   std::map<std::pair<int64_t, uint64_t>, int> words_;  // by program number and pass word

@@ -37,4 +37,19 @@ package eco_pkg;
   localparam int unsigned CntGated  = 10;  // of the issued: multiplier gated, an operand is zero
   localparam int unsigned CntLocalWords = 11;  // psums sent up the column
   localparam int unsigned NumCounters   = 12;
+
+  // Errors, bits of stat 5 (eco_array); each stays set until reset or clear.
+  localparam int unsigned ErrHeader      = 0;   // a configuration header names no PE of the array
+  localparam int unsigned ErrAddress     = 1;   // a configuration word for an address that does not exist
+  localparam int unsigned ErrWideNobody  = 2;   // a beat names no PE
+  localparam int unsigned ErrNarrowNobody = 3;  // as ErrWideNobody
+  localparam int unsigned ErrWideForm    = 4;   // a beat without destination, without words or with too many
+  localparam int unsigned ErrNarrowForm  = 5;   // as ErrWideForm
+  localparam int unsigned ErrGonPe       = 6;   // a command names a PE or a slot that does not exist
+  localparam int unsigned ErrGonTwice    = 7;   // two lanes of a command name the same PE
+  localparam int unsigned ErrProgram     = 8;   // a program reads or frees what no file of the PE can hold
+  localparam int unsigned ErrCounter     = 9;   // a counter of a PE has wrapped
+  localparam int unsigned ErrQuiet       = 10;  // nothing moved at the ports for 2^QuietBits cycles of a run
+  localparam int unsigned NumErrors      = 11;
+  localparam int unsigned QuietBits      = 20;
 endpackage

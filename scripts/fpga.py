@@ -53,12 +53,12 @@ SMALL = {"name": "ecoflow_1x1", "array": {"rows": 1, "columns": 1},
 # told by them. What the PEs do in a part of the network stands in MODELS, flattened with it: abc buffers a
 # net only for the gates that it sees.
 PARTS = {
-    "pe": ("PE", "eco_pe", ["last", "step", "rec_a", "a_free", "b_free", "wait_*", "issue", "u_counters.cause", "a_rel", "b_rel",
-                            "u_mac.sum_d", "sum", "mac", "u_mac.gated_o"]),
-    "row": ("X-buses of a row, with the PEs' input queues", "eco_row", ["*.match", "*.fire", "*.free", "*.push_o"]),
+    "pe": ("PE", "eco_pe", ["u_nest.steps", "u_nest.start", "wait_*", "issue", "move", "u_counters.cause", "outside", "mac",
+                            "u_psum.sum", "u_psum.u_mac.gated_o"]),
+    "row": ("X-buses of a row, with the PEs' input queues", "eco_row", ["*.match", "*.fire", "*.push_o"]),
     "array": ("Y-buses, GON, configuration: all rows", "eco_top",
-              ["*.fire", "*.free", "*wide_stop", "*narrow_stop", "*wide_go", "*narrow_go", "*.u_gon.there", "*.u_gon.advance",
-               "*gon_pop", "*cfg_stop", "*cfg_we", "*gon_words", "*u_acc.sum"])}
+              ["*.fire", "*wide_stop", "*narrow_stop", "*wide_go", "*narrow_go", "*.u_gon.there", "*.u_gon.advance",
+               "*.u_gon.send", "*.u_gon.take", "*cfg_stop", "*gon_words", "*u_acc.sum"])}
 QUEUES = """  logic wv, nv;
   eco_gin_queue #(.Depth(QueueDepth), .Lanes(WideLanes)) u_wide_queue (.clk_i, .rst_ni, .push_i(wide_push_i),
     .dest_i(wide_dest_i), .count_i(wide_count_i), .data_i(wide_data_i), .ready_o(wide_ready_o), .valid_o(wv),
@@ -70,7 +70,7 @@ QUEUES = """  logic wv, nv;
 """
 MODELS = {
     "row": QUEUES.replace("@WIDE@", "out_data_o[15:0]").replace("@NARROW@", "out_data_o[31:16]") + """
-  assign cfg_ready_o = 1'b1, above_data_o = '0, out_valid_o = wv;
+  assign cfg_ready_o = 1'b1, cfg_idle_o = 1'b1, error_o = '0, above_data_o = '0, out_valid_o = wv;
 """,
     # Input queues without their words: of them, the buses see how full they are. The words of the output queue
     # are a module of their own, mapped once.
@@ -79,9 +79,10 @@ MODELS = {
   logic [PtrBits-1:0] wr_q, rd_q;
   logic [PtrBits:0] level_q;
   logic pend_q, pop;
-  assign above_data_o = '0, cfg_ready_o = ~pend_q, out_valid_o = level_q != '0, pop = out_sel_i & out_pop_i;
+  assign above_data_o = '0, cfg_ready_o = ~pend_q, cfg_idle_o = ~pend_q,
+    error_o = {pend_q, pend_q}, out_valid_o = level_q != '0, pop = out_pop_i;
   always_ff @(posedge clk_i) begin
-    pend_q <= cfg_we_i & cfg_sel_i & (cfg_addr_i == eco_pkg::CfgParam);
+    pend_q <= cfg_we_i & (cfg_addr_i == eco_pkg::CfgParam);
     if (!rst_ni) begin
       wr_q    <= '0;
       rd_q    <= '0;

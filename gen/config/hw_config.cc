@@ -11,6 +11,8 @@ using nlohmann::ordered_json;
 
 namespace {
 
+constexpr const char* kSchema = "gen/config/hw_config.schema.json";
+
 // Visits every field with its place in the JSON; the one list that reader and writer share.
 template <typename Config, typename Visitor>
 void VisitFields(Config& c, Visitor visit) {
@@ -32,6 +34,7 @@ void VisitFields(Config& c, Visitor visit) {
   visit("pe", "multiplier_stages", c.multiplier_stages);
   visit("pe", "adder_latency", c.adder_latency);
   visit("pe", "image_store_depth", c.image_store_depth);
+  visit("pe", "counter_bits", c.counter_bits);
   visit("", "accumulator_words", c.accumulator_words);
   visit("", "clock_mhz", c.clock_mhz);
 }
@@ -39,8 +42,9 @@ void VisitFields(Config& c, Visitor visit) {
 }  // namespace
 
 Result<HwConfig> ParseHwConfig(const std::string& text, const std::string& name) {
-  ECO_ASSIGN(const nlohmann::json document, ParseJson(text, name));
-  ECO_RETURN_IF_ERROR(CheckSchema(document, name, "gen/config/hw_config.schema.json"));
+  ECO_ASSIGN(nlohmann::json document, ParseJson(text, name));
+  ECO_RETURN_IF_ERROR(CheckSchema(document, name, kSchema));
+  ECO_RETURN_IF_ERROR(FillDefaults(document, kSchema));
   HwConfig config;
   VisitFields(config, [&](const char* group, const char* key, auto& field) {
     const auto& object = *group == '\0' ? document : document[group];

@@ -29,6 +29,7 @@ struct HwConfig {
   int multiplier_stages = 0;
   int adder_latency = 0;
   int image_store_depth = 0;
+  int counter_bits = 0;
   int accumulator_words = 0;
   int clock_mhz = 0;
 

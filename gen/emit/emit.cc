@@ -45,6 +45,7 @@ std::vector<SvParameter> ArrayParameters(const HwConfig& hw) {
           {"NumLevels", hw.num_levels(), ""},
           {"MulStages", hw.multiplier_stages, ""},
           {"AddStages", hw.adder_latency, ""},
+          {"CounterBits", hw.counter_bits, ""},
           {"AccSlots", hw.slots_per_lane(), ""}};
 }
 
@@ -54,6 +55,7 @@ std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
   std::vector<SvPort> ports = {
       {false, 1, "clk_i", "clock"},
       {false, 1, "rst_ni", "synchronous reset, active low"},
+      {false, 1, "clear_i", "ends the run, as a reset does"},
       {false, 1, "cfg_valid_i", "configuration: a word"},
       {true, 1, "cfg_ready_o", "is taken"},
       {false, 64, "cfg_data_i", "the word"},
@@ -84,8 +86,8 @@ std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
                 {false, 1, "out_ready_i", "is taken"},
                 {true, lanes, "out_lane_o", "lanes that hold a word"},
                 {true, lanes * 32, "out_data_o", "the words"},
-                {true, 1, "running_o", "the last output is not yet taken"},
-                {false, 3, "stat_sel_i", "counter to read"},
+                {true, 1, "done_o", "the last output of the run was taken"},
+                {false, 3, "stat_sel_i", "counter to read; 5: errors"},
                 {true, 48, "stat_o", "the counter"}});
   return ports;
 }
@@ -130,9 +132,9 @@ ordered_json Memories(const HwConfig& hw) {
                         {"bits", bits},
                         {"count", count}});
   };
-  add("ifmap file", pe + "u_ifmap_file", hw.ifmap_depth, 16, hw.pe_count());
-  add("filter file", pe + "u_filter_file", hw.filter_depth, 16, hw.pe_count());
-  add("psum file", pe + "u_psum_file", hw.psum_depth, hw.psum_bits, hw.pe_count());
+  add("ifmap file", pe + "u_ifmap.u_file", hw.ifmap_depth, 16, hw.pe_count());
+  add("filter file", pe + "u_filter.u_file", hw.filter_depth, 16, hw.pe_count());
+  add("psum file", pe + "u_psum.u_psum_file", hw.psum_depth, hw.psum_bits, hw.pe_count());
   add("accumulator", "u_array.u_gon.gen_acc[*].u_acc.u_mem", hw.slots_per_lane(), hw.psum_bits,
       hw.gon_lanes());
   return memories;

@@ -5,7 +5,8 @@
 //
 // Each word comes with a slot: `first_i` starts the sum, otherwise it is added to the slot;
 // `last_i` sends the sum on, otherwise it is kept. A word that is both passes through untouched.
-// Handshake: everything moves when `advance_i`. Latency 2. Reset: empty pipeline.
+// Handshake: everything moves when `advance_i`. Latency 2. Reset: empty pipeline; what the slots
+// hold does not matter, a sum begins with its first word.
 module eco_accumulator #(
   parameter int unsigned Slots = 13824,  /// words kept
   localparam int unsigned SlotBits = Slots > 1 ? $clog2(Slots) : 1
@@ -21,41 +22,37 @@ module eco_accumulator #(
   output logic                valid_o,    /// a completed sum
   output logic [31:0]         data_o      /// the sum
 );
-  logic valid_q, first_q, last_q, kept_q;
-  logic [31:0] data_q, rdata, sum, kept_data_q;
-  logic [SlotBits-1:0] slot_q, kept_slot_q;
-  logic keep;
+  logic valid_q, last_q, keep;
+  logic from_file_q, from_sum_q;  // what the word is added to; neither: nothing
+  logic [31:0] data_q, rdata, sum;
+  logic [SlotBits-1:0] slot_q;
 
   eco_regfile #(.Depth(Slots), .DataBits(32)) u_mem (
     .clk_i, .we_i(keep), .waddr_i(slot_q), .wdata_i(sum),
     .re_i(advance_i & valid_i & ~first_i), .raddr_i(slot_i), .rdata_o(rdata)
   );
 
-  // The word before may have written the same slot in the cycle in which it was read.
-  always_comb begin
-    sum = data_q;
-    if (!first_q) sum = data_q + (kept_q && kept_slot_q == slot_q ? kept_data_q : rdata);
-  end
+  assign sum  = data_q + ((from_sum_q ? data_o : '0) | (from_file_q ? rdata : '0));
   assign keep = advance_i & valid_q & ~last_q;
 
+  // A slot that is written in the cycle in which it is read comes from data_o.
+  logic same;
+  assign same = valid_q & ~last_q & (slot_q == slot_i);
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       valid_q <= 1'b0;
       valid_o <= 1'b0;
-      kept_q  <= 1'b0;
     end else if (advance_i) begin
       valid_q <= valid_i;
       valid_o <= valid_q & last_q;
-      kept_q  <= keep;
     end
     if (advance_i) begin
       data_q      <= data_i;
-      first_q     <= first_i;
       last_q      <= last_i;
       slot_q      <= slot_i;
+      from_sum_q <= ~first_i & same;
+      from_file_q <= ~first_i & ~same;
       data_o      <= sum;
-      kept_slot_q <= slot_q;
-      kept_data_q <= sum;
     end
   end
 

@@ -4,9 +4,14 @@
 // its accumulator does with it. Words leave in the order of the commands, not of their arrival:
 // results and addresses do not depend on timing.
 //
-// Handshake: command and output are valid/ready streams; a command waits until every PE that it
-// names has a word. No two lanes name the same PE. `end_i` marks the last command of a run.
-// Latency: 1 cycle (NoC) + 2 (accumulator). Reset: empty.
+// A command becomes a request to each row that it names (eco_gon_row) and waits here, in order, until the
+// rows have all its words. So rows fetch words ahead of their turn, and no wire crosses the array
+// both ways within a cycle.
+//
+// Handshake: command and output are valid/ready streams. `end_i` marks the last command of a run.
+// What names a PE or slot that does not exist is left out and reported; so are two lanes that name one PE
+// (both get its word). Latency: 2 cycles to a row's request, 1 there, 1 from its word, 2 in the
+// accumulator. Reset: empty.
 module eco_gon #(
   parameter int unsigned Rows     = 13,    /// rows of the array
   parameter int unsigned Columns  = 15,    /// columns of the array
@@ -29,41 +34,38 @@ module eco_gon #(
   input  logic [GonLanes-1:0]         cmd_last_i,   /// eco_accumulator
   input  logic [GonLanes*SlotBits-1:0] cmd_slot_i,  /// eco_accumulator
   // rows
-  output logic [Rows*GonLanes-1:0]    sel_o,        /// row r, lane k in bit r*GonLanes + k
-  output logic [GonLanes*Columns-1:0] col_o,        /// column named, one-hot: bit k*Columns + c
-  output logic                        pop_o,        /// the named PEs give their word
-  input  logic [Rows*GonLanes-1:0]    valid_i,      /// the named PE has a word
-  input  logic [Rows*GonLanes*32-1:0] data_i,       /// the word, zero in rows not named
+  output logic [Rows-1:0]             push_o,       /// a request for the row
+  output logic [Rows*GonLanes-1:0]    en_o,         /// its lanes: row r, lane k in bit r*GonLanes + k
+  output logic [GonLanes*ColBits-1:0] col_o,        /// columns of the request, lane by lane
+  input  logic [Rows-1:0]             ready_i,      /// the row takes a request
+  input  logic [Rows*GonLanes-1:0]    valid_i,      /// the row has a word for the lane
+  input  logic [Rows*GonLanes*32-1:0] data_i,       /// the word
+  output logic [Rows*GonLanes-1:0]    pop_o,        /// it is taken
   // output
   output logic                        out_valid_o,  /// at least one completed word
   input  logic                        out_ready_i,  /// is taken
   output logic [GonLanes-1:0]         out_lane_o,   /// lanes that hold a word
   output logic [GonLanes*32-1:0]      out_data_o,   /// the words
   output logic                        end_o,        /// the last output of the run is taken
-  output logic [GonLanes-1:0]         moved_o       /// words taken from PEs (for counting)
+  output logic [GonLanes-1:0]         moved_o,      /// words taken from rows (for counting)
+  // errors
+  output logic                        bad_pe_o,     /// a lane names a PE or slot that does not exist
+  output logic                        twice_o       /// two lanes name one PE
 );
-  logic cmd_q, cmd_end_q, advance;
-  logic [GonLanes-1:0] en_q, first_q, last_q, there, acc_in, acc_first, acc_last;
+  // ---------------------------------------------------------------- the command at hand
+  logic cmd_q, cmd_end_q, send, stop;
+  logic [GonLanes-1:0] en_q, first_q, last_q, exists, en;
   logic [GonLanes*RowBits-1:0] row_q;
   logic [GonLanes*ColBits-1:0] col_q;
-  logic [GonLanes*SlotBits-1:0] slot_q, acc_slot;
-  logic [GonLanes*32-1:0] word_d, acc_word;
-  logic end1_q, end2_q, end3_q;
-
-  assign pop_o = cmd_q & advance & ~(|(en_q & ~there));
-  assign cmd_ready_o = ~cmd_q | pop_o;
-  assign moved_o = en_q & {GonLanes{pop_o}};
+  logic [GonLanes*SlotBits-1:0] slot_q;
+  logic [Rows*GonLanes-1:0] names;  // row r, lane k in bit r*GonLanes + k
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      cmd_q <= 1'b0;
-      en_q  <= '0;
-    end else if (cmd_ready_o) begin
-      cmd_q <= cmd_valid_i;
-      en_q  <= cmd_en_i & {GonLanes{cmd_valid_i}};
-    end
-    if (cmd_ready_o) begin
+    if (!rst_ni) cmd_q <= 1'b0;
+    else if (cmd_ready_o) cmd_q <= cmd_valid_i;
+    if (cmd_valid_i && cmd_ready_o) begin
       cmd_end_q <= cmd_end_i;
+      en_q      <= cmd_en_i;
       row_q     <= cmd_row_i;
       col_q     <= cmd_col_i;
       first_q   <= cmd_first_i;
@@ -72,32 +74,84 @@ module eco_gon #(
     end
   end
 
-  for (genvar k = 0; k < GonLanes; k++) begin : gen_col
-    for (genvar c = 0; c < Columns; c++) begin : gen_hot
-      assign col_o[k*Columns + c] = col_q[k*ColBits +: ColBits] == ColBits'(c);
+  logic [GonLanes-1:0] same;  // an earlier lane names the same PE
+  for (genvar k = 0; k < GonLanes; k++) begin : gen_check
+    logic [GonLanes-1:0] as_lane;
+    assign exists[k] = 32'(row_q[k*RowBits +: RowBits]) < Rows && 32'(col_q[k*ColBits +: ColBits]) < Columns
+        && (32'(slot_q[k*SlotBits +: SlotBits]) < Slots || (first_q[k] && last_q[k]));
+    for (genvar j = 0; j < GonLanes; j++) begin : gen_other
+      assign as_lane[j] = j < k && en_q[k] && en_q[j]
+          && row_q[k*RowBits +: RowBits] == row_q[j*RowBits +: RowBits]
+          && col_q[k*ColBits +: ColBits] == col_q[j*ColBits +: ColBits];
     end
+    assign same[k] = |as_lane;
   end
+  assign en       = en_q & exists;
+  assign bad_pe_o = cmd_q & (|(en_q & ~exists));
+  assign twice_o  = cmd_q & (|same);
 
+  // ---------------------------------------------------------------- requests
   for (genvar r = 0; r < Rows; r++) begin : gen_row
-    logic [GonLanes-1:0] valid_sum;  // sums: OR over rows 0..r, lane by lane
-    logic [GonLanes*32-1:0] data_sum;
     for (genvar k = 0; k < GonLanes; k++) begin : gen_lane
-      assign sel_o[r*GonLanes + k] = en_q[k] & (row_q[k*RowBits +: RowBits] == RowBits'(r));
+      assign names[r*GonLanes + k] = en[k] & (row_q[k*RowBits +: RowBits] == RowBits'(r));
     end
-    if (r == 0) begin : gen_first
-      assign valid_sum = valid_i[GonLanes-1:0];
-      assign data_sum  = data_i[GonLanes*32-1:0];
-    end else begin : gen_next
-      assign valid_sum = gen_row[r-1].valid_sum | valid_i[r*GonLanes +: GonLanes];
-      assign data_sum  = gen_row[r-1].data_sum | data_i[r*GonLanes*32 +: GonLanes*32];
-    end
-    if (r == Rows - 1) begin : gen_last
-      assign there  = valid_sum;
-      assign word_d = data_sum;
+    assign push_o[r] = send & (|names[r*GonLanes +: GonLanes]);
+  end
+  assign en_o  = names;
+  assign col_o = col_q;
+
+  always_comb begin
+    stop = 1'b0;
+    for (int r = 0; r < Rows; r++) begin
+      if (!ready_i[r]) stop = stop | (|names[r*GonLanes +: GonLanes]);
     end
   end
 
+  // ---------------------------------------------------------------- commands in order
+  localparam int unsigned Orders    = 4;  // what is under way to a row and back
+  localparam int unsigned OrderBits = 1 + GonLanes*(3 + RowBits + SlotBits);
+  logic [Orders-1:0] order;
+  logic order_end, advance, take;
+  logic [GonLanes-1:0] order_en, order_first, order_last, there;
+  logic [GonLanes*RowBits-1:0] order_row;
+  logic [GonLanes*SlotBits-1:0] order_slot;
+  eco_shift_fifo #(.Depth(Orders), .DataBits(OrderBits)) u_order (
+    .clk_i, .rst_ni, .push_i(send), .data_i({cmd_end_q, en, first_q, last_q, row_q, slot_q}),
+    .pop_i(take), .valid_o(order),
+    .data_o({order_end, order_en, order_first, order_last, order_row, order_slot})
+  );
+  assign send        = cmd_q & ~stop & ~order[Orders-1];
+  assign cmd_ready_o = ~cmd_q | send;
+
+  logic [GonLanes*32-1:0] word_d;
+  for (genvar k = 0; k < GonLanes; k++) begin : gen_gather
+    logic has;
+    logic [31:0] word;
+    always_comb begin
+      has  = 1'b0;
+      word = '0;
+      for (int r = 0; r < Rows; r++) begin
+        if (order_row[k*RowBits +: RowBits] == RowBits'(r)) begin
+          has  = has | valid_i[r*GonLanes + k];
+          word = word | data_i[(r*GonLanes + k)*32 +: 32];
+        end
+      end
+    end
+    assign there[k] = has;
+    assign word_d[k*32 +: 32] = word;
+    for (genvar r = 0; r < Rows; r++) begin : gen_pop
+      assign pop_o[r*GonLanes + k] = take & order_en[k] & (order_row[k*RowBits +: RowBits] == RowBits'(r));
+    end
+  end
+  assign take    = order[0] & advance & ~(|(order_en & ~there));
+  assign moved_o = order_en & {GonLanes{take}};
+
+  // ---------------------------------------------------------------- accumulators
   // One register for the network, then the accumulators. The whole pipeline moves together.
+  logic [GonLanes-1:0] acc_in, acc_first, acc_last;
+  logic [GonLanes*SlotBits-1:0] acc_slot;
+  logic [GonLanes*32-1:0] acc_word;
+  logic end1_q, end2_q, end3_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       acc_in <= '0;
@@ -106,15 +160,15 @@ module eco_gon #(
       end3_q <= 1'b0;
     end else if (advance) begin
       acc_in <= moved_o;
-      end1_q <= pop_o & cmd_end_q;
+      end1_q <= take & order_end;
       end2_q <= end1_q;
       end3_q <= end2_q;
     end
     if (advance) begin
       acc_word  <= word_d;
-      acc_first <= first_q;
-      acc_last  <= last_q;
-      acc_slot  <= slot_q;
+      acc_first <= order_first;
+      acc_last  <= order_last;
+      acc_slot  <= order_slot;
     end
   end
 
@@ -130,6 +184,4 @@ module eco_gon #(
   assign out_valid_o = |out_lane_o;
   assign advance     = ~out_valid_o | out_ready_i;
   assign end_o       = end3_q & advance;
-
-  `ECO_ASSERT(OnePeALane, !cmd_q || (there & ~en_q) == '0)
 endmodule

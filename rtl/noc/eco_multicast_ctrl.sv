@@ -1,8 +1,8 @@
 // Multicast controller (Sec. 4.4, Fig. 8): holds the IDs of one X-bus (row IDs) or of one PE
-// (column IDs) and tells whether the tag of the beat on the bus names it.
+// (column IDs) and tells whether the tag of a beat names it.
 //
-// Handshake: combinational; the bus gathers `stop_o` of all its controllers and moves the beat
-// when none stops it. Latency 0. Reset: every ID is all ones, the tag that no beat carries.
+// Handshake: none, the bus moves the beat when all that it names have room. Latency 0. Reset: every ID is
+// all ones, the tag that no beat carries.
 module eco_multicast_ctrl #(
   parameter int unsigned NumIds = 5,  /// IDs held, 1..8 (EcoFlow 5, Eyeriss 1)
   parameter int unsigned IdBits = 5   /// bits of an ID, 2..8
@@ -13,9 +13,7 @@ module eco_multicast_ctrl #(
   input  logic [NumIds*IdBits-1:0] ids_i,      /// ID k in bits k*IdBits +: IdBits
   input  logic                     valid_i,    /// a beat stands on the bus
   input  logic [IdBits-1:0]        tag_i,      /// its tag
-  input  logic                     ready_i,    /// the unit behind can take it
-  output logic                     match_o,    /// the tag names this unit
-  output logic                     stop_o      /// named, but not ready: the beat must wait
+  output logic                     match_o     /// the tag names this unit
 );
   logic [NumIds*IdBits-1:0] ids_q;
 
@@ -33,6 +31,4 @@ module eco_multicast_ctrl #(
       end
     end
   end
-
-  assign stop_o  = match_o & ~ready_i;
 endmodule

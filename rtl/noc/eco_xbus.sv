@@ -1,9 +1,13 @@
+`include "eco_assert.svh"
+
 // X-bus of one array row on one global input network (Sec. 4.4, Fig. 8), with the row's
 // multicast controller towards the Y-bus and one column controller per PE.
 //
-// Y-bus side: `stop_o` while the beat names this row and the X-bus is occupied; the beat is taken
-// when `go_i` (no row stops it). X-bus side: the beat stays until every PE that its column tag
-// names has room, then all of them take it in the same cycle: exactly once each.
+// Y-bus side: `stop_o` while the beat names this row and the row has no room; the beat is taken
+// when `go_i` (no row stops it). Whom it names is found out on its way in; it then waits in a short queue.
+// X-bus side: the beat at the head stays until every PE that it names has room, then all of them take it
+// in the same cycle: exactly once each. `stop_o` comes from the row controller and a register alone, so
+// that Y-bus and X-bus do not see each other within a cycle.
 // Latency: 1 cycle from Y-bus to PE queues. Reset: empty, all IDs unused.
 module eco_xbus #(
   parameter int unsigned Columns = 15,  /// PEs in the row
@@ -25,43 +29,50 @@ module eco_xbus #(
   input  logic [1:0]               dest_i,       /// its destination in the PEs
   input  logic [CntBits-1:0]       count_i,      /// its words, 1..Lanes
   input  logic [Lanes*16-1:0]      data_i,       /// the words
-  output logic                     stop_o,       /// the beat must wait for this row
+  output logic                     stop_o,       /// and must wait for it
   input  logic                     go_i,         /// the beat moves
   // PEs
   input  logic [Columns-1:0]       ready_i,      /// the PE's queue has room for a full beat
   output logic [Columns-1:0]       push_o,       /// the PE takes the beat
   output logic [1:0]               dest_o,       /// beat on the X-bus
   output logic [CntBits-1:0]       count_o,      /// its words
-  output logic [Lanes*16-1:0]      data_o        /// the words
+  output logic [Lanes*16-1:0]      data_o,       /// the words
+  output logic                     found_o       /// the beat of the cycle before named a PE of this row
 );
-  logic valid_q, row_match, free, fire;
-  logic [IdBits-1:0] col_tag_q;
-  logic [Columns-1:0] match, stop;
+  localparam int unsigned Beats = 3;  // one under way, one at the head, one more: full throughput
+  logic row_match, ready_q, push, fire;
+  logic [Beats-1:0] there;
+  logic [Columns-1:0] match, named;
 
   eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_row_ctrl (
-    .clk_i, .rst_ni, .id_we_i(row_id_we_i), .ids_i, .valid_i, .tag_i(row_tag_i),
-    .ready_i(free), .match_o(row_match), .stop_o
+    .clk_i, .rst_ni, .id_we_i(row_id_we_i), .ids_i, .valid_i, .tag_i(row_tag_i), .match_o(row_match)
   );
-
   for (genvar c = 0; c < Columns; c++) begin : gen_col
     eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_col_ctrl (
-      .clk_i, .rst_ni, .id_we_i(col_id_we_i & col_sel_i[c]), .ids_i, .valid_i(valid_q), .tag_i(col_tag_q),
-      .ready_i(ready_i[c]), .match_o(match[c]), .stop_o(stop[c])
+      .clk_i, .rst_ni, .id_we_i(col_id_we_i & col_sel_i[c]), .ids_i, .valid_i(row_match), .tag_i(col_tag_i),
+      .match_o(match[c])
     );
   end
+  assign stop_o = row_match & ~ready_q;
+  assign push   = row_match & go_i;
 
-  assign fire   = valid_q & ~(|stop);
-  assign free   = ~valid_q | fire;
-  assign push_o = match & {Columns{fire}};
-
+  eco_shift_fifo #(.Depth(Beats), .DataBits(Columns + 2 + CntBits + Lanes*16)) u_beats (
+    .clk_i, .rst_ni, .push_i(push), .data_i({match, dest_i, count_i, data_i}),
+    .pop_i(fire), .valid_o(there), .data_o({named, dest_o, count_o, data_o})
+  );
+  // Room is reported a cycle late: room for the beat that may have come since.
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else if (free) valid_q <= row_match & go_i;
-    if (row_match & go_i) begin
-      col_tag_q <= col_tag_i;
-      dest_o    <= dest_i;
-      count_o   <= count_i;
-      data_o    <= data_i;
+    if (!rst_ni) begin
+      ready_q <= 1'b1;
+      found_o <= 1'b0;
+    end else begin
+      ready_q <= ~there[Beats-2];
+      found_o <= push & (|match);
     end
   end
+
+  assign fire   = there[0] & ~(|(named & ~ready_i));
+  assign push_o = named & {Columns{fire}};
+
+  `ECO_ASSERT(OnlyWithRoom, (push_o & ~ready_i) == '0)
 endmodule

@@ -1,58 +1,123 @@
 // Arithmetic of a PE for int16 operands and int32 psums (modulo 2^32): a pipelined multiplier
 // with zero gating, then an adder. The one module to replace for another number format.
 //
-// Timing: operands enter in cycle t with `mul_en_i`; their product meets `base_i` at the adder
-// in cycle t + MulStages; the sum stands on `sum_o` in cycle t + MulStages + AddStages - 1
-// (combinational for AddStages = 1) and is to be registered by the user. A zero operand holds
-// the multiplier's registers (Table 3, clock gating on zero operations). Reset: none needed.
+// Timing: operands enter in cycle t with `mul_en_i`. The psum from below joins the product in the last
+// multiplier cycle, t + MulStages - 1; the result meets `base_i` at the adder in cycle t + MulStages;
+// the sum stands on `sum_o` in cycle t + MulStages + AddStages - 1 (combinational for AddStages = 1)
+// and is to be registered by the user.
+//
+// Multiplier: stage 1 multiplies by 2^(MulStages-1) parts of `b_i`, each later stage adds neighbours.
+// Adder: each stage adds 1/AddStages of the bits. A zero operand holds the multiplier's registers
+// (Table 3, clock gating on zero operations). Reset: none needed.
 module eco_mac_int16 #(
   parameter int unsigned MulStages = 2,  /// registers in the multiplier, 1..4
   parameter int unsigned AddStages = 1   /// cycles of the adder, 1..4
 ) (
-  input  logic        clk_i,     /// clock
-  input  logic        mul_en_i,  /// operands are valid
-  input  logic [15:0] a_i,       /// operand, signed
-  input  logic [15:0] b_i,       /// operand, signed
-  output logic        gated_o,   /// mul_en_i with a zero operand
-  input  logic [31:0] add_i,     /// psum from below or zero, at the adder's cycle
-  input  logic [31:0] base_i,    /// what is added to, at the adder's cycle
-  output logic [31:0] sum_o      /// base + psum from below + product
+  input  logic        clk_i,       /// clock
+  input  logic        mul_en_i,    /// operands are valid
+  input  logic [15:0] a_i,         /// operand, signed
+  input  logic [15:0] b_i,         /// operand, signed
+  output logic        gated_o,     /// mul_en_i with a zero operand
+  input  logic        below_en_i,  /// a psum from below is added, at the last multiplier cycle
+  input  logic [31:0] below_i,     /// the psum
+  input  logic [31:0] base_i,      /// what is added to, at the adder's cycle
+  output logic [31:0] sum_o        /// base + psum from below + product
 );
-  logic [MulStages:0] live;  // a product stands in stage s (0: the operands)
-  logic [31:0] prod, sum_d;
+  localparam int unsigned Parts    = 1 << (MulStages - 1);
+  localparam int unsigned PartBits = 16 / Parts;
+
+  logic [MulStages-1:0] live;  // a product enters stage s + 1
+  logic term_live_q;
+  logic [31:0] term, sum_base, sum_term;
 
   assign gated_o = mul_en_i & ((a_i == '0) | (b_i == '0));
-
   assign live[0] = mul_en_i & ~gated_o;
+
+  // Products of the parts, then sums of neighbours; one word is left behind the last stage.
   for (genvar s = 0; s < MulStages; s++) begin : gen_mul
-    logic live_q;
-    logic [31:0] prod_q, prod_d;
-    if (s == 0) begin : gen_first
-      assign prod_d = 32'($signed(a_i)) * 32'($signed(b_i));
-    end else begin : gen_next
-      assign prod_d = gen_mul[s-1].prod_q;
+    localparam int unsigned Words = Parts >> s;
+    logic [Words*32-1:0] word_q;
+    if (s == 0) begin : gen_products
+      logic [Words*32-1:0] word;
+      for (genvar k = 0; k < Words; k++) begin : gen_product
+        // The last part carries the sign.
+        logic signed [PartBits:0] part;
+        assign part = {k == Words - 1 ? b_i[15] : 1'b0, b_i[k*PartBits +: PartBits]};
+        assign word[k*32 +: 32] = 32'($signed(a_i) * part);
+      end
     end
-    always_ff @(posedge clk_i) begin
-      live_q <= live[s];
-      if (live[s]) prod_q <= prod_d;
-    end
-    assign live[s+1] = live_q;
     if (s == MulStages - 1) begin : gen_last
-      assign prod = prod_q;
+      // The last two words and the psum from below: three become two, then one.
+      logic [31:0] x, y, z;
+      if (s == 0) begin : gen_one
+        assign x = live[s] ? gen_products.word : '0;
+        assign y = '0;
+      end else begin : gen_two
+        assign x = live[s] ? gen_mul[s-1].word_q[31:0] : '0;
+        assign y = live[s] ? gen_mul[s-1].word_q[63:32] << (PartBits << (s - 1)) : '0;
+      end
+      assign z = below_en_i ? below_i : '0;
+      always_ff @(posedge clk_i) begin
+        if (live[s] | below_en_i) word_q <= (x ^ y ^ z) + (((x & y) | (x & z) | (y & z)) << 1);
+        term_live_q <= live[s] | below_en_i;
+      end
+      assign term = term_live_q ? word_q : '0;
+    end else begin : gen_inner
+      logic live_q;
+      always_ff @(posedge clk_i) live_q <= live[s];
+      assign live[s+1] = live_q;
+      if (s == 0) begin : gen_keep
+        always_ff @(posedge clk_i) if (live[s]) word_q <= gen_products.word;
+      end else begin : gen_sums
+        for (genvar k = 0; k < Words; k++) begin : gen_sum
+          always_ff @(posedge clk_i) begin
+            if (live[s]) begin
+              word_q[k*32 +: 32] <= gen_mul[s-1].word_q[2*k*32 +: 32]
+                  + (gen_mul[s-1].word_q[(2*k+1)*32 +: 32] << (PartBits << (s - 1)));
+            end
+          end
+        end
+      end
     end
   end
 
-  assign sum_d = base_i + add_i + (live[MulStages] ? prod : '0);
-
-  if (AddStages == 1) begin : gen_add_comb
-    assign sum_o = sum_d;
-  end else begin : gen_add_pipe
-    logic [(AddStages-1)*32-1:0] sum_q;
-    if (AddStages == 2) begin : gen_two
-      always_ff @(posedge clk_i) sum_q <= sum_d;
-    end else begin : gen_more
-      always_ff @(posedge clk_i) sum_q <= {sum_q[(AddStages-2)*32-1:0], sum_d};
+  // Part k of the bits is added in stage k; what later parts need travels along.
+  assign sum_base = base_i;
+  assign sum_term = term;
+  localparam int unsigned AddBits = (31 + AddStages) / AddStages;
+  for (genvar k = 0; k < AddStages; k++) begin : gen_add
+    localparam int unsigned Low  = k * AddBits;
+    localparam int unsigned Bits = k == AddStages - 1 ? 32 - Low : AddBits;
+    logic [31:0] base, addend, result;  // result: parts up to this one
+    logic carry;
+    logic [Bits-1:0] part;
+    if (k == AddStages - 1) begin : gen_end
+      assign part = base[Low +: Bits] + addend[Low +: Bits] + Bits'(carry);
+    end else begin : gen_carry
+      logic carry_out;
+      assign {carry_out, part} = {1'b0, base[Low +: Bits]} + {1'b0, addend[Low +: Bits]} + (Bits+1)'(carry);
     end
-    assign sum_o = sum_q[(AddStages-2)*32 +: 32];
+    if (k == 0) begin : gen_first
+      assign base   = sum_base;
+      assign addend = sum_term;
+      assign carry  = 1'b0;
+      assign result = 32'(part);
+    end else begin : gen_next
+      logic [31:0] base_q, addend_q, result_q;
+      logic carry_q;
+      always_ff @(posedge clk_i) begin
+        base_q   <= gen_add[k-1].base;
+        addend_q <= gen_add[k-1].addend;
+        result_q <= gen_add[k-1].result;
+        carry_q  <= gen_add[k-1].gen_carry.carry_out;
+      end
+      assign base   = base_q;
+      assign addend = addend_q;
+      assign carry  = carry_q;
+      assign result = result_q | (32'(part) << Low);
+    end
+    if (k == AddStages - 1) begin : gen_sum
+      assign sum_o = result;
+    end
   end
 endmodule

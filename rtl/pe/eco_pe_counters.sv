@@ -2,40 +2,40 @@
 // so that their sum is the number of cycles. CfgDump sends all counters out through the output
 // queue, in the order of eco_pkg, while the PE is idle.
 //
-// Latency: gated and local words are counted one to four cycles after their slot. Reset: zero.
+// A counter that passes 2^CounterBits wraps, and `wrapped_o` stays set.
+// Latency: a cycle is counted two cycles later (its upper half three), gated and local words three cycles
+// after that of their slot. Reset: zero.
 module eco_pe_counters #(
-  parameter int unsigned DumpRoom = 8,  /// entries of the output queue
-  parameter int unsigned UsedBits = 4   /// bits of out_used_i
+  parameter int unsigned CounterBits = 32  /// bits of a counter, even, 8..32
 ) (
-  input  logic                clk_i,          /// clock
-  input  logic                rst_ni,         /// synchronous reset, active low
-  input  logic                running_i,      /// the run has not delivered its last word
-  input  logic                run_i,          /// a pass is active
-  input  logic                issue_i,        /// a slot is issued
-  input  logic                mac_i,          /// it multiplies
-  input  logic                wait_ifmap_i,   /// why no slot is issued: first cause that holds
-  input  logic                wait_filter_i,  /// second
-  input  logic                wait_stream_i,  /// third
-  input  logic                wait_psum_i,    /// fourth
-  input  logic                wait_local_i,   /// fifth
-  input  logic                wait_output_i,  /// sixth; none: the adder
-  input  logic                gated_i,        /// a zero operand gated the multiplier
-  input  logic                local_word_i,   /// a psum went up
-  input  logic                dump_i,         /// start sending
-  input  logic [UsedBits-1:0] out_used_i,     /// entries of the output queue in use
-  output logic                dump_push_o,    /// push `dump_word_o`
-  output logic [31:0]         dump_word_o     /// a counter
+  input  logic        clk_i,          /// clock
+  input  logic        rst_ni,         /// synchronous reset, active low
+  input  logic        running_i,      /// the run has not delivered its last word
+  input  logic        slot_i,         /// a slot waits for its issue
+  input  logic        issue_i,        /// it is issued
+  input  logic        mac_i,          /// it multiplies
+  input  logic        wait_ifmap_i,   /// why no slot is issued: first cause that holds
+  input  logic        wait_filter_i,  /// second
+  input  logic        wait_stream_i,  /// third
+  input  logic        wait_psum_i,    /// fourth
+  input  logic        wait_local_i,   /// fifth
+  input  logic        wait_output_i,  /// sixth; none: the adder
+  input  logic        gated_i,        /// a zero operand gated the multiplier
+  input  logic        local_word_i,   /// a psum went up
+  input  logic        dump_i,         /// start sending; the PE is idle
+  input  logic        out_full_i,     /// no room in the output queue
+  output logic        dumping_o,      /// sending
+  output logic        dump_push_o,    /// push `dump_word_o`
+  output logic [31:0] dump_word_o,    /// a counter
+  output logic        wrapped_o       /// a counter has wrapped
 );
-  // Counters in one small memory, one written per cycle; `used_q` stands in for clearing it.
-  logic [31:0] count_q [eco_pkg::CntGated];
-  logic [eco_pkg::CntGated-1:0] used_q;
-  logic [31:0] gated_q, local_q;
-  logic [3:0] cause;
-  logic dumping_q;
-  logic [3:0] dump_index_q;
+  localparam int unsigned Half = CounterBits / 2;
+  typedef logic [Half-1:0] half_t;
 
+  logic [3:0] cause, cause_q, high_cause_q;
+  logic count_q;  // cause_q is counted
   always_comb begin
-    if (!run_i) cause = 4'(eco_pkg::CntIdle);
+    if (!slot_i) cause = 4'(eco_pkg::CntIdle);
     else if (issue_i) cause = mac_i ? 4'(eco_pkg::CntIssued) : 4'(eco_pkg::CntMasked);
     else if (wait_ifmap_i) cause = 4'(eco_pkg::CntIfmap);
     else if (wait_filter_i) cause = 4'(eco_pkg::CntFilter);
@@ -46,37 +46,67 @@ module eco_pe_counters #(
     else cause = 4'(eco_pkg::CntAdder);
   end
 
+  // Small memories, one entry written per cycle: lower halves, then upper ones. `used_q` stands in for
+  // clearing them.
+  half_t low_q [eco_pkg::CntGated];
+  half_t high_q [eco_pkg::CntGated];
+  logic [eco_pkg::CntGated-1:0] used_q;
+  logic fresh_q, carry_q;  // the upper half starts; counts
+  half_t low, high;
+  assign low  = low_q[cause_q];
+  assign high = high_q[high_cause_q];
   always_ff @(posedge clk_i) begin
-    if (running_i) count_q[cause] <= (used_q[cause] ? count_q[cause] : '0) + 32'd1;
-  end
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) used_q <= '0;
-    else if (running_i) used_q <= used_q | ((eco_pkg::CntGated)'(1) << cause);
+    cause_q      <= cause;
+    high_cause_q <= cause_q;
+    if (count_q) low_q[cause_q] <= used_q[cause_q] ? low + 1'b1 : Half'(1);
+    if (fresh_q | carry_q) high_q[high_cause_q] <= fresh_q ? '0 : high + 1'b1;
   end
 
+  logic [CounterBits-1:0] gated, local_words;
+  logic gated_now_q, local_now_q, gated_wraps, local_wraps;
+  logic [3:0] index_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      gated_q      <= '0;
-      local_q      <= '0;
-      dumping_q    <= 1'b0;
-      dump_index_q <= '0;
+      count_q     <= 1'b0;
+      used_q      <= '0;
+      fresh_q     <= 1'b0;
+      carry_q     <= 1'b0;
+      gated_now_q <= 1'b0;
+      local_now_q <= 1'b0;
+      dumping_o   <= 1'b0;
+      index_q     <= '0;
+      wrapped_o   <= 1'b0;
     end else begin
-      gated_q <= gated_q + 32'(gated_i);
-      local_q <= local_q + 32'(local_word_i);
+      count_q <= running_i;
+      if (count_q) used_q <= used_q | ((eco_pkg::CntGated)'(1) << cause_q);
+      fresh_q <= count_q & ~used_q[cause_q];
+      carry_q <= count_q & used_q[cause_q] & (&low);
+      if (carry_q && (&high)) wrapped_o <= 1'b1;
+      gated_now_q <= gated_i;
+      local_now_q <= local_word_i;
+      if (gated_wraps | local_wraps) wrapped_o <= 1'b1;
       if (dump_i) begin
-        dumping_q    <= 1'b1;
-        dump_index_q <= '0;
+        dumping_o <= 1'b1;
+        index_q   <= '0;
       end else if (dump_push_o) begin
-        dump_index_q <= dump_index_q + 4'd1;
-        if (dump_index_q == 4'(eco_pkg::NumCounters - 1)) dumping_q <= 1'b0;
+        index_q <= index_q + 4'd1;
+        if (index_q == 4'(eco_pkg::NumCounters - 1)) dumping_o <= 1'b0;
       end
     end
   end
 
-  assign dump_push_o = dumping_q & ~run_i & (out_used_i < UsedBits'(DumpRoom));
+  eco_counter #(.Bits(CounterBits)) u_gated (
+    .clk_i, .rst_ni, .add_i(gated_now_q), .count_o(gated), .wrap_o(gated_wraps)
+  );
+  eco_counter #(.Bits(CounterBits)) u_local (
+    .clk_i, .rst_ni, .add_i(local_now_q), .count_o(local_words), .wrap_o(local_wraps)
+  );
+
+  // Not while an upper half is a cycle behind.
+  assign dump_push_o = dumping_o & ~out_full_i & ~(fresh_q | carry_q);
   always_comb begin
-    if (dump_index_q == 4'(eco_pkg::CntLocalWords)) dump_word_o = local_q;
-    else if (dump_index_q == 4'(eco_pkg::CntGated)) dump_word_o = gated_q;
-    else dump_word_o = used_q[dump_index_q] ? count_q[dump_index_q] : '0;
+    if (index_q == 4'(eco_pkg::CntLocalWords)) dump_word_o = 32'(local_words);
+    else if (index_q == 4'(eco_pkg::CntGated)) dump_word_o = 32'(gated);
+    else dump_word_o = used_q[index_q] ? 32'({high_q[index_q], low_q[index_q]}) : '0;
   end
 endmodule

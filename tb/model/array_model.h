@@ -26,7 +26,7 @@ struct ArrayPins {
   uint8_t stat_select = 0;
 
   // sampled
-  bool cfg_ready = false, gon_ready = false, out_valid = false, running = false;
+  bool cfg_ready = false, gon_ready = false, out_valid = false, done = false;
   uint32_t out_lanes = 0;
   std::array<uint32_t, kMaxGonLanes> out_words{};
   uint64_t stat = 0;
@@ -37,6 +37,8 @@ class ArrayModel {
   virtual ~ArrayModel() = default;
   // Applies one reset of a few cycles; all inputs idle.
   virtual void Reset() = 0;
+  // One cycle of the soft clear, at any time: what Reset() leaves.
+  virtual void Clear() = 0;
   // Drives the inputs of `pins` and samples its outputs, before the clock edge.
   virtual void Settle(ArrayPins& pins) = 0;
   // One rising clock edge.

@@ -76,12 +76,21 @@ class VerilatedArray : public ArrayModel {
 
   void Reset() override {
     ArrayPins idle;
+    top_->clear_i = 0;
     top_->rst_ni = 0;
     for (int k = 0; k < 4; ++k) {
       Settle(idle);
       Clock();
     }
     top_->rst_ni = 1;
+  }
+
+  void Clear() override {
+    ArrayPins idle;
+    top_->clear_i = 1;
+    Settle(idle);
+    Clock();
+    top_->clear_i = 0;
   }
 
   void Settle(ArrayPins& pins) override {
@@ -125,7 +134,7 @@ class VerilatedArray : public ArrayModel {
     pins.narrow.ready = top_->narrow_ready_o;
     pins.gon_ready = top_->gon_ready_o;
     pins.out_valid = top_->out_valid_o;
-    pins.running = top_->running_o;
+    pins.done = top_->done_o;
     pins.stat = top_->stat_o;
     if (pins.out_valid) {
       pins.out_lanes = top_->out_lane_o;

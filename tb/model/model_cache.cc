@@ -64,6 +64,10 @@ class Recorder : public ArrayModel {
     model_->Reset();
     if (file_ != nullptr) fmt::print(file_, "reset\n");
   }
+  void Clear() override {
+    model_->Clear();
+    if (file_ != nullptr) fmt::print(file_, "clear\n");
+  }
   void Settle(ArrayPins& pins) override {
     model_->Settle(pins);
     last_ = pins;
@@ -82,7 +86,7 @@ class Recorder : public ArrayModel {
                fmt::join(p.gon_slot, ","), p.out_ready, p.stat_select);
     fmt::print(file_, " {:d} {:d} {:d} {:d} {:d} {} {} {:d} {}\n", p.cfg_ready, p.wide.ready,
                p.narrow.ready, p.gon_ready, p.out_valid, p.out_lanes, fmt::join(p.out_words, ","),
-               p.running, p.stat);
+               p.done, p.stat);
   }
   bool AssertionFailed() const override { return model_->AssertionFailed(); }
   void WriteCoverage(const char* path) override { model_->WriteCoverage(path); }

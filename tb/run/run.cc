@@ -4,6 +4,7 @@
 #include <deque>
 #include <random>
 
+#include "compiler/image/array_errors.h"
 #include "compiler/image/pe_image.h"
 #include "tb/drivers/streams.h"
 
@@ -60,6 +61,12 @@ uint64_t ReadStat(ArrayModel& model, ArrayPins& pins, int select) {
   pins.stat_select = static_cast<uint8_t>(select);
   model.Settle(pins);
   return pins.stat;
+}
+
+// "; the array says: ..." when it keeps errors.
+std::string ErrorSuffix(ArrayModel& model, ArrayPins& pins) {
+  const std::string text = ArrayErrorText(ReadStat(model, pins, kStatErrors));
+  return text.empty() ? "" : "; the array says: " + text;
 }
 
 // Asks every PE for its counters, which leave through the GON.
@@ -150,7 +157,7 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
       if (!error->empty()) return BadInput("image.json: the schedule is damaged: {}", *error);
     }
     // After the last result the streams may still hold words that only border slots take.
-    if (!pins.running && config.done() && wide.done() && narrow.done() && gon.done()) break;
+    if (pins.done && config.done() && wide.done() && narrow.done() && gon.done()) break;
     ++quiet;
     if (pins.cfg_valid && pins.cfg_ready) {
       config.Pop();
@@ -203,11 +210,13 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
     model.Clock();
     if (quiet > options.watchdog_cycles) {
       return Machinery("watchdog: nothing moved for {} cycles, cycle {}; the streams wait: "
-                       "configuration {}, wide {}, narrow {}, GON {}",
+                       "configuration {}, wide {}, narrow {}, GON {}{}",
                        options.watchdog_cycles, cycle, !config.done(), !wide.done(),
-                       !narrow.done(), !gon.done());
+                       !narrow.done(), !gon.done(), ErrorSuffix(model, pins));
     }
-    if (model.AssertionFailed()) return Machinery("an assertion of the RTL failed in cycle {}", cycle);
+    if (model.AssertionFailed()) {
+      return Machinery("an assertion of the RTL failed in cycle {}{}", cycle, ErrorSuffix(model, pins));
+    }
     if (options.progress && cycle % 1024 == 0) {
       const auto total = std::max<int64_t>(1, schedule.num_passes);
       options.progress(static_cast<double>(wide.passes_begun()) / static_cast<double>(total), cycle);
@@ -215,11 +224,14 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
   }
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  result.cycles = static_cast<int64_t>(ReadStat(model, pins, 0));
-  result.config_cycles = static_cast<int64_t>(ReadStat(model, pins, 1));
-  result.wide_words = static_cast<int64_t>(ReadStat(model, pins, 2));
-  result.narrow_words = static_cast<int64_t>(ReadStat(model, pins, 3));
-  result.gon_words = static_cast<int64_t>(ReadStat(model, pins, 4));
+  result.cycles = static_cast<int64_t>(ReadStat(model, pins, kStatCycles));
+  result.config_cycles = static_cast<int64_t>(ReadStat(model, pins, kStatConfig));
+  result.wide_words = static_cast<int64_t>(ReadStat(model, pins, kStatWide));
+  result.narrow_words = static_cast<int64_t>(ReadStat(model, pins, kStatNarrow));
+  result.gon_words = static_cast<int64_t>(ReadStat(model, pins, kStatGon));
+  if (const std::string errors = ErrorSuffix(model, pins); !errors.empty()) {
+    return Machinery("the run ended with errors{}", errors);
+  }
   ECO_ASSIGN(result.pe, ReadCounters(hw, model));
   if (model.AssertionFailed()) return Machinery("an assertion of the RTL failed after the run");
   return result;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "compiler/image/array_errors.h"
 #include "compiler/image/pe_counters.h"
 #include "compiler/image/pe_image.h"
 #include "gen/config/hw_config.h"
@@ -17,6 +18,9 @@
 
 namespace ecoflow {
 namespace {
+
+// done_o comes so many cycles after the last word.
+constexpr uint64_t kDoneDelay = 4;
 
 struct Beat {
   uint8_t row = 0, col = 0;
@@ -43,20 +47,28 @@ class ArrayTest : public ::testing::Test {
     const auto config = LoadHwConfig((SourceRoot() / "tests/data/mutants.json").string());
     ASSERT_TRUE(config.ok());
     hw_ = config.value();
-    ModelOptions options;
     // A netlist (scripts/mutants.py) has no assertions: the model is that of the layers.
-    options.assertions = std::getenv("ECOFLOW_NETLIST") == nullptr;
-    const auto library = BuildModel(hw_, options, [](const std::string&) {});
-    ASSERT_TRUE(library.ok());
-    library_ = library.value();
+    const bool assertions = std::getenv("ECOFLOW_NETLIST") == nullptr;
+    for (const bool checked : {false, true}) {
+      ModelOptions options;
+      options.assertions = checked && assertions;
+      const auto library = BuildModel(hw_, options, [](const std::string&) {});
+      ASSERT_TRUE(library.ok());
+      libraries_[checked] = library.value();
+    }
   }
 
-  void Start(uint32_t seed) {
+  // What the array must refuse fails its assertions: such tests go without.
+  void Start(uint32_t seed, bool checked = true) {
     random_.seed(seed);
-    auto loaded = LoadModel(library_, seed, "");
+    auto loaded = LoadModel(libraries_[checked], seed, "");
     ASSERT_TRUE(loaded.ok());
     model_ = std::move(loaded.value());
     model_->Reset();
+    Forget();
+  }
+  // All that was to be driven, as after a reset or a clear.
+  void Forget() {
     pins_ = ArrayPins();
     beats_ = {};
     config_.clear();
@@ -78,11 +90,12 @@ class ArrayTest : public ::testing::Test {
   }
 
   // Drives everything that waits, with random pauses, until all is sent and `outputs` have come.
-  std::vector<Output> Run(std::size_t outputs, double stall) {
+  // Ends earlier after `cycles`.
+  std::vector<Output> Run(std::size_t outputs, double stall, int64_t cycles = INT64_MAX) {
     std::vector<Output> result;
     std::uniform_real_distribution<double> chance(0, 1);
     bool config = false, gin[2] = {false, false}, gon = false;  // presented
-    for (int quiet = 0; quiet < 5000; ++quiet) {
+    for (int quiet = 0; quiet < 5000 && cycles > 0; ++quiet, --cycles) {
       config = !config_.empty() && (config || chance(random_) >= stall);
       gon = !commands_.empty() && (gon || chance(random_) >= stall);
       pins_.cfg_valid = config;
@@ -118,22 +131,22 @@ class ArrayTest : public ::testing::Test {
       model_->Settle(pins_);
       const bool done = config_.empty() && beats_[0].empty() && beats_[1].empty() && commands_.empty();
       if (done && result.size() >= outputs) break;
-      cycles_ += pins_.running;
+      cycles_ += !pins_.done;
       if (config && pins_.cfg_ready) {
         config_.pop_front();
-        config_words_ += pins_.running;
+        config_words_ += !pins_.done;
         config = false;
         quiet = 0;
       }
       for (std::size_t n = 0; n < 2; ++n) {
         if (!gin[n] || !ports[n]->ready) continue;
-        words_[n] += pins_.running ? static_cast<uint64_t>(beats_[n].front().words.size()) : 0;
+        words_[n] += !pins_.done ? static_cast<uint64_t>(beats_[n].front().words.size()) : 0;
         beats_[n].pop_front();
         gin[n] = false;
         quiet = 0;
       }
       if (gon && pins_.gon_ready) {
-        for (const auto& lane : commands_.front().lanes) gon_words_ += pins_.running && lane.enabled;
+        for (const auto& lane : commands_.front().lanes) gon_words_ += !pins_.done && lane.enabled;
         commands_.pop_front();
         gon = false;
         quiet = 0;
@@ -155,7 +168,7 @@ class ArrayTest : public ::testing::Test {
     for (int64_t n = 0; n < cycles; ++n) {
       pins_.out_ready = true;
       model_->Settle(pins_);
-      cycles_ += pins_.running;
+      cycles_ += !pins_.done;
       model_->Clock();
     }
     model_->Settle(pins_);
@@ -206,7 +219,7 @@ class ArrayTest : public ::testing::Test {
   }
 
   static HwConfig hw_;
-  static std::filesystem::path library_;
+  static std::array<std::filesystem::path, 2> libraries_;  // without, with assertions
   std::mt19937_64 random_;
   std::unique_ptr<ArrayModel> model_;
   ArrayPins pins_;
@@ -218,15 +231,21 @@ class ArrayTest : public ::testing::Test {
 };
 
 HwConfig ArrayTest::hw_;
-std::filesystem::path ArrayTest::library_;
+std::array<std::filesystem::path, 2> ArrayTest::libraries_;
 
 // Every PE squares what it is sent, first on the wide, then on the narrow network; all controllers hold five
 // random IDs; sums are made of the squares in random slots of both accumulators.
-TEST_F(ArrayTest, RandomBeatsReachTheNamedPes) {
-  const int pes = hw_.pe_count();
-  for (uint32_t seed = 1; seed <= 6; ++seed) {
-    SCOPED_TRACE(seed);
-    Start(seed);
+class BeatTest : public ArrayTest {
+ protected:
+  // What is to be driven, and what must come out; how many words for each PE, how many of them zero.
+  struct Load {
+    std::vector<Output> expected;
+    std::array<std::vector<int64_t>, 2> count;
+    uint32_t zeros = 0;
+  };
+  Load RandomLoad(uint32_t seed) {
+    Load load;
+    const int pes = hw_.pe_count();
     const int most = seed % 2 == 0 ? 30 : 6;  // few IDs: many PEs are named
     std::array<std::vector<std::vector<int>>, 2> row_ids, col_ids;
     for (std::size_t n = 0; n < 2; ++n) {
@@ -249,14 +268,14 @@ TEST_F(ArrayTest, RandomBeatsReachTheNamedPes) {
     }
     // Beats, and for each PE what it is sent, in the order of the beats.
     std::vector<std::pair<int, uint32_t>> squares;  // PE, square
-    std::array<std::vector<int64_t>, 2> count;
-    uint32_t zeros = 0;
+    auto& count = load.count;
     for (std::size_t n = 0; n < 2; ++n) {
       count[n].assign(static_cast<std::size_t>(pes), 0);
       for (int b = 0; b < 120; ++b) {
         Beat beat{static_cast<uint8_t>(Pick(0, most)), static_cast<uint8_t>(Pick(0, most)), {}};
         const int64_t size = Pick(1, n == 0 ? hw_.wide_lanes() : hw_.narrow_lanes());
         for (int64_t k = 0; k < size; ++k) beat.words.push_back(Word());
+        bool named = false;
         const auto holds = [](const std::vector<int>& ids, int tag) {
           return std::find(ids.begin(), ids.end(), tag) != ids.end();
         };
@@ -265,13 +284,14 @@ TEST_F(ArrayTest, RandomBeatsReachTheNamedPes) {
               !holds(col_ids[n][static_cast<std::size_t>(pe)], beat.col)) {
             continue;
           }
+          named = true;
           for (const uint16_t word : beat.words) {
             squares.emplace_back(pe, Square(word));
-            zeros += word == 0;
+            load.zeros += word == 0;
           }
           count[n][static_cast<std::size_t>(pe)] += static_cast<int64_t>(beat.words.size());
         }
-        beats_[n].push_back(beat);
+        if (named) beats_[n].push_back(beat);
       }
     }
     ConfigureAll(kCfgEnable, {0});
@@ -292,7 +312,7 @@ TEST_F(ArrayTest, RandomBeatsReachTheNamedPes) {
     }
 
     // Commands: lane by lane, sums in slots.
-    std::vector<Output> expected;
+    auto& expected = load.expected;
     std::array<std::map<uint32_t, uint32_t>, 2> slots;
     std::array<uint32_t, 2> slot{};
     for (std::size_t n = 0; n < squares.size();) {
@@ -321,27 +341,59 @@ TEST_F(ArrayTest, RandomBeatsReachTheNamedPes) {
       commands_.push_back(command);
       if (output.lanes != 0) expected.push_back(output);
     }
-    ASSERT_EQ(Run(expected.size(), seed % 3 == 0 ? 0 : 0.4), expected);
+    return load;
+  }
+
+  void RunAndCheck(const Load& load, uint32_t seed) {
+    ASSERT_EQ(Run(load.expected.size(), seed % 3 == 0 ? 0 : 0.4), load.expected);
     Wait(10);  // the last command may keep its sum
-    const uint64_t cycles = cycles_;
+    const uint64_t cycles = cycles_ - kDoneDelay;
     EXPECT_EQ(Stat(0), cycles);
     EXPECT_EQ(Stat(1), config_words_);
     EXPECT_EQ(Stat(2), words_[0]);
     EXPECT_EQ(Stat(3), words_[1]);
     EXPECT_EQ(Stat(4), gon_words_);
-    EXPECT_EQ(Stat(5), 0u);
+    EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), "");
     uint64_t gated = 0;
     const auto counters = Counters();
     for (std::size_t pe = 0; pe < counters.size(); ++pe) {
       uint64_t sum = 0;
       for (std::size_t k = kCntIssued; k <= kCntAdder; ++k) sum += counters[pe][k];
       EXPECT_EQ(sum, cycles);
-      EXPECT_EQ(counters[pe][kCntIssued], count[0][pe] + count[1][pe]);
+      EXPECT_EQ(counters[pe][kCntIssued], load.count[0][pe] + load.count[1][pe]);
       gated += counters[pe][kCntGated];
     }
-    EXPECT_EQ(gated, zeros);
+    EXPECT_EQ(gated, load.zeros);
     EXPECT_FALSE(model_->AssertionFailed());
+  }
+};
+
+TEST_F(BeatTest, RandomBeatsReachTheNamedPes) {
+  for (uint32_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    Start(seed);
+    RunAndCheck(RandomLoad(seed), seed);
     if (HasFailure()) return;
+  }
+}
+
+// A clear or a reset in any cycle of a run leaves a machine that does the next one right, counters and all.
+TEST_F(BeatTest, ClearInAnyCycleLeavesAFreshArray) {
+  Start(1);
+  for (uint32_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    const Load cut = RandomLoad(seed);
+    Run(cut.expected.size(), seed % 2 == 0 ? 0 : 0.4, Pick(0, 900));
+    if (seed % 3 == 0) {
+      model_->Reset();
+    } else {
+      model_->Clear();
+    }
+    Forget();
+    RunAndCheck(RandomLoad(seed + 1000), seed);
+    if (HasFailure()) return;
+    model_->Clear();
+    Forget();
   }
 }
 
@@ -590,25 +642,223 @@ TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
   }
 }
 
-// A header may announce many words; addresses count on.
+// A header may announce many words; those beyond the last address or the last PE go nowhere and are reported.
 TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
   for (uint32_t seed = 1; seed <= 2; ++seed) {
-    Start(seed);
-    const int unused = 60;
-    ConfigureAll(unused, std::vector<uint64_t>(static_cast<std::size_t>(seed == 1 ? 16384 : 40000 + Pick(0, 9)), 0), true);
+    Start(seed, false);
     PeImage image = Squares(false);
     image.mode.ADirect = image.mode.BDirect = 0;
     image.levels[0].a.Last = 9;
-    // Words 56..63 of nobody, then the image.
-    auto words = Encode(image).value();
-    words.insert(words.begin(), 8, 0);
-    ConfigureAll(56, words);
+    const auto words = Encode(image).value();
+    ConfigureAll(0, words);
+    const auto beyond = static_cast<std::size_t>(seed == 1 ? 16384 : 40000 + Pick(0, 9));
+    ConfigureAll(0, std::vector<uint64_t>(beyond, ~uint64_t{0}), true);  // the first words reach the PEs
+    ConfigureAll(0, words);
+    ConfigureAll(kCfgRowNarrow, {0, 0, 0, 0, 0, 0, 0, 0, 0, ~uint64_t{0}, ~uint64_t{0}});
     ConfigureAll(kCfgParam, {Encode(ParamWord()).value()});
     Run(0, 0);
     Wait(60);
     for (const PeCounts& counts : Counters()) EXPECT_EQ(counts[kCntMasked], 10u);
+    EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), ArrayErrorText(1 << kErrHeader | 1 << kErrAddress));
     if (HasFailure()) return;
   }
+}
+
+// The counters leave when the passes before are through, as often as asked for.
+TEST_F(ArrayTest, CountersWaitForThePassesBefore) {
+  for (uint32_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    Start(seed);
+    for (const int address : {kCfgColWide, kCfgColNarrow, kCfgRowWide, kCfgRowNarrow}) {
+      ConfigureAll(address, {0x1ffffe0});
+    }
+    const int64_t slots = Pick(1, 12), passes = Pick(1, 4);
+    PeImage image = Squares(false);
+    image.levels[0].a.Last = slots - 1;
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgEnable, {0});
+    ParamWord pass;
+    pass.Active = 1;
+    std::vector<uint32_t> squares;
+    std::vector<Output> expected;
+    const auto ask = [&](uint32_t issued) {
+      ConfigureAll(kCfgDump, {0});
+      for (int pe = 0; pe < hw_.pe_count(); ++pe) {
+        for (std::size_t k = 0; k < kNumPeCounters; ++k) {
+          commands_.push_back(Single(pe, 0));
+          expected.push_back({1, {k == kCntIssued ? issued : 0, 0}});
+        }
+      }
+    };
+    for (int64_t p = 0; p < passes; ++p) {
+      ConfigureAll(kCfgParam, {Encode(pass).value()});
+      for (int64_t k = 0; k < slots; ++k) {
+        const uint16_t word = Word();
+        beats_[0].push_back({0, 0, {word}});
+        for (int pe = 0; pe < hw_.pe_count(); ++pe) {
+          commands_.push_back(Single(pe, 0));
+          expected.push_back({1, {Square(word), 0}});
+        }
+      }
+      if (Pick(0, 1) == 0 || p + 1 == passes) ask(static_cast<uint32_t>((p + 1) * slots));
+      if (p + 1 == passes) ask(static_cast<uint32_t>((p + 1) * slots));
+    }
+    auto got = Run(expected.size(), seed % 2 == 0 ? 0 : 0.3);
+    ASSERT_EQ(got.size(), expected.size());
+    // Of the counters only the products are compared: when the rest counts is not fixed.
+    for (std::size_t n = 0; n < got.size(); ++n) {
+      const bool counter = expected[n].words[0] == 0 && expected[n].lanes == 1 && got[n].words[0] != 0;
+      if (!counter) { EXPECT_EQ(got[n], expected[n]) << n; }
+    }
+    EXPECT_FALSE(model_->AssertionFailed());
+    if (HasFailure()) return;
+  }
+}
+
+// Each fault of what comes in sets its bit, and nothing but a clear takes it back.
+class ErrorTest : public ArrayTest {
+ protected:
+  void Begin() {
+    Start(1, false);
+    for (const int address : {kCfgColWide, kCfgColNarrow, kCfgRowWide, kCfgRowNarrow}) {
+      ConfigureAll(address, {0x1ffffe0});  // all hold ID 0
+    }
+    ConfigureAll(kCfgEnable, {0});
+    Run(0, 0);
+    Wait(5);
+    ASSERT_EQ(ArrayErrorText(Stat(kStatErrors)), "");
+  }
+  void Expect(ArrayError error) {
+    Run(0, 0);
+    Wait(12);
+    EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), ArrayErrorText(uint64_t{1} << error));
+    model_->Clear();
+    Wait(5);
+    EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), "");
+  }
+};
+
+TEST_F(ErrorTest, BeatThatNamesNobody) {
+  for (const std::size_t n : {0, 1}) {
+    for (const auto& [row, col] : {std::pair{7, 0}, {0, 7}, {7, 7}}) {
+      Begin();
+      beats_[n].push_back({static_cast<uint8_t>(row), static_cast<uint8_t>(col), {1}});
+      Expect(n == 0 ? kErrWideNobody : kErrNarrowNobody);
+    }
+  }
+}
+
+TEST_F(ErrorTest, BeatWithoutDestinationOrWords) {
+  for (const std::size_t n : {0, 1}) {
+    Begin();
+    beats_[n].push_back({0, 0, {1}, 3});
+    Expect(n == 0 ? kErrWideForm : kErrNarrowForm);
+    Begin();
+    beats_[n].push_back({0, 0, {}});
+    Expect(n == 0 ? kErrWideForm : kErrNarrowForm);
+  }
+  Begin();
+  beats_[1].push_back({0, 0, {1, 2, 3}});
+  Expect(kErrNarrowForm);
+}
+
+// Neither hangs: what does not exist is left out.
+TEST_F(ErrorTest, CommandForAPeOrSlotThatDoesNotExist) {
+  const auto command = [&](uint32_t row, uint32_t col, uint32_t slot, bool last) {
+    Begin();
+    Command bad = Single(0, 1);
+    bad.lanes[1].row = row;
+    bad.lanes[1].col = col;
+    bad.lanes[1].slot = slot;
+    bad.lanes[1].last = last;
+    bad.end = true;
+    commands_.push_back(bad);
+    Run(0, 0);
+    Wait(20);
+    EXPECT_TRUE(pins_.done);
+    Expect(kErrGonPe);
+  };
+  command(static_cast<uint32_t>(hw_.rows), 0, 0, true);
+  command(0, static_cast<uint32_t>(hw_.columns), 0, true);
+  command(0, 0, static_cast<uint32_t>(hw_.slots_per_lane()), false);
+}
+
+TEST_F(ErrorTest, TwoLanesThatNameOnePe) {
+  Begin();
+  ConfigureAll(0, Encode(Squares(false)).value());
+  ParamWord pass;
+  pass.Active = 1;
+  ConfigureAll(kCfgParam, {Encode(pass).value()});
+  beats_[0].push_back({0, 0, {3}});
+  Command command = Single(1, 0);
+  command.lanes[1] = command.lanes[0];
+  commands_.push_back(command);
+  EXPECT_EQ(Run(1, 0), (std::vector<Output>{{3, {9, 9}}}));
+  Expect(kErrGonTwice);
+}
+
+TEST_F(ErrorTest, ConfigurationForWhatIsNotThere) {
+  Begin();
+  Configure(0, hw_.rows, 0, 0, kCfgLoader, false, {0});
+  Expect(kErrHeader);
+  Begin();
+  Configure(0, 0, 0, hw_.columns, kCfgLoader, false, {0});
+  Expect(kErrHeader);
+  Begin();
+  config_.push_back(ConfigHeader(0, 0, 0, 0, kCfgLoader, false, 1) & ~(uint64_t{0xffff} << 39));  // no words
+  Expect(kErrHeader);
+  Begin();
+  Configure(0, 0, 0, 0, kCfgLoader, true, {0, 0});  // one PE, two words
+  Expect(kErrHeader);
+  for (const int address : {40, 47, 56, 63}) {
+    Begin();
+    Configure(0, 0, 0, 0, address, false, {0});
+    Expect(kErrAddress);
+  }
+  Begin();
+  ConfigureAll(kCfgRowNarrow, std::vector<uint64_t>(20, 0));
+  Expect(kErrAddress);
+}
+
+// A slot that waits for a word, or frees words, that its file can never hold; a psum beyond the file.
+TEST_F(ErrorTest, ProgramThatNoFileCanHold) {
+  const auto program = [&](auto change) {
+    Begin();
+    PeImage image = Squares(false);
+    image.levels[0].a.Last = 1;
+    change(image);
+    ParamWord pass;
+    pass.Active = 1;
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgLoader, {uint64_t{1} << 12 | uint64_t{1} << 36 | uint64_t{3} << 48});  // narrow
+    ConfigureAll(kCfgParam, {Encode(pass).value()});
+    beats_[0].push_back({0, 0, {1, 1}});
+    // Its first slot finds a word in each file.
+    if (image.mode.ADirect == 0) beats_[1].push_back({0, 0, {1}, kDestIfmap});
+    if (image.mode.BDirect == 0) beats_[1].push_back({0, 0, {1}, kDestFilter});
+    Expect(kErrProgram);
+  };
+  program([](PeImage& image) {
+    image.mode.ADirect = 0;
+    image.levels[0].a.ADelta = hw_.ifmap_depth;
+  });
+  program([](PeImage& image) {
+    image.mode.BDirect = 0;
+    image.levels[0].a.BDelta = hw_.filter_depth;
+  });
+  program([](PeImage& image) { image.levels[0].a.ARelease = hw_.ifmap_depth + 1; });
+  program([](PeImage& image) { image.levels[0].a.BRelease = hw_.filter_depth + 1; });
+}
+
+// A run that waits for what never comes.
+TEST_F(ErrorTest, NothingMovesForALongTime) {
+  Begin();
+  commands_.push_back(Single(0, 0));
+  Run(0, 0);
+  Wait((int64_t{1} << 20) - 100);
+  EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), "");
+  Wait(200);
+  Expect(kErrQuiet);
 }
 
 }  // namespace

@@ -1,0 +1,213 @@
+`include "eco_assert.svh"
+
+// Loop nest of a PE: the slots of a pass, one a cycle, generated ahead of their issue. Nothing here
+// depends on data.
+//
+// Three stages move together (`move_i`). LOOPS holds where the loops stand: for each level the steps
+// that are left and whether it is at its end or at its first index; the first level that is not at its
+// end steps. RECORD knows the level that steps and reads its record. The stage behind, ADDRESS, is the
+// outside's: this module gives it the slot's flags and the record of its step, registered.
+//
+// A pass enters LOOPS as soon as the one before has left it, so passes follow each other without a
+// gap. It keeps the image store's waiting words until its first slot enters ADDRESS (`take_o`).
+//
+// Level 1 is one shorter while index 3 is below the ragged threshold.
+//
+// Latency: 3 moves from a pass that waits to its first slot in ADDRESS. Reset: empty.
+module eco_pe_nest #(
+  parameter int unsigned NumLevels = 7,  /// loop levels, 5..7
+  localparam int unsigned IndexBits = eco_image_pkg::LastBits
+) (
+  input  logic                           clk_i,        /// clock
+  input  logic                           rst_ni,       /// synchronous reset, active low
+  input  logic                           move_i,       /// all stages move
+  // the pass that waits in the image store
+  input  logic                           pending_i,    /// there is one
+  output logic                           take_o,       /// its first slot enters ADDRESS now
+  input  logic                           bank_i,       /// bank of its records
+  input  logic [63:0]                    mode_i,       /// its mode word
+  input  logic [63:0]                    limit_i,      /// its limit word
+  input  logic [63:0]                    param_i,      /// its pass word
+  input  logic [NumLevels*IndexBits-1:0] last_i,       /// its last index of each level
+  // record of the level that steps
+  output logic                           bank_o,       /// bank to read
+  output logic [2:0]                     record_o,     /// record to read; NumLevels: the pass ends
+  input  logic [63:0]                    record_a_i,   /// as read
+  input  logic [63:0]                    record_b_i,   /// as read
+  // slot in ADDRESS
+  output logic                           valid_o,      /// there is one
+  output logic [63:0]                    record_a_o,   /// record of its step
+  output logic [63:0]                    record_b_o,   /// record of its step
+  output logic                           first_o,      /// summed levels but 1 are at their first index
+  output logic                           first_1_o,    /// so is level 1, or it is not summed
+  output logic                           final_o,      /// summed levels but 1 are at their end
+  output logic                           final_1_o,    /// so is level 1, or it is not summed
+  output logic                           below_o,      /// index 2 has reached ChainInMin
+  output logic                           above_o,      /// index 2 has not reached ChainOutMax
+  output logic                           busy_o        /// a slot in LOOPS, RECORD or ADDRESS
+);
+  localparam int unsigned ThresholdBits = eco_image_pkg::ChainInMinBits;
+  localparam int unsigned RaggedBits    = eco_image_pkg::RaggedBits;
+  typedef logic [IndexBits-1:0] index_t;
+
+  // ---------------------------------------------------------------- LOOPS
+  logic run_q;      // a slot stands here
+  logic started_q;  // the waiting pass has entered
+  logic first_slot_q, bank_q, start, step_now;
+  logic [NumLevels-1:0] kept_q;    // levels that are not summed
+  logic [NumLevels-1:0] at_end_q;  // the level is at its last index
+  logic [NumLevels-1:0] zero_q;    // the level is at its first index
+  logic [NumLevels-1:0] steps, again;
+  logic pass_end;
+  logic [2:0] step;  // the level that steps; NumLevels: the pass ends
+  logic [ThresholdBits-1:0] chain_in_min_q, chain_out_max_q;
+  logic [RaggedBits-1:0] ragged_q;
+  logic ragged_now_q, ragged_next;  // level 1 is one shorter; when it starts again
+  logic [2:0] param_level;
+  index_t index_2, index_3;
+
+  assign step_now = run_q & move_i;
+  for (genvar l = 0; l < NumLevels; l++) begin : gen_step
+    assign again[l] = &at_end_q[l:0];  // starts again: a level above steps, or the pass ends
+    if (l == 0) begin : gen_inner
+      assign steps[l] = ~at_end_q[l];
+    end else begin : gen_outer
+      assign steps[l] = ~at_end_q[l] & again[l-1];
+    end
+  end
+  assign pass_end = again[NumLevels-1];
+  always_comb begin
+    step = pass_end ? 3'(NumLevels) : 3'd0;
+    for (int l = 1; l < NumLevels; l++) begin
+      if (steps[l]) step = step | 3'(l);
+    end
+  end
+
+  assign start = pending_i & ~started_q & (~run_q | (move_i & pass_end));
+  assign param_level = mode_i[eco_image_pkg::ParamLevelLsb +: 3];
+  assign ragged_next = steps[3] ? IndexBits'(index_3 + 1'b1) < IndexBits'(ragged_q)
+                     : again[3] ? ragged_q != '0 : ragged_now_q;
+
+  for (genvar l = 0; l < NumLevels; l++) begin : gen_level
+    index_t left_q, last_q, last_new, last_again, left_new;
+    logic ends_new, ends_again;
+    assign last_new = param_level == 3'(l)
+        ? IndexBits'(param_i[eco_image_pkg::ParamLastLsb +: eco_image_pkg::ParamLastBits])
+        : last_i[l*IndexBits +: IndexBits];
+    if (l == 1) begin : gen_ragged
+      logic ragged_new;
+      assign ragged_new = limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
+      assign left_new   = last_new - IndexBits'(ragged_new);
+      assign last_again = ragged_next ? last_q - 1'b1 : last_q;
+      assign ends_again = ragged_next ? last_q == IndexBits'(1) : last_q == '0;
+    end else begin : gen_plain
+      assign left_new   = last_new;
+      assign last_again = last_q;
+      assign ends_again = last_q == '0;
+    end
+    assign ends_new = left_new == '0;
+
+    always_ff @(posedge clk_i) begin
+      if (start) begin
+        last_q      <= last_new;
+        left_q      <= left_new;
+        at_end_q[l] <= ends_new;
+        zero_q[l]   <= 1'b1;
+      end else if (step_now) begin
+        if (steps[l]) begin
+          left_q      <= left_q - 1'b1;
+          at_end_q[l] <= left_q == IndexBits'(1);
+          zero_q[l]   <= 1'b0;
+        end else if (again[l]) begin
+          left_q      <= last_again;
+          at_end_q[l] <= ends_again;
+          zero_q[l]   <= 1'b1;
+        end
+      end
+    end
+    if (l == 2 || l == 3) begin : gen_index
+      index_t index_q;
+      always_ff @(posedge clk_i) begin
+        if (start) index_q <= '0;
+        else if (step_now) begin
+          if (steps[l]) index_q <= index_q + 1'b1;
+          else if (again[l]) index_q <= '0;
+        end
+      end
+      if (l == 2) begin : gen_chain
+        assign index_2 = index_q;
+      end else begin : gen_of_ragged
+        assign index_3 = index_q;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      run_q     <= 1'b0;
+      started_q <= 1'b0;
+    end else begin
+      if (start) run_q <= 1'b1;
+      else if (step_now && pass_end) run_q <= 1'b0;
+      if (start) started_q <= 1'b1;
+      else if (take_o) started_q <= 1'b0;
+    end
+    if (start) begin
+      first_slot_q    <= 1'b1;
+      bank_q          <= bank_i;
+      kept_q          <= ~mode_i[eco_image_pkg::ReduceMaskLsb +: NumLevels];
+      chain_in_min_q  <= mode_i[eco_image_pkg::ChainInMinLsb +: ThresholdBits];
+      chain_out_max_q <= mode_i[eco_image_pkg::ChainOutMaxLsb +: ThresholdBits];
+      ragged_q        <= limit_i[eco_image_pkg::RaggedLsb +: RaggedBits];
+      ragged_now_q    <= limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
+    end else if (step_now) begin
+      first_slot_q <= 1'b0;
+      ragged_now_q <= ragged_next;
+    end
+  end
+
+  // ---------------------------------------------------------------- RECORD
+  logic record_valid_q, record_first_slot_q;
+  logic first_q, first_1_q, final_q, final_1_q, below_q, above_q;
+  logic [NumLevels-1:0] at_first, at_final;
+  assign at_first = zero_q | kept_q;
+  assign at_final = at_end_q | kept_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) record_valid_q <= 1'b0;
+    else if (move_i) record_valid_q <= run_q;
+    if (step_now) begin
+      record_first_slot_q <= first_slot_q;
+      bank_o    <= bank_q;
+      record_o  <= step;
+      first_q   <= &(at_first | NumLevels'(2));
+      first_1_q <= at_first[1];
+      final_q   <= &(at_final | NumLevels'(2));
+      final_1_q <= at_final[1];
+      below_q   <= index_2 >= chain_in_min_q;
+      above_q   <= index_2 < chain_out_max_q;
+    end
+  end
+  assign take_o = record_valid_q & record_first_slot_q & move_i;
+
+  // ---------------------------------------------------------------- ADDRESS
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_o <= 1'b0;
+    else if (move_i) valid_o <= record_valid_q;
+    if (record_valid_q && move_i) begin
+      record_a_o <= record_a_i;
+      record_b_o <= record_b_i;
+      first_o    <= first_q;
+      first_1_o  <= first_1_q;
+      final_o    <= final_q;
+      final_1_o  <= final_1_q;
+      below_o    <= below_q;
+      above_o    <= above_q;
+    end
+  end
+  assign busy_o = run_q | record_valid_q | valid_o;
+
+  `ECO_BAD_PARAM(NumLevels < 5 || NumLevels > 7, levels, "NumLevels must be 5..7")
+  `ECO_ASSERT(StartsWhenTaken, !take_o || started_q)
+  `ECO_ASSERT(PassWaitsUntilTaken, !started_q || pending_i)
+endmodule

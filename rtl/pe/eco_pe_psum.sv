@@ -1,0 +1,191 @@
+`include "eco_assert.svh"
+
+// What becomes of an issued slot: product, psum, and where the psum goes.
+//
+// Room in the PE above and in the output queue, and the psum from below, are claimed when the slot is
+// issued, so that nothing behind it ever waits. With t the cycle of the issue (s stages of the multiplier,
+// e cycles of the adder): operands t+1, psum from below t+s, base (zero, or the psum file) t+s+1,
+// sum t+s+e: it is kept in the psum file, or goes on a cycle later, up the column or into the output queue.
+//
+// Handshake: Local link by credits, GON by `out_valid_o` and `out_pop_i`. Reset: nothing under way.
+//
+// Departure from the paper: a PE finishes at most one psum a cycle, so of a LocalBits-wide link
+// it drives one psum; the others' valid bits are constant zero.
+module eco_pe_psum #(
+  parameter int unsigned PsumDepth  = 24,  /// entries of the psum file, 1..32
+  parameter int unsigned QueueDepth = 8,   /// entries of the queues
+  parameter int unsigned MulStages  = 2,   /// multiplier registers
+  parameter int unsigned AddStages  = 1,   /// adder cycles
+  parameter int unsigned LocalLanes = 2,   /// psums that the Local link is wide for
+  localparam int unsigned PBits = PsumDepth > 1 ? $clog2(PsumDepth) : 1,
+  localparam int unsigned QBits = $clog2(QueueDepth) + 1
+) (
+  input  logic                     clk_i,           /// clock
+  input  logic                     rst_ni,          /// synchronous reset, active low
+  // slot in ISSUE
+  input  logic                     issue_i,         /// it is issued
+  input  logic                     mac_i,           /// it multiplies
+  input  logic                     live_i,          /// it adds to a psum, or starts or ends one
+  input  logic                     start_i,         /// the psum starts at zero
+  input  logic                     end_i,           /// the psum ends
+  input  logic                     chain_in_i,      /// it takes a psum from below
+  input  logic                     chain_out_i,     /// its psum goes up
+  input  logic                     out_i,           /// its psum goes out
+  input  logic [PBits-1:0]         psum_i,          /// entry of the psum file
+  output logic                     wait_psum_o,     /// no psum from below
+  output logic                     wait_local_o,    /// no room above
+  output logic                     wait_output_o,   /// no room in the output queue
+  output logic                     wait_adder_o,    /// its psum is still in the adder
+  // operands, in the cycle after the issue
+  input  logic [15:0]              ifmap_i,         /// ifmap operand
+  input  logic [15:0]              filter_i,        /// filter operand
+  // Local network
+  input  logic [LocalLanes-1:0]    below_valid_i,   /// psum arrives (lane 0)
+  input  logic [LocalLanes*32-1:0] below_data_i,    /// the psum
+  output logic                     below_credit_o,  /// an entry was freed
+  output logic [LocalLanes-1:0]    above_valid_o,   /// psum leaves (lane 0)
+  output logic [LocalLanes*32-1:0] above_data_o,    /// the psum
+  input  logic                     above_credit_i,  /// the PE above freed an entry
+  // global output network
+  output logic                     out_valid_o,     /// a word waits
+  output logic [31:0]              out_data_o,      /// the word
+  input  logic                     out_pop_i,       /// it is taken
+  // counters
+  input  logic                     dump_push_i,     /// put `dump_word_i` into the output queue
+  input  logic [31:0]              dump_word_i,     /// a counter
+  output logic                     out_full_o,      /// no room in the output queue
+  output logic                     gated_o,         /// a zero operand gated the multiplier
+  output logic                     local_word_o,    /// a psum goes up
+  output logic                     busy_o           /// an issued slot is under way
+);
+  localparam int unsigned AddPos = MulStages + 1;           // stage at the adder's input
+  localparam int unsigned EndPos = AddPos + AddStages - 1;  // stage whose sum is registered
+
+  // ---------------------------------------------------------------- claims
+  logic [QBits-1:0] below_avail_q;  // psums from below that no issued slot has claimed
+  logic [QBits-1:0] above_room_q;   // entries of the PE above that no issued slot has claimed
+  logic [QBits-1:0] out_used_q;     // entries of the output queue, filled or claimed
+  logic claim_below, claim_above, claim_out;
+
+  assign wait_psum_o   = chain_in_i & (below_avail_q == '0);
+  assign wait_local_o  = chain_out_i & (above_room_q == '0);
+  assign out_full_o    = out_used_q == QBits'(QueueDepth);
+  assign wait_output_o = out_i & out_full_o;
+  assign claim_below   = issue_i & chain_in_i;
+  assign claim_above   = issue_i & chain_out_i;
+  assign claim_out     = (issue_i & out_i) | dump_push_i;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      below_avail_q <= '0;
+      above_room_q  <= QBits'(QueueDepth);
+      out_used_q    <= '0;
+    end else begin
+      below_avail_q <= below_avail_q + QBits'(below_valid_i[0]) - QBits'(claim_below);
+      above_room_q  <= above_room_q + QBits'(above_credit_i) - QBits'(claim_above);
+      out_used_q    <= out_used_q + QBits'(claim_out) - QBits'(out_pop_i);
+    end
+  end
+
+  // ---------------------------------------------------------------- slots under way
+  // What a slot does travels along: in one shift register with reset, one without.
+  // ctl: {live, keep, up, out, below}: it adds to, starts or ends a psum; the psum stays in the
+  // file, ends up the column, ends in the output queue; it takes a psum from below.
+  localparam int unsigned CtlBits = 5;
+  logic [EndPos*CtlBits-1:0] ctl_q;   // stage s in bits (s-1)*CtlBits
+  logic [EndPos*PBits-1:0] paddr_q;   // entry of its psum; stage s in bits (s-1)*PBits
+  logic [MulStages-1:0] fresh_q;      // it starts from zero; stage s in bit s-1
+  logic live, mul_q, live_read, fresh_read, below_add, keep_end, up_end, out_end;
+  logic [PBits-1:0] paddr_read, paddr_end;
+
+  assign live = issue_i & live_i;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      mul_q <= 1'b0;
+      ctl_q <= '0;
+    end else begin
+      mul_q <= issue_i & mac_i;
+      ctl_q <= {ctl_q[(EndPos-1)*CtlBits-1:0],
+                live, live & ~end_i, claim_above, issue_i & out_i, claim_below};
+    end
+    paddr_q <= {paddr_q[(EndPos-1)*PBits-1:0], psum_i};
+    fresh_q <= MulStages'({fresh_q, start_i});
+  end
+  assign below_add = ctl_q[(MulStages-1)*CtlBits];
+  assign live_read = ctl_q[(AddPos-2)*CtlBits + 4];
+  assign fresh_read = fresh_q[MulStages-1];
+  assign paddr_read = paddr_q[(AddPos-2)*PBits +: PBits];
+  assign {keep_end, up_end, out_end} = ctl_q[(EndPos-1)*CtlBits + 1 +: 3];
+  assign paddr_end = paddr_q[(EndPos-1)*PBits +: PBits];
+  assign busy_o    = ctl_q != '0 || out_q;
+
+  if (AddStages == 1) begin : gen_no_hazard
+    assign wait_adder_o = 1'b0;
+  end else begin : gen_hazard
+    // Slots issued in the last AddStages-1 cycles: their psum is not ready to be continued.
+    localparam int unsigned Ages = AddStages - 1;
+    logic [Ages-1:0] same;
+    for (genvar k = 0; k < Ages; k++) begin : gen_same
+      assign same[k] = ctl_q[k*CtlBits + 4] & (paddr_q[k*PBits +: PBits] == psum_i);
+    end
+    assign wait_adder_o = (|same) & live_i & ~start_i;
+  end
+
+  // ---------------------------------------------------------------- datapath
+  logic [31:0] psum_rdata, below_head, sum, sum_q;
+  logic below_valid;
+  logic from_file_q, from_sum_q;  // base of the sum; neither: zero
+
+  eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_below_queue (
+    .clk_i, .rst_ni, .push_i(below_valid_i[0]), .data_i(below_data_i[31:0]),
+    .pop_i(below_add), .valid_o(below_valid), .data_o(below_head)
+  );
+  assign below_credit_o = below_add;
+
+  eco_regfile #(.Depth(PsumDepth), .DataBits(32)) u_psum_file (
+    .clk_i, .we_i(keep_end), .waddr_i(paddr_end), .wdata_i(sum),
+    .re_i(live_read), .raddr_i(paddr_read), .rdata_o(psum_rdata)
+  );
+
+  // A psum that is written in the cycle in which it is read comes from sum_q.
+  always_ff @(posedge clk_i) begin
+    from_sum_q <= ~fresh_read & keep_end & (paddr_end == paddr_read);
+    from_file_q <= ~fresh_read & ~(keep_end & (paddr_end == paddr_read));
+    sum_q <= sum;
+  end
+
+  eco_mac_int16 #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
+    .clk_i, .mul_en_i(mul_q), .a_i(ifmap_i), .b_i(filter_i), .gated_o,
+    .below_en_i(below_add), .below_i(below_head),
+    .base_i((from_sum_q ? sum_q : '0) | (from_file_q ? psum_rdata : '0)),
+    .sum_o(sum)
+  );
+
+  // ---------------------------------------------------------------- where the psum goes
+  logic out_q;  // the sum of the cycle before goes out
+  assign local_word_o = up_end;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      above_valid_o <= '0;
+      out_q         <= 1'b0;
+    end else begin
+      above_valid_o <= LocalLanes'(up_end);
+      out_q         <= out_end;
+    end
+  end
+  assign above_data_o = (LocalLanes*32)'(sum_q);
+
+  eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_out_queue (
+    .clk_i, .rst_ni, .push_i(out_q | dump_push_i), .data_i(dump_push_i ? dump_word_i : sum_q),
+    .pop_i(out_pop_i), .valid_o(out_valid_o), .data_o(out_data_o)
+  );
+
+  `ECO_ASSERT(OneWordOut, !(out_q && dump_push_i))
+  `ECO_ASSERT(BelowThereWhenPopped, !below_add || below_valid)
+  if (LocalLanes > 1) begin : gen_check_lanes
+    `ECO_ASSERT(OnlyLaneZero, below_valid_i[LocalLanes-1:1] == '0)
+  end
+`ifdef FORMAL
+  `include "eco_pe_psum_formal.svh"
+`endif
+endmodule
