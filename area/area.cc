@@ -11,31 +11,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Memories of the image store are all memories of eco_pe; these are its registers. Fields of the
-// running pass count as control.
-constexpr const char* kImageRegisters[] = {"mode_next_q", "limit_next_q", "pend_q"};
 // Modules of the networks, measured apart from the rest so that both networks see one script.
 constexpr const char* kNetworkModules[] = {"eco_xbus", "eco_multicast_ctrl", "eco_gin_queue"};
-// What is left out when only a network is measured.
-constexpr const char* kOtherModules[] = {"eco_pe",     "eco_pe_counters", "eco_fifo",
-                                         "eco_gon",    "eco_accumulator", "eco_config",
-                                         "eco_regfile"};
+// Modules within the parts of a PE that are parts of their own.
+constexpr const char* kPartsOfParts[] = {"u_file", "u_psum_file", "u_mac", "u_below_queue", "u_out_queue"};
 
-// Script lines that move the image store into a module of its own.
-std::vector<std::string> SplitImageStore(const std::string& pe) {
-  std::vector<std::string> lines;
-  std::string registers;
-  for (const char* name : kImageRegisters) {
-    lines.push_back(fmt::format("select -assert-any {}/w:{}", pe, name));
-    registers += fmt::format(" {}/w:{}", pe, name);
-  }
-  lines.push_back("select -set image_registers" + registers);
-  lines.push_back(
-      fmt::format("select -set image_store @image_registers %ci1:+[Q] {0}/t:$*dff* %i "
-                  "{0}/t:$mem* %u",
-                  pe));
-  lines.push_back("submod -name image_store @image_store");
-  return lines;
+bool OfNetwork(const std::string& module) {
+  const std::string base = BaseName(module);
+  return std::find(std::begin(kNetworkModules), std::end(kNetworkModules), base) != std::end(kNetworkModules);
 }
 
 HwConfig WithNetwork(HwConfig config, int ids, int wide_bits, int narrow_bits) {
@@ -50,13 +33,15 @@ Result<NetworkArea> MeasureNetwork(Synthesiser& yosys, const HwConfig& config) {
   ECO_ASSIGN(Design design, yosys.Elaborate(bundle));
   ECO_ASSIGN(const std::string pe, design.Find("eco_pe"));
   ECO_ASSIGN(const std::string row, design.Find("eco_row"));
-  ECO_ASSIGN(const std::string array, design.Find("eco_array"));
-  std::vector<std::string> boxes = {row, array};
-  for (const auto& [instance, module] : design.Children(pe)) {
-    if (BaseName(module) != "eco_gin_queue") boxes.push_back(module);
-  }
-  for (const char* base : kOtherModules) {
-    for (const std::string& module : design.WithBase(base)) boxes.push_back(module);
+  ECO_ASSIGN(const std::string wide_bus, design.Child(row, "u_wide"));
+  ECO_ASSIGN(const std::string narrow_bus, design.Child(row, "u_narrow"));
+  ECO_ASSIGN(const std::string wide_beats, design.Child(wide_bus, "u_beats"));
+  ECO_ASSIGN(const std::string narrow_beats, design.Child(narrow_bus, "u_beats"));
+  std::vector<std::string> boxes;
+  for (const std::string& module : design.Modules()) {
+    if (!OfNetwork(module) && module != wide_beats && module != narrow_beats && BaseName(module) != "eco_top") {
+      boxes.push_back(module);
+    }
   }
   ECO_RETURN_IF_ERROR(yosys.Synthesise(design, boxes));
 
@@ -66,10 +51,12 @@ Result<NetworkArea> MeasureNetwork(Synthesiser& yosys, const HwConfig& config) {
   network.narrow_bits = config.gin_narrow_bits;
   ECO_ASSIGN(const std::string controller, design.Find("eco_multicast_ctrl"));
   ECO_ASSIGN(network.controller, design.OwnArea(controller));
-  ECO_ASSIGN(const std::string wide_bus, design.Child(row, "u_wide"));
-  ECO_ASSIGN(network.wide_bus, design.OwnArea(wide_bus));
-  ECO_ASSIGN(const std::string narrow_bus, design.Child(row, "u_narrow"));
-  ECO_ASSIGN(network.narrow_bus, design.OwnArea(narrow_bus));
+  for (const auto& [bus, beats, area] : {std::tuple{&wide_bus, &wide_beats, &network.wide_bus},
+                                         std::tuple{&narrow_bus, &narrow_beats, &network.narrow_bus}}) {
+    ECO_ASSIGN(const double own, design.OwnArea(*bus));
+    ECO_ASSIGN(const double waiting, design.TreeArea(*beats));
+    *area = own + waiting;
+  }
   ECO_ASSIGN(const std::string wide_queue, design.Child(pe, "u_wide_queue"));
   ECO_ASSIGN(network.wide_queue, design.OwnArea(wide_queue));
   ECO_ASSIGN(const std::string narrow_queue, design.Child(pe, "u_narrow_queue"));
@@ -78,65 +65,111 @@ Result<NetworkArea> MeasureNetwork(Synthesiser& yosys, const HwConfig& config) {
 }
 
 // Everything but the networks: parts of a PE, GON, configuration port, the rest.
+class ArrayStudy {
+ public:
+  ArrayStudy(Design& design, const HwConfig& config, AreaReport& report)
+      : design_(design), config_(config), report_(report) {}
+
+  Status Measure(Synthesiser& yosys) {
+    ECO_ASSIGN(const std::string pe, design_.Find("eco_pe"));
+    ECO_ASSIGN(const std::string row, design_.Find("eco_row"));
+    ECO_ASSIGN(const std::string array, design_.Find("eco_array"));
+    ECO_ASSIGN(const std::string gon, design_.Find("eco_gon"));
+    ECO_ASSIGN(const std::string port, design_.Find("eco_config"));
+    ECO_ASSIGN(const std::string accumulator, design_.Find("eco_accumulator"));
+    ECO_ASSIGN(const std::string memory, design_.Child(accumulator, "u_mem"));
+    ECO_ASSIGN(const std::string adder, design_.Child(accumulator, "u_add"));
+    ECO_ASSIGN(const std::string gon_row, design_.Find("eco_gon_row"));
+    ECO_ASSIGN(const std::string order, design_.Child(gon, "u_order"));
+    std::vector<std::string> boxes;
+    for (const std::string& module : design_.Modules()) {
+      if (OfNetwork(module)) boxes.push_back(module);
+    }
+    // A small accumulator may be the same module as a register file of the PE.
+    bool shared = false;
+    for (const char* part : {"u_ifmap", "u_filter", "u_psum"}) {
+      ECO_ASSIGN(const std::string parent, design_.Child(pe, part));
+      for (const auto& [instance, module] : design_.Children(parent)) shared |= module == memory;
+    }
+    if (!shared) boxes.push_back(memory);
+    ECO_RETURN_IF_ERROR(yosys.Synthesise(design_, boxes));
+
+    for (const auto& [instance, module] : design_.Children(pe)) {
+      if (OfNetwork(module)) {
+        const bool wide = instance == "u_wide_queue";
+        Add(instance, wide ? report_.own().wide_queue : report_.own().narrow_queue, 0);
+      } else {
+        ECO_RETURN_IF_ERROR(AddPart(instance.substr(2), module));
+      }
+    }
+    ECO_ASSIGN(const double control, design_.OwnArea(pe));
+    Add("control", control, 0);
+    // Register files first, then by name.
+    std::stable_sort(report_.pe.begin(), report_.pe.end(),
+                     [](const PePart& a, const PePart& b) { return (a.bits > 0) > (b.bits > 0); });
+
+    ECO_ASSIGN(const double commands, design_.OwnArea(gon));
+    ECO_ASSIGN(const double orders, design_.TreeArea(order));
+    ECO_ASSIGN(const double requests, design_.TreeArea(gon_row));
+    report_.gon = commands + orders + config_.rows * requests;
+    ECO_ASSIGN(report_.configuration, design_.TreeArea(port));
+    ECO_ASSIGN(const double one_row, design_.OwnArea(row));
+    ECO_ASSIGN(const double top, design_.OwnArea(array));
+    report_.rows_logic = config_.rows * one_row + top;
+    for (const auto& [instance, module] : design_.Children(array)) {
+      if (BaseName(module) != "eco_counter") continue;
+      ECO_ASSIGN(const double counter, design_.TreeArea(module));
+      report_.rows_logic += counter;
+    }
+    ECO_ASSIGN(const double pipeline, design_.OwnArea(accumulator));
+    ECO_ASSIGN(const double sum, design_.TreeArea(adder));
+    report_.accumulator_logic = config_.gon_lanes() * (pipeline + sum);
+    report_.accumulator_bits = int64_t{32} * config_.accumulator_words;
+    return {};
+  }
+
+ private:
+  void Add(const std::string& name, double um2, int64_t bits) {
+    report_.pe.push_back({name.starts_with("u_") ? name.substr(2) : name, um2, bits});
+  }
+  // A module with all below it, but for those that are parts of their own.
+  Status AddPart(const std::string& name, const std::string& module) {
+    ECO_ASSIGN(double um2, design_.OwnArea(module));
+    ECO_RETURN_IF_ERROR(AddBelow(name, module, um2));
+    const bool file = BaseName(module) == "eco_regfile";
+    Add(name, um2, file ? Bits(name) : 0);
+    return {};
+  }
+  Status AddBelow(const std::string& name, const std::string& module, double& um2) {
+    for (const auto& [instance, child] : design_.Children(module)) {
+      const bool own = std::find(std::begin(kPartsOfParts), std::end(kPartsOfParts), instance) !=
+                       std::end(kPartsOfParts);
+      if (own) {
+        ECO_RETURN_IF_ERROR(AddPart(name + "." + instance.substr(2), child));
+        continue;
+      }
+      ECO_ASSIGN(const double area, design_.OwnArea(child));
+      um2 += area;
+      ECO_RETURN_IF_ERROR(AddBelow(name, child, um2));
+    }
+    return {};
+  }
+  int64_t Bits(const std::string& file) const {
+    if (file == "ifmap.file") return int64_t{16} * config_.ifmap_depth;
+    if (file == "filter.file") return int64_t{16} * config_.filter_depth;
+    CHECK(file == "psum.psum_file");
+    return int64_t{config_.psum_bits} * config_.psum_depth;
+  }
+
+  Design& design_;
+  const HwConfig& config_;
+  AreaReport& report_;
+};
+
 Status MeasureArray(Synthesiser& yosys, const HwConfig& config, AreaReport& report) {
   ECO_ASSIGN(const Bundle bundle, GenerateRtl(config));
   ECO_ASSIGN(Design design, yosys.Elaborate(bundle));
-  ECO_ASSIGN(const std::string pe, design.Find("eco_pe"));
-  ECO_ASSIGN(const std::string row, design.Find("eco_row"));
-  ECO_ASSIGN(const std::string array, design.Find("eco_array"));
-  ECO_ASSIGN(const std::string gon, design.Find("eco_gon"));
-  ECO_ASSIGN(const std::string port, design.Find("eco_config"));
-  ECO_ASSIGN(const std::string accumulator, design.Find("eco_accumulator"));
-  ECO_ASSIGN(const std::string memory, design.Child(accumulator, "u_mem"));
-  std::vector<std::string> boxes;
-  for (const char* base : kNetworkModules) {
-    for (const std::string& module : design.WithBase(base)) boxes.push_back(module);
-  }
-  // A small accumulator may be the same module as a register file of the PE.
-  bool shared = false;
-  for (const auto& [instance, module] : design.Children(pe)) shared |= module == memory;
-  if (!shared) boxes.push_back(memory);
-  ECO_RETURN_IF_ERROR(yosys.Synthesise(design, boxes, SplitImageStore(pe)));
-
-  const std::map<std::string, int64_t> file_bits = {
-      {"u_ifmap_file", int64_t{16} * config.ifmap_depth},
-      {"u_filter_file", int64_t{16} * config.filter_depth},
-      {"u_psum_file", int64_t{config.psum_bits} * config.psum_depth}};
-  for (const auto& [instance, bits] : file_bits) {  // the SRAM figures depend on them
-    ECO_ASSIGN(const std::string file, design.Child(pe, instance));
-  }
-  const auto add = [&](const std::string& instance, double um2) {
-    const auto bits = file_bits.find(instance);
-    report.pe.push_back({instance.starts_with("u_") ? instance.substr(2) : instance, um2,
-                         bits == file_bits.end() ? 0 : bits->second});
-  };
-  for (const auto& [instance, module] : design.Children(pe)) {
-    if (instance == "u_wide_queue") {
-      add(instance, report.own().wide_queue);
-    } else if (instance == "u_narrow_queue") {
-      add(instance, report.own().narrow_queue);
-    } else {
-      ECO_ASSIGN(const double um2, design.TreeArea(module));
-      add(instance, um2);
-    }
-  }
-  ECO_ASSIGN(const double store, design.OwnArea("image_store"));
-  add("image_store", store);
-  ECO_ASSIGN(const double control, design.OwnArea(pe));
-  add("control", control);
-  // Register files first, then by name.
-  std::stable_sort(report.pe.begin(), report.pe.end(),
-                   [](const PePart& a, const PePart& b) { return (a.bits > 0) > (b.bits > 0); });
-
-  ECO_ASSIGN(report.gon, design.OwnArea(gon));
-  ECO_ASSIGN(report.configuration, design.TreeArea(port));
-  ECO_ASSIGN(const double one_row, design.OwnArea(row));
-  ECO_ASSIGN(const double top, design.OwnArea(array));
-  report.rows_logic = config.rows * one_row + top;
-  ECO_ASSIGN(const double adder, design.OwnArea(accumulator));
-  report.accumulator_logic = config.gon_lanes() * adder;
-  report.accumulator_bits = int64_t{32} * config.accumulator_words;
-  return {};
+  return ArrayStudy(design, config, report).Measure(yosys);
 }
 
 // 12345678 -> 12,345,678

@@ -154,6 +154,12 @@ Result<Design> Design::FromJson(const std::string& json) {
   return design;
 }
 
+std::vector<std::string> Design::Modules() const {
+  std::vector<std::string> names;
+  for (const auto& [name, children] : modules_) names.push_back(name);
+  return names;
+}
+
 std::vector<std::string> Design::WithBase(const std::string& base) const {
   std::vector<std::string> found;
   for (const auto& [name, children] : modules_) {
@@ -268,12 +274,10 @@ Result<Design> Synthesiser::Elaborate(const Bundle& bundle) {
   return Design::FromJson(json.value());
 }
 
-Status Synthesiser::Synthesise(Design& design, const std::vector<std::string>& black_boxes,
-                               const std::vector<std::string>& after_memory) {
+Status Synthesiser::Synthesise(Design& design, const std::vector<std::string>& black_boxes) {
   std::string script = read_;
   for (const std::string& module : black_boxes) script += "blackbox " + module + "\n";
   script += word_level_;
-  for (const std::string& line : after_memory) script += line + "\n";
   const auto stat = Run(script + cell_level_);
   if (!stat.ok()) return stat.error();
   auto areas = ParseStat(stat.value());

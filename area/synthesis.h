@@ -51,6 +51,7 @@ class Design {
   Result<std::string> Child(const std::string& module, const std::string& instance) const;
   // instance -> module.
   const std::map<std::string, std::string>& Children(const std::string& module) const;
+  std::vector<std::string> Modules() const;
   std::vector<std::string> WithBase(const std::string& base) const;
 
   void SetAreas(std::map<std::string, double> areas) { areas_ = std::move(areas); }
@@ -76,10 +77,8 @@ class Synthesiser {
   // Elaborates eco_top of a bundle. Further calls of Synthesise work on this bundle.
   Result<Design> Elaborate(const Bundle& bundle);
 
-  // Areas of all modules but `black_boxes`. `after_memory` are script lines to run while memories
-  // are still whole.
-  Status Synthesise(Design& design, const std::vector<std::string>& black_boxes,
-                    const std::vector<std::string>& after_memory = {});
+  // Areas of all modules but `black_boxes`.
+  Status Synthesise(Design& design, const std::vector<std::string>& black_boxes);
 
   // Area of a flip-flop with enable, the cell that register files are made of.
   Result<double> EnabledFlipFlopArea();

@@ -422,10 +422,9 @@ template <bool kHazard, bool kTurns, bool kChains>
     // All stages move when ISSUE is empty or its slot is issued. The first slot of a pass frees the pass
     // word when it enters ADDRESS.
     const U move = go | idle;
-    const U taken = move & lane[kFirstRecord][k];
+    const U taken = move & lane[kFirst][k];
     const U pending = lane[kPending][k], started = lane[kStarted][k];
-    lane[kFirstRecord][k] = choose(move, lane[kFirstLoops][k], lane[kFirstRecord][k]);
-    lane[kFirstLoops][k] &= static_cast<U>(~move);
+    lane[kFirst][k] &= static_cast<U>(~move);
     lane[kPending][k] = (pending & static_cast<U>(~taken)) | lane[kArriving][k];
     lane[kStarted][k] = started & static_cast<U>(~taken);
     lane[kArriving][k] = 0;
@@ -462,12 +461,10 @@ ECO_VECTORS bool MoveSlots(std::vector<PeBlock>& blocks) {
       };
       const uint32_t move = mask(block.lane[kMove][k]), waits = mask(block.lane[kWaits][k]);
       const auto blend = [&](uint32_t yes, uint32_t no) { return (yes & move) | (no & ~move); };
-      const uint32_t loops = block.slot[kLoops][k], record = block.slot[kRecord][k];
-      const uint32_t address = block.slot[kAddress][k], issue = block.slot[kIssue][k];
-      const uint32_t left = block.left[k];
+      const uint32_t loops = block.slot[kLoops][k], address = block.slot[kAddress][k];
+      const uint32_t issue = block.slot[kIssue][k], left = block.left[k];
       block.slot[kIssue][k] = blend(address, issue);
-      block.slot[kAddress][k] = blend(record, address);
-      block.slot[kRecord][k] = blend(loops, record);
+      block.slot[kAddress][k] = blend(loops, address);
       const uint32_t empty = loops == kIdleSlot ? ~uint32_t{0} : 0;
       const uint32_t last = left == 0 ? ~uint32_t{0} : 0;
       const uint32_t leaves = move & ~empty, next = leaves & ~last;
@@ -500,7 +497,7 @@ void TimingArray::StepLoops(PeBlock& block, std::size_t k, std::size_t pe) {
     p.piece = 0;
     if (++p.starts == 1) p.entered_first = 1;
     piece = traces[p.trace][0];
-    block.lane[kStarted][k] = block.lane[kFirstLoops][k] = kTrue;
+    block.lane[kStarted][k] = block.lane[kFirst][k] = kTrue;
   }
   block.slot[kLoops][k] = piece;
   block.left[k] = traces.Left(piece);

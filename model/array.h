@@ -37,7 +37,7 @@ enum Lane : std::size_t {
   kArriving,                  // condition: a pass word is being written
   kPending,                   // condition: a pass word waits
   kStarted,                   // condition: the waiting pass has entered LOOPS
-  kFirstLoops, kFirstRecord,  // condition: the slot in LOOPS, RECORD is the first of its pass
+  kFirst,                     // condition: the slot in LOOPS is the first of its pass
   kRecent0, kRecent1, kRecent2,  // psum addresses of the last slots + 1, for the adder; 0 none
   kNumStateLanes,
   // The loader's words in a turn: file, network. Set up before the first pass.
@@ -54,7 +54,7 @@ inline constexpr std::size_t kBlockPes = 32;
 // that leaves LOOPS is the last of its piece.
 enum Event : uint16_t { kTaken = 1, kBegins = 2, kEnds = 4 };
 // Slots are generated ahead of their issue (rtl/pe/eco_pe.sv): numbers of those in the stages.
-enum Stage : std::size_t { kLoops, kRecord, kAddress, kIssue, kNumStages };
+enum Stage : std::size_t { kLoops, kAddress, kIssue, kNumStages };
 struct alignas(64) PeBlock {
   uint16_t lane[kNumLanes][kBlockPes];
   PackedSlot now[kBlockPes];  // slots in ISSUE

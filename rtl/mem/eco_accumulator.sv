@@ -32,7 +32,10 @@ module eco_accumulator #(
     .re_i(advance_i & valid_i & ~first_i), .raddr_i(slot_i), .rdata_o(rdata)
   );
 
-  assign sum  = data_q + ((from_sum_q ? data_o : '0) | (from_file_q ? rdata : '0));
+  eco_add u_add (
+    .a_i(data_q), .b_i((from_sum_q ? data_o : '0) | (from_file_q ? rdata : '0)), .carry_i(1'b0),
+    .sum_o(sum), .carry_o()
+  );
   assign keep = advance_i & valid_q & ~last_q;
 
   // A slot that is written in the cycle in which it is read comes from data_o.

@@ -48,7 +48,7 @@ module eco_mac_int16 #(
     end
     if (s == MulStages - 1) begin : gen_last
       // The last two words and the psum from below: three become two, then one.
-      logic [31:0] x, y, z;
+      logic [31:0] x, y, z, word;
       if (s == 0) begin : gen_one
         assign x = live[s] ? gen_products.word : '0;
         assign y = '0;
@@ -57,8 +57,11 @@ module eco_mac_int16 #(
         assign y = live[s] ? gen_mul[s-1].word_q[63:32] << (PartBits << (s - 1)) : '0;
       end
       assign z = below_en_i ? below_i : '0;
+      eco_add u_join (
+        .a_i(x ^ y ^ z), .b_i(((x & y) | (x & z) | (y & z)) << 1), .carry_i(1'b0), .sum_o(word), .carry_o()
+      );
       always_ff @(posedge clk_i) begin
-        if (live[s] | below_en_i) word_q <= (x ^ y ^ z) + (((x & y) | (x & z) | (y & z)) << 1);
+        if (live[s] | below_en_i) word_q <= word;
         term_live_q <= live[s] | below_en_i;
       end
       assign term = term_live_q ? word_q : '0;
@@ -89,14 +92,11 @@ module eco_mac_int16 #(
     localparam int unsigned Low  = k * AddBits;
     localparam int unsigned Bits = k == AddStages - 1 ? 32 - Low : AddBits;
     logic [31:0] base, addend, result;  // result: parts up to this one
-    logic carry;
+    logic carry, carry_out;
     logic [Bits-1:0] part;
-    if (k == AddStages - 1) begin : gen_end
-      assign part = base[Low +: Bits] + addend[Low +: Bits] + Bits'(carry);
-    end else begin : gen_carry
-      logic carry_out;
-      assign {carry_out, part} = {1'b0, base[Low +: Bits]} + {1'b0, addend[Low +: Bits]} + (Bits+1)'(carry);
-    end
+    eco_add #(.Bits(Bits)) u_add (
+      .a_i(base[Low +: Bits]), .b_i(addend[Low +: Bits]), .carry_i(carry), .sum_o(part), .carry_o(carry_out)
+    );
     if (k == 0) begin : gen_first
       assign base   = sum_base;
       assign addend = sum_term;
@@ -109,7 +109,7 @@ module eco_mac_int16 #(
         base_q   <= gen_add[k-1].base;
         addend_q <= gen_add[k-1].addend;
         result_q <= gen_add[k-1].result;
-        carry_q  <= gen_add[k-1].gen_carry.carry_out;
+        carry_q  <= gen_add[k-1].carry_out;
       end
       assign base   = base_q;
       assign addend = addend_q;

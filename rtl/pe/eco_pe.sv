@@ -12,13 +12,12 @@
 // A psum starts at zero when all reduced levels are at their first index and ends (up, or out) when
 // all are at their last; at one of the two the psum from below is added.
 //
-// Slots run through LOOPS, RECORD (eco_pe_nest), ADDRESS (offsets, coordinates, here and in eco_pe_ring)
-// and ISSUE, ahead of the data; all of them move when ISSUE is empty or its slot is issued. A slot is
+// Slots run through LOOPS (eco_pe_nest), ADDRESS (offsets, coordinates, here and in eco_pe_ring) and ISSUE, ahead of the data; all of them move when ISSUE is empty or its slot is issued. A slot is
 // issued when its words, the psum from below and room for its result are there. Behind it nothing
 // waits (eco_pe_psum). docs/architecture.md tells the whole story.
 //
 // Handshake: GIN queues offer room for a full beat (ready); links and outputs use credits.
-// Latency: pass word to first issue 5 cycles, issue to sum 1 + MulStages + AddStages. Reset: idle,
+// Latency: pass word to first issue 4 cycles, issue to sum 1 + MulStages + AddStages. Reset: idle,
 // files empty.
 module eco_pe #(
   parameter int unsigned WideLanes   = 5,   /// words of a wide GIN beat
@@ -80,9 +79,9 @@ module eco_pe #(
   `ECO_BAD_PARAM(QueueDepth < WideLanes, queue, "QueueDepth must hold a wide beat")
 
   // ---------------------------------------------------------------- configuration
-  logic pending, take, image_bank, read_bank, cfg_pass, cfg_dump, dumping, busy, slot_q, under_way;
-  logic [2:0] read_record;
-  logic [63:0] mode, limit, param, read_a, read_b;
+  logic pending, take, image_bank, record_bank, cfg_pass, cfg_dump, dumping, busy, slot_q, under_way;
+  logic [2:0] record;  // of the slot in ADDRESS
+  logic [63:0] mode, limit, param, record_a, record_b;
   logic [NumLevels*IndexBits-1:0] last;
 
   assign cfg_pass = cfg_we_i & (cfg_addr_i == eco_pkg::CfgParam);
@@ -95,7 +94,7 @@ module eco_pe #(
     .clk_i, .rst_ni, .we_i(cfg_we_i), .addr_i(cfg_addr_i), .data_i(cfg_data_i),
     .pending_o(pending), .take_i(take), .bank_o(image_bank), .mode_o(mode), .limit_o(limit),
     .param_o(param), .last_o(last),
-    .bank_i(read_bank), .record_i(read_record), .record_a_o(read_a), .record_b_o(read_b)
+    .bank_i(record_bank), .record_i(record), .record_a_o(record_a), .record_b_o(record_b)
   );
 
   // ---------------------------------------------------------------- input queues
@@ -119,15 +118,13 @@ module eco_pe #(
     .valid_o(narrow_valid), .dest_o(narrow_dest), .data_o(narrow_word), .pop_i(narrow_pop)
   );
 
-  // ---------------------------------------------------------------- LOOPS, RECORD
+  // ---------------------------------------------------------------- LOOPS
   logic move, slot, first_others, first_1, final_others, final_1, below_index, above_index;
-  logic [63:0] record_a, record_b;
   eco_pe_nest #(.NumLevels(NumLevels)) u_nest (
     .clk_i, .rst_ni, .move_i(move),
     .pending_i(pending), .take_o(take), .bank_i(image_bank), .mode_i(mode), .limit_i(limit),
     .param_i(param), .last_i(last),
-    .bank_o(read_bank), .record_o(read_record), .record_a_i(read_a), .record_b_i(read_b),
-    .valid_o(slot), .record_a_o(record_a), .record_b_o(record_b),
+    .valid_o(slot), .bank_o(record_bank), .record_o(record),
     .first_o(first_others), .first_1_o(first_1), .final_o(final_others), .final_1_o(final_1),
     .below_o(below_index), .above_o(above_index), .busy_o(busy)
   );

@@ -3,8 +3,8 @@
 // queue, in the order of eco_pkg, while the PE is idle.
 //
 // A counter that passes 2^CounterBits wraps, and `wrapped_o` stays set.
-// Latency: a cycle is counted two cycles later (its upper half three), gated and local words three cycles
-// after that of their slot. Reset: zero.
+// Latency: a cycle is counted two cycles later (its upper half three), gated and local words two after
+// that of their slot. Reset: zero.
 module eco_pe_counters #(
   parameter int unsigned CounterBits = 32  /// bits of a counter, even, 8..32
 ) (
@@ -62,8 +62,8 @@ module eco_pe_counters #(
     if (fresh_q | carry_q) high_q[high_cause_q] <= fresh_q ? '0 : high + 1'b1;
   end
 
-  logic [CounterBits-1:0] gated, local_words;
-  logic gated_now_q, local_now_q, gated_wraps, local_wraps;
+  logic [CounterBits-1:0] gated_q, local_q;
+  logic gated_now_q, local_now_q;
   logic [3:0] index_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -71,6 +71,8 @@ module eco_pe_counters #(
       used_q      <= '0;
       fresh_q     <= 1'b0;
       carry_q     <= 1'b0;
+      gated_q     <= '0;
+      local_q     <= '0;
       gated_now_q <= 1'b0;
       local_now_q <= 1'b0;
       dumping_o   <= 1'b0;
@@ -82,9 +84,11 @@ module eco_pe_counters #(
       fresh_q <= count_q & ~used_q[cause_q];
       carry_q <= count_q & used_q[cause_q] & (&low);
       if (carry_q && (&high)) wrapped_o <= 1'b1;
+      gated_q     <= gated_q + CounterBits'(gated_now_q);
+      local_q     <= local_q + CounterBits'(local_now_q);
       gated_now_q <= gated_i;
       local_now_q <= local_word_i;
-      if (gated_wraps | local_wraps) wrapped_o <= 1'b1;
+      if (local_now_q && (&local_q)) wrapped_o <= 1'b1;
       if (dump_i) begin
         dumping_o <= 1'b1;
         index_q   <= '0;
@@ -95,18 +99,11 @@ module eco_pe_counters #(
     end
   end
 
-  eco_counter #(.Bits(CounterBits)) u_gated (
-    .clk_i, .rst_ni, .add_i(gated_now_q), .count_o(gated), .wrap_o(gated_wraps)
-  );
-  eco_counter #(.Bits(CounterBits)) u_local (
-    .clk_i, .rst_ni, .add_i(local_now_q), .count_o(local_words), .wrap_o(local_wraps)
-  );
-
   // Not while an upper half is a cycle behind.
   assign dump_push_o = dumping_o & ~out_full_i & ~(fresh_q | carry_q);
   always_comb begin
-    if (index_q == 4'(eco_pkg::CntLocalWords)) dump_word_o = 32'(local_words);
-    else if (index_q == 4'(eco_pkg::CntGated)) dump_word_o = 32'(gated);
+    if (index_q == 4'(eco_pkg::CntLocalWords)) dump_word_o = 32'(local_q);
+    else if (index_q == 4'(eco_pkg::CntGated)) dump_word_o = 32'(gated_q);
     else dump_word_o = used_q[index_q] ? 32'({high_q[index_q], low_q[index_q]}) : '0;
   end
 endmodule

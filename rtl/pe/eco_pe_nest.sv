@@ -3,24 +3,24 @@
 // Loop nest of a PE: the slots of a pass, one a cycle, generated ahead of their issue. Nothing here
 // depends on data.
 //
-// Three stages move together (`move_i`). LOOPS holds where the loops stand: for each level the steps
-// that are left and whether it is at its end or at its first index; the first level that is not at its
-// end steps. RECORD knows the level that steps and reads its record. The stage behind, ADDRESS, is the
-// outside's: this module gives it the slot's flags and the record of its step, registered.
+// LOOPS holds where the loops stand: for each level the steps that are left and whether it is at its end
+// or at its first index; the first level that is not at its end steps. The stage behind, ADDRESS, belongs to
+// the outside: this module tells it the slot's flags and which record its step follows. Both move together
+// (`move_i`).
 //
 // A pass enters LOOPS as soon as the one before has left it, so passes follow each other without a
 // gap. It keeps the image store's waiting words until its first slot enters ADDRESS (`take_o`).
 //
 // Level 1 is one shorter while index 3 is below the ragged threshold.
 //
-// Latency: 3 moves from a pass that waits to its first slot in ADDRESS. Reset: empty.
+// Latency: 2 cycles from a pass that waits to its first slot in ADDRESS. Reset: empty.
 module eco_pe_nest #(
   parameter int unsigned NumLevels = 7,  /// loop levels, 5..7
   localparam int unsigned IndexBits = eco_image_pkg::LastBits
 ) (
   input  logic                           clk_i,        /// clock
   input  logic                           rst_ni,       /// synchronous reset, active low
-  input  logic                           move_i,       /// all stages move
+  input  logic                           move_i,       /// slots move on
   // the pass that waits in the image store
   input  logic                           pending_i,    /// there is one
   output logic                           take_o,       /// its first slot enters ADDRESS now
@@ -29,22 +29,17 @@ module eco_pe_nest #(
   input  logic [63:0]                    limit_i,      /// its limit word
   input  logic [63:0]                    param_i,      /// its pass word
   input  logic [NumLevels*IndexBits-1:0] last_i,       /// its last index of each level
-  // record of the level that steps
-  output logic                           bank_o,       /// bank to read
-  output logic [2:0]                     record_o,     /// record to read; NumLevels: the pass ends
-  input  logic [63:0]                    record_a_i,   /// as read
-  input  logic [63:0]                    record_b_i,   /// as read
   // slot in ADDRESS
   output logic                           valid_o,      /// there is one
-  output logic [63:0]                    record_a_o,   /// record of its step
-  output logic [63:0]                    record_b_o,   /// record of its step
+  output logic                           bank_o,       /// bank of the records of its pass
+  output logic [2:0]                     record_o,     /// level that it steps; NumLevels: the pass ends
   output logic                           first_o,      /// summed levels but 1 are at their first index
   output logic                           first_1_o,    /// so is level 1, or it is not summed
   output logic                           final_o,      /// summed levels but 1 are at their end
   output logic                           final_1_o,    /// so is level 1, or it is not summed
   output logic                           below_o,      /// index 2 has reached ChainInMin
   output logic                           above_o,      /// index 2 has not reached ChainOutMax
-  output logic                           busy_o        /// a slot in LOOPS, RECORD or ADDRESS
+  output logic                           busy_o        /// a slot in LOOPS or ADDRESS
 );
   localparam int unsigned ThresholdBits = eco_image_pkg::ChainInMinBits;
   localparam int unsigned RaggedBits    = eco_image_pkg::RaggedBits;
@@ -166,46 +161,26 @@ module eco_pe_nest #(
     end
   end
 
-  // ---------------------------------------------------------------- RECORD
-  logic record_valid_q, record_first_slot_q;
-  logic first_q, first_1_q, final_q, final_1_q, below_q, above_q;
+  // ---------------------------------------------------------------- ADDRESS
   logic [NumLevels-1:0] at_first, at_final;
   assign at_first = zero_q | kept_q;
   assign at_final = at_end_q | kept_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) record_valid_q <= 1'b0;
-    else if (move_i) record_valid_q <= run_q;
-    if (step_now) begin
-      record_first_slot_q <= first_slot_q;
-      bank_o    <= bank_q;
-      record_o  <= step;
-      first_q   <= &(at_first | NumLevels'(2));
-      first_1_q <= at_first[1];
-      final_q   <= &(at_final | NumLevels'(2));
-      final_1_q <= at_final[1];
-      below_q   <= index_2 >= chain_in_min_q;
-      above_q   <= index_2 < chain_out_max_q;
-    end
-  end
-  assign take_o = record_valid_q & record_first_slot_q & move_i;
-
-  // ---------------------------------------------------------------- ADDRESS
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_o <= 1'b0;
-    else if (move_i) valid_o <= record_valid_q;
-    if (record_valid_q && move_i) begin
-      record_a_o <= record_a_i;
-      record_b_o <= record_b_i;
-      first_o    <= first_q;
-      first_1_o  <= first_1_q;
-      final_o    <= final_q;
-      final_1_o  <= final_1_q;
-      below_o    <= below_q;
-      above_o    <= above_q;
+    else if (move_i) valid_o <= run_q;
+    if (step_now) begin
+      bank_o    <= bank_q;
+      record_o  <= step;
+      first_o   <= &(at_first | NumLevels'(2));
+      first_1_o <= at_first[1];
+      final_o   <= &(at_final | NumLevels'(2));
+      final_1_o <= at_final[1];
+      below_o   <= index_2 >= chain_in_min_q;
+      above_o   <= index_2 < chain_out_max_q;
     end
   end
-  assign busy_o = run_q | record_valid_q | valid_o;
+  assign take_o = step_now & first_slot_q;
+  assign busy_o = run_q | valid_o;
 
   `ECO_BAD_PARAM(NumLevels < 5 || NumLevels > 7, levels, "NumLevels must be 5..7")
   `ECO_ASSERT(StartsWhenTaken, !take_o || started_q)

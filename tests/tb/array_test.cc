@@ -346,7 +346,7 @@ class BeatTest : public ArrayTest {
 
   void RunAndCheck(const Load& load, uint32_t seed) {
     ASSERT_EQ(Run(load.expected.size(), seed % 3 == 0 ? 0 : 0.4), load.expected);
-    Wait(10);  // the last command may keep its sum
+    Wait(40);  // the last command may keep its sum
     const uint64_t cycles = cycles_ - kDoneDelay;
     EXPECT_EQ(Stat(0), cycles);
     EXPECT_EQ(Stat(1), config_words_);
