@@ -53,7 +53,7 @@ SMALL = {"name": "ecoflow_1x1", "array": {"rows": 1, "columns": 1},
 # told by them. What the PEs do in a part of the network stands in MODELS, flattened with it: abc buffers a
 # net only for the gates that it sees.
 PARTS = {
-    "pe": ("PE", "eco_pe", ["u_nest.steps", "u_nest.start", "wait_*", "issue", "move", "u_counters.cause", "outside", "mac",
+    "pe": ("PE", "eco_pe", ["u_nest.steps", "start", "wait_*", "issue", "move", "u_counters.cause", "outside", "mac",
                             "u_psum.sum", "u_psum.u_mac.gated_o"]),
     "row": ("X-buses of a row, with the PEs' input queues", "eco_row", ["*.match", "*.fire", "*.push_o"]),
     "array": ("Y-buses, GON, configuration: all rows", "eco_top",

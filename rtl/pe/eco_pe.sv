@@ -79,7 +79,7 @@ module eco_pe #(
   `ECO_BAD_PARAM(QueueDepth < WideLanes, queue, "QueueDepth must hold a wide beat")
 
   // ---------------------------------------------------------------- configuration
-  logic pending, take, image_bank, record_bank, cfg_pass, cfg_dump, dumping, busy, slot_q, under_way;
+  logic pending, start, take, image_bank, record_bank, cfg_pass, cfg_dump, dumping, busy, slot_q, under_way;
   logic [2:0] record;  // of the slot in ADDRESS
   logic [63:0] mode, limit, param, record_a, record_b;
   logic [NumLevels*IndexBits-1:0] last;
@@ -93,7 +93,7 @@ module eco_pe #(
   eco_pe_image #(.NumLevels(NumLevels)) u_image (
     .clk_i, .rst_ni, .we_i(cfg_we_i), .addr_i(cfg_addr_i), .data_i(cfg_data_i),
     .pending_o(pending), .take_i(take), .bank_o(image_bank), .mode_o(mode), .limit_o(limit),
-    .param_o(param), .last_o(last),
+    .param_o(param), .start_i(start), .last_o(last),
     .bank_i(record_bank), .record_i(record), .record_a_o(record_a), .record_b_o(record_b)
   );
 
@@ -123,7 +123,7 @@ module eco_pe #(
   eco_pe_nest #(.NumLevels(NumLevels)) u_nest (
     .clk_i, .rst_ni, .move_i(move),
     .pending_i(pending), .take_o(take), .bank_i(image_bank), .mode_i(mode), .limit_i(limit),
-    .param_i(param), .last_i(last),
+    .param_i(param), .start_o(start), .last_i(last),
     .valid_o(slot), .bank_o(record_bank), .record_o(record),
     .first_o(first_others), .first_1_o(first_1), .final_o(final_others), .final_1_o(final_1),
     .below_o(below_index), .above_o(above_index), .busy_o(busy)
@@ -200,25 +200,27 @@ module eco_pe #(
   end
 
   // ---------------------------------------------------------------- ISSUE
-  logic mac_q, live_q, start_q, end_q, chain_in_q, chain_out_q, out_q;
-  logic stream_q, from_narrow_q, ifmap_stream_q, filter_stream_q;
+  logic mac_q, start_q;
+  logic [4:0] does_q;    // eco_pe_psum
   logic [PBits-1:0] entry_q;
+  logic first_slot_q;    // of its pass, in ADDRESS
+  logic stream_q, from_narrow_q, ifmap_stream_q, filter_stream_q;  // hold for a pass
   always_ff @(posedge clk_i) begin
     if (!rst_ni) slot_q <= 1'b0;
     else if (move) slot_q <= slot;
+    if (take) first_slot_q <= 1'b1;
+    else if (step) first_slot_q <= 1'b0;
     if (step) begin
-      mac_q           <= mac;
-      live_q          <= result_ok;
-      start_q         <= psum_start;
-      end_q           <= psum_end;
-      chain_in_q      <= chain_in;
-      chain_out_q     <= chain_out;
-      out_q           <= psum_end & ~chain_out;
-      entry_q         <= psum_q;
-      stream_q        <= ifmap_direct_q | filter_direct_q;
-      from_narrow_q   <= stream_narrow_q;
-      ifmap_stream_q  <= ifmap_direct_q;
-      filter_stream_q <= filter_direct_q;
+      mac_q   <= mac;
+      start_q <= psum_start;
+      does_q  <= {result_ok, result_ok & ~psum_end, chain_out, psum_end & ~chain_out, chain_in};
+      entry_q <= psum_q;
+      if (first_slot_q) begin
+        stream_q        <= ifmap_direct_q | filter_direct_q;
+        from_narrow_q   <= stream_narrow_q;
+        ifmap_stream_q  <= ifmap_direct_q;
+        filter_stream_q <= filter_direct_q;
+      end
     end
   end
 
@@ -276,8 +278,7 @@ module eco_pe #(
     .PsumDepth(PsumDepth), .QueueDepth(QueueDepth), .MulStages(MulStages), .AddStages(AddStages),
     .LocalLanes(LocalLanes)
   ) u_psum (
-    .clk_i, .rst_ni, .issue_i(issue), .mac_i(mac_q), .live_i(live_q), .start_i(start_q), .end_i(end_q),
-    .chain_in_i(chain_in_q), .chain_out_i(chain_out_q), .out_i(out_q), .psum_i(entry_q),
+    .clk_i, .rst_ni, .issue_i(issue), .mac_i(mac_q), .start_i(start_q), .does_i(does_q), .psum_i(entry_q),
     .wait_psum_o(wait_psum), .wait_local_o(wait_local), .wait_output_o(wait_output),
     .wait_adder_o(wait_adder),
     .ifmap_i(ifmap_from_stream_q ? stream_word_q : ifmap_word),
@@ -299,9 +300,12 @@ module eco_pe #(
     .dumping_o(dumping), .dump_push_o(dump_push), .dump_word_o(dump_word), .wrapped_o(wrapped)
   );
 
-  logic impossible, impossible_q;  // the slot in ISSUE can never be issued, or names no psum
-  assign impossible = slot_q
-      & (ifmap_never | filter_never | (live_q && 32'(entry_q) >= PsumDepth));
+  // The slot in ISSUE can never be issued, or names no psum.
+  logic impossible, impossible_q;
+  always_comb begin
+    impossible = 1'b0;
+    if (slot_q) impossible = ifmap_never | filter_never | (does_q[4] && 32'(entry_q) >= PsumDepth);
+  end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) impossible_q <= 1'b0;
     else if (impossible) impossible_q <= 1'b1;

@@ -52,14 +52,13 @@ module eco_pe_counters #(
   half_t high_q [eco_pkg::CntGated];
   logic [eco_pkg::CntGated-1:0] used_q;
   logic fresh_q, carry_q;  // the upper half starts; counts
-  half_t low, high;
-  assign low  = low_q[cause_q];
-  assign high = high_q[high_cause_q];
+  half_t low;
+  assign low = low_q[cause_q];
   always_ff @(posedge clk_i) begin
     cause_q      <= cause;
     high_cause_q <= cause_q;
     if (count_q) low_q[cause_q] <= used_q[cause_q] ? low + 1'b1 : Half'(1);
-    if (fresh_q | carry_q) high_q[high_cause_q] <= fresh_q ? '0 : high + 1'b1;
+    if (fresh_q | carry_q) high_q[high_cause_q] <= fresh_q ? '0 : high_q[high_cause_q] + 1'b1;
   end
 
   logic [CounterBits-1:0] gated_q, local_q;
@@ -83,7 +82,7 @@ module eco_pe_counters #(
       if (count_q) used_q <= used_q | ((eco_pkg::CntGated)'(1) << cause_q);
       fresh_q <= count_q & ~used_q[cause_q];
       carry_q <= count_q & used_q[cause_q] & (&low);
-      if (carry_q && (&high)) wrapped_o <= 1'b1;
+      if (carry_q && (&high_q[high_cause_q])) wrapped_o <= 1'b1;
       gated_q     <= gated_q + CounterBits'(gated_now_q);
       local_q     <= local_q + CounterBits'(local_now_q);
       gated_now_q <= gated_i;

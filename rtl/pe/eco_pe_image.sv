@@ -24,7 +24,8 @@ module eco_pe_image #(
   output logic [63:0]                    mode_o,     /// its mode word
   output logic [63:0]                    limit_o,    /// its limit word
   output logic [63:0]                    param_o,    /// its pass word
-  output logic [NumLevels*IndexBits-1:0] last_o,     /// its last index of each level
+  input  logic                           start_i,    /// it enters the loops
+  output logic [NumLevels*IndexBits-1:0] last_o,     /// its last index of each level, with `start_i`
   // records
   input  logic                           bank_i,     /// bank to read
   input  logic [2:0]                     record_i,   /// record to read
@@ -71,9 +72,14 @@ module eco_pe_image #(
 
   assign bank_o  = bank_q ^ dirty_q;
   assign limit_o = 64'(limit_q);
-  for (genvar l = 0; l < NumLevels; l++) begin : gen_last
-    assign last_o[l*IndexBits +: IndexBits] =
-        rec_a_q[{bank_o, 3'(l)}][eco_image_pkg::LastLsb +: IndexBits];
+  // Read when asked for: most of the time no pass starts.
+  always_comb begin
+    last_o = '0;
+    if (start_i) begin
+      for (int l = 0; l < NumLevels; l++) begin
+        last_o[l*IndexBits +: IndexBits] = rec_a_q[{bank_o, 3'(l)}][eco_image_pkg::LastLsb +: IndexBits];
+      end
+    end
   end
   assign record_a_o = rec_a_q[{bank_i, record_i}];
   assign record_b_o = rec_b_q[{bank_i, record_i}];

@@ -28,7 +28,8 @@ module eco_pe_nest #(
   input  logic [63:0]                    mode_i,       /// its mode word
   input  logic [63:0]                    limit_i,      /// its limit word
   input  logic [63:0]                    param_i,      /// its pass word
-  input  logic [NumLevels*IndexBits-1:0] last_i,       /// its last index of each level
+  output logic                           start_o,      /// it enters LOOPS now
+  input  logic [NumLevels*IndexBits-1:0] last_i,       /// last index of each level in its records, with `start_o`
   // slot in ADDRESS
   output logic                           valid_o,      /// there is one
   output logic                           bank_o,       /// bank of the records of its pass
@@ -48,84 +49,107 @@ module eco_pe_nest #(
   // ---------------------------------------------------------------- LOOPS
   logic run_q;      // a slot stands here
   logic started_q;  // the waiting pass has entered
-  logic first_slot_q, bank_q, start, step_now;
+  logic first_slot_q, bank_q, step_now;
   logic [NumLevels-1:0] kept_q;    // levels that are not summed
   logic [NumLevels-1:0] at_end_q;  // the level is at its last index
   logic [NumLevels-1:0] zero_q;    // the level is at its first index
   logic [NumLevels-1:0] steps, again;
-  logic pass_end;
+  logic pass_end, outer;
   logic [2:0] step;  // the level that steps; NumLevels: the pass ends
   logic [ThresholdBits-1:0] chain_in_min_q, chain_out_max_q;
   logic [RaggedBits-1:0] ragged_q;
   logic ragged_now_q, ragged_next;  // level 1 is one shorter; when it starts again
-  logic [2:0] param_level;
   index_t index_2, index_3;
 
   assign step_now = run_q & move_i;
-  for (genvar l = 0; l < NumLevels; l++) begin : gen_step
-    assign again[l] = &at_end_q[l:0];  // starts again: a level above steps, or the pass ends
-    if (l == 0) begin : gen_inner
-      assign steps[l] = ~at_end_q[l];
-    end else begin : gen_outer
-      assign steps[l] = ~at_end_q[l] & again[l-1];
-    end
-  end
-  assign pass_end = again[NumLevels-1];
+  assign pass_end = &at_end_q;
+  // Of levels above 0 only while level 0 is at its end.
+  logic before;  // all levels before are at their end
   always_comb begin
-    step = pass_end ? 3'(NumLevels) : 3'd0;
-    for (int l = 1; l < NumLevels; l++) begin
-      if (steps[l]) step = step | 3'(l);
+    before = 1'b0;
+    steps = NumLevels'(1);
+    again = '0;
+    step  = 3'd0;
+    if (at_end_q[0]) begin
+      before = 1'b1;
+      for (int l = 0; l < NumLevels; l++) begin
+        steps[l] = before & ~at_end_q[l];
+        if (steps[l]) step = step | 3'(l);
+        before   = before & at_end_q[l];
+        again[l] = before;
+      end
+      if (before) step = 3'(NumLevels);
     end
   end
 
-  assign start = pending_i & ~started_q & (~run_q | (move_i & pass_end));
-  assign param_level = mode_i[eco_image_pkg::ParamLevelLsb +: 3];
+  assign start_o = pending_i & ~started_q & (~run_q | (move_i & pass_end));
+  assign outer   = start_o | (step_now & at_end_q[0]);  // levels above 0 change
   assign ragged_next = steps[3] ? IndexBits'(index_3 + 1'b1) < IndexBits'(ragged_q)
                      : again[3] ? ragged_q != '0 : ragged_now_q;
 
-  for (genvar l = 0; l < NumLevels; l++) begin : gen_level
-    index_t left_q, last_q, last_new, last_again, left_new;
-    logic ends_new, ends_again;
-    assign last_new = param_level == 3'(l)
-        ? IndexBits'(param_i[eco_image_pkg::ParamLastLsb +: eco_image_pkg::ParamLastBits])
-        : last_i[l*IndexBits +: IndexBits];
-    if (l == 1) begin : gen_ragged
-      logic ragged_new;
-      assign ragged_new = limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
-      assign left_new   = last_new - IndexBits'(ragged_new);
-      assign last_again = ragged_next ? last_q - 1'b1 : last_q;
-      assign ends_again = ragged_next ? last_q == IndexBits'(1) : last_q == '0;
-    end else begin : gen_plain
-      assign left_new   = last_new;
-      assign last_again = last_q;
-      assign ends_again = last_q == '0;
+  // Last index of each level of the pass that enters.
+  logic [NumLevels*IndexBits-1:0] last_new;
+  always_comb begin
+    last_new = '0;
+    if (start_o) begin
+      last_new = last_i;
+      for (int l = 0; l < NumLevels; l++) begin
+        if (mode_i[eco_image_pkg::ParamLevelLsb +: 3] == 3'(l)) begin
+          last_new[l*IndexBits +: IndexBits] =
+              IndexBits'(param_i[eco_image_pkg::ParamLastLsb +: eco_image_pkg::ParamLastBits]);
+        end
+      end
     end
-    assign ends_new = left_new == '0;
+  end
 
+  // Level 0 changes with every slot, the others seldom.
+  index_t left_0_q, last_0_q;
+  always_ff @(posedge clk_i) begin
+    if (start_o) begin
+      last_0_q    <= last_new[IndexBits-1:0];
+      left_0_q    <= last_new[IndexBits-1:0];
+      at_end_q[0] <= last_new[IndexBits-1:0] == '0;
+    end else if (step_now) begin
+      if (at_end_q[0]) begin
+        left_0_q    <= last_0_q;
+        at_end_q[0] <= last_0_q == '0;
+      end else begin
+        left_0_q    <= left_0_q - 1'b1;
+        at_end_q[0] <= left_0_q == IndexBits'(1);
+      end
+    end
+  end
+  for (genvar l = 1; l < NumLevels; l++) begin : gen_level
+    index_t left_q, last_q, last_again;
+    logic ragged_new;
+    if (l == 1) begin : gen_ragged
+      assign ragged_new = limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
+      assign last_again = last_q - IndexBits'(ragged_next);
+    end else begin : gen_plain
+      assign ragged_new = 1'b0;
+      assign last_again = last_q;
+    end
     always_ff @(posedge clk_i) begin
-      if (start) begin
-        last_q      <= last_new;
-        left_q      <= left_new;
-        at_end_q[l] <= ends_new;
-        zero_q[l]   <= 1'b1;
-      end else if (step_now) begin
-        if (steps[l]) begin
+      if (outer) begin
+        if (start_o) begin
+          last_q      <= last_new[l*IndexBits +: IndexBits];
+          left_q      <= last_new[l*IndexBits +: IndexBits] - IndexBits'(ragged_new);
+          at_end_q[l] <= last_new[l*IndexBits +: IndexBits] == IndexBits'(ragged_new);
+        end else if (steps[l]) begin
           left_q      <= left_q - 1'b1;
           at_end_q[l] <= left_q == IndexBits'(1);
-          zero_q[l]   <= 1'b0;
         end else if (again[l]) begin
           left_q      <= last_again;
-          at_end_q[l] <= ends_again;
-          zero_q[l]   <= 1'b1;
+          at_end_q[l] <= last_again == '0;
         end
       end
     end
     if (l == 2 || l == 3) begin : gen_index
       index_t index_q;
       always_ff @(posedge clk_i) begin
-        if (start) index_q <= '0;
-        else if (step_now) begin
-          if (steps[l]) index_q <= index_q + 1'b1;
+        if (outer) begin
+          if (start_o) index_q <= '0;
+          else if (steps[l]) index_q <= index_q + 1'b1;
           else if (again[l]) index_q <= '0;
         end
       end
@@ -142,14 +166,15 @@ module eco_pe_nest #(
       run_q     <= 1'b0;
       started_q <= 1'b0;
     end else begin
-      if (start) run_q <= 1'b1;
+      if (start_o) run_q <= 1'b1;
       else if (step_now && pass_end) run_q <= 1'b0;
-      if (start) started_q <= 1'b1;
+      if (start_o) started_q <= 1'b1;
       else if (take_o) started_q <= 1'b0;
     end
-    if (start) begin
+    if (start_o) begin
       first_slot_q    <= 1'b1;
       bank_q          <= bank_i;
+      zero_q          <= '1;
       kept_q          <= ~mode_i[eco_image_pkg::ReduceMaskLsb +: NumLevels];
       chain_in_min_q  <= mode_i[eco_image_pkg::ChainInMinLsb +: ThresholdBits];
       chain_out_max_q <= mode_i[eco_image_pkg::ChainOutMaxLsb +: ThresholdBits];
@@ -157,6 +182,7 @@ module eco_pe_nest #(
       ragged_now_q    <= limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
     end else if (step_now) begin
       first_slot_q <= 1'b0;
+      zero_q       <= (zero_q | again) & ~steps;
       ragged_now_q <= ragged_next;
     end
   end

@@ -25,12 +25,10 @@ module eco_pe_psum #(
   // slot in ISSUE
   input  logic                     issue_i,         /// it is issued
   input  logic                     mac_i,           /// it multiplies
-  input  logic                     live_i,          /// it adds to a psum, or starts or ends one
   input  logic                     start_i,         /// the psum starts at zero
-  input  logic                     end_i,           /// the psum ends
-  input  logic                     chain_in_i,      /// it takes a psum from below
-  input  logic                     chain_out_i,     /// its psum goes up
-  input  logic                     out_i,           /// its psum goes out
+  input  logic [4:0]               does_i,          /// {live, keep, up, out, below}: it adds to, starts or ends a
+                                                    /// psum; the psum stays in the file, ends up the column, ends
+                                                    /// in the output queue; it takes a psum from below
   input  logic [PBits-1:0]         psum_i,          /// entry of the psum file
   output logic                     wait_psum_o,     /// no psum from below
   output logic                     wait_local_o,    /// no room above
@@ -67,13 +65,15 @@ module eco_pe_psum #(
   logic [QBits-1:0] out_used_q;     // entries of the output queue, filled or claimed
   logic claim_below, claim_above, claim_out;
 
-  assign wait_psum_o   = chain_in_i & (below_avail_q == '0);
-  assign wait_local_o  = chain_out_i & (above_room_q == '0);
+  logic up, out, below;
+  assign {up, out, below} = does_i[2:0];
+  assign wait_psum_o   = below & (below_avail_q == '0);
+  assign wait_local_o  = up & (above_room_q == '0);
   assign out_full_o    = out_used_q == QBits'(QueueDepth);
-  assign wait_output_o = out_i & out_full_o;
-  assign claim_below   = issue_i & chain_in_i;
-  assign claim_above   = issue_i & chain_out_i;
-  assign claim_out     = (issue_i & out_i) | dump_push_i;
+  assign wait_output_o = out & out_full_o;
+  assign claim_below   = issue_i & below;
+  assign claim_above   = issue_i & up;
+  assign claim_out     = (issue_i & out) | dump_push_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -89,24 +89,20 @@ module eco_pe_psum #(
 
   // ---------------------------------------------------------------- slots under way
   // What a slot does travels along: in one shift register with reset, one without.
-  // ctl: {live, keep, up, out, below}: it adds to, starts or ends a psum; the psum stays in the
-  // file, ends up the column, ends in the output queue; it takes a psum from below.
   localparam int unsigned CtlBits = 5;
-  logic [EndPos*CtlBits-1:0] ctl_q;   // stage s in bits (s-1)*CtlBits
+  logic [EndPos*CtlBits-1:0] ctl_q;   // does_i; stage s in bits (s-1)*CtlBits
   logic [EndPos*PBits-1:0] paddr_q;   // entry of its psum; stage s in bits (s-1)*PBits
   logic [MulStages-1:0] fresh_q;      // it starts from zero; stage s in bit s-1
-  logic live, mul_q, live_read, fresh_read, below_add, keep_end, up_end, out_end;
+  logic mul_q, live_read, fresh_read, below_add, keep_end, up_end, out_end;
   logic [PBits-1:0] paddr_read, paddr_end;
 
-  assign live = issue_i & live_i;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       mul_q <= 1'b0;
       ctl_q <= '0;
     end else begin
       mul_q <= issue_i & mac_i;
-      ctl_q <= {ctl_q[(EndPos-1)*CtlBits-1:0],
-                live, live & ~end_i, claim_above, issue_i & out_i, claim_below};
+      ctl_q <= {ctl_q[(EndPos-1)*CtlBits-1:0], issue_i ? does_i : 5'd0};
     end
     paddr_q <= {paddr_q[(EndPos-1)*PBits-1:0], psum_i};
     fresh_q <= MulStages'({fresh_q, start_i});
@@ -128,7 +124,7 @@ module eco_pe_psum #(
     for (genvar k = 0; k < Ages; k++) begin : gen_same
       assign same[k] = ctl_q[k*CtlBits + 4] & (paddr_q[k*PBits +: PBits] == psum_i);
     end
-    assign wait_adder_o = (|same) & live_i & ~start_i;
+    assign wait_adder_o = (|same) & does_i[4] & ~start_i;
   end
 
   // ---------------------------------------------------------------- datapath

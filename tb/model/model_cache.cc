@@ -37,10 +37,11 @@ class FileLock {
 };
 
 std::string VerilatorFlags(const ModelOptions& options, bool netlist) {
-  // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs.
+  // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs; GCC's vectors and
+  // common subexpressions cost that one long function a tenth of its speed.
   std::string flags =
       "--cc --exe --build -j 2 -O3 --x-assign fast --x-initial unique -fno-table -Wno-fatal "
-      "--top-module eco_top -CFLAGS '-fPIC -std=c++20' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=";
+      "--top-module eco_top -CFLAGS '-fPIC -std=c++20 -fno-tree-slp-vectorize -fno-gcse' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=";
   // GCC takes minutes over a netlist that it optimizes, and few cycles run on one.
   const char* level = std::getenv("ECOFLOW_NETLIST_OPT");
   flags += !netlist ? "-O2" : level != nullptr ? level : "-O1";
