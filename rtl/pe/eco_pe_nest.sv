@@ -64,21 +64,21 @@ module eco_pe_nest #(
   assign step_now = run_q & move_i;
   assign pass_end = &at_end_q;
   // Of levels above 0 only while level 0 is at its end.
-  logic before;  // all levels before are at their end
+  logic so_far;  // all levels before are at their end
   always_comb begin
-    before = 1'b0;
+    so_far = 1'b0;
     steps = NumLevels'(1);
     again = '0;
     step  = 3'd0;
     if (at_end_q[0]) begin
-      before = 1'b1;
+      so_far = 1'b1;
       for (int l = 0; l < NumLevels; l++) begin
-        steps[l] = before & ~at_end_q[l];
+        steps[l] = so_far & ~at_end_q[l];
         if (steps[l]) step = step | 3'(l);
-        before   = before & at_end_q[l];
-        again[l] = before;
+        so_far   = so_far & at_end_q[l];
+        again[l] = so_far;
       end
-      if (before) step = 3'(NumLevels);
+      if (so_far) step = 3'(NumLevels);
     end
   end
 
