@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/files.h"
+#include "choose/choose.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
 #include "model/cycle_model.h"
@@ -80,9 +81,10 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
   const Layer layer =
       RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs);
   if (verbose) fmt::print("{} {} {}", seed, ToString(test.pass), ToJsonText(layer));
-  const auto compiled = Compile(config, layer, test.pass, test.dataflow);
-  if (!compiled.ok()) return {"refused: " + compiled.error().message, true};
-  if (verbose) fmt::print("{}\n", DescribeMapping(compiled.value()));
+  const auto chosen = Choose(config, layer, test.pass, test.dataflow);
+  if (!chosen.ok()) return {"refused: " + chosen.error().message, true};
+  const CompiledLayer& compiled = chosen.value().compiled;
+  if (verbose) fmt::print("{}\n", DescribeMapping(compiled));
   const auto operands = PassOperands(test.pass);
   const auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed * 2);
   const auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed * 2 + 1);
@@ -90,10 +92,10 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
   options.stall = stall;
   options.stall_seed = static_cast<uint32_t>(seed);
   options.watchdog_cycles = 20000;
-  const auto run = RunOnArray(compiled.value(), model, first, second, options);
+  const auto run = RunOnArray(compiled, model, first, second, options);
   if (!run.ok()) return {run.error().message};
   const RunReport report =
-      MakeReport(compiled.value(), run.value(), Golden(layer, test.pass, first, second));
+      MakeReport(compiled, run.value(), Golden(layer, test.pass, first, second));
   if (report.mismatches != 0) return {fmt::format("{} mismatches", report.mismatches)};
   // Zero-free, or as padded; auto may choose from both.
   const int64_t padded = PaddedMacs(MakePaddedProblem(layer, test.pass));
@@ -109,7 +111,7 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
                         report.cycles * report.pe_count())};
   }
   if (predict) {
-    const std::string difference = ComparePrediction(compiled.value(), run.value(), first, second);
+    const std::string difference = ComparePrediction(compiled, run.value(), first, second);
     if (!difference.empty()) return {difference};
   }
   return {"", false, report.cycles, report.roofline_fraction()};
