@@ -46,7 +46,7 @@ void AddIfAny(std::vector<Candidate>& candidates, const std::optional<Mapping>& 
 // Transposed convolution: strips (Sec. 4.1).
 Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem,
                      const HwConfig& hw, Objective better) {
-  ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw, better));
+  ECO_ASSIGN(const StripParts strips, MapStrips(problem, hw, better));
   candidates.push_back(MakeCandidate(strips, hw, &ScheduleStrips));
   return {};
 }
@@ -69,6 +69,11 @@ void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem,
     }
   }
   AddIfAny(candidates, MapMatrix(problem, false, hw, better), hw, &ScheduleMatrix);
+}
+
+// Whether some results meet fewer taps than others.
+bool HasBorders(const DirectProblem& problem) {
+  return !problem.empty && (Sections(problem, 0).size() > 1 || Sections(problem, 1).size() > 1);
 }
 
 // As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).
@@ -112,10 +117,13 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
     const DirectProblem problem = MakeDirectProblem(layer, pass);
     fits = AddDilated(candidates, problem, pass, hw, better);
     if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, hw, better);
-    if (any && !no_zeros) AddIfAny(candidates, MapMatrix(problem, true, hw, better), hw, &ScheduleMatrix);
+    if (any && HasBorders(problem)) {
+      AddIfAny(candidates, MapMatrix(problem, true, hw, better), hw, &ScheduleMatrix);
+    }
   }
-  // The padded form may still be the fastest.
-  if (any && AddPadded(candidates, padded, hw, better).ok()) return candidates;
+  // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.
+  const bool rows_are_padded = no_zeros && padded.dilation == std::array<int64_t, 2>{1, 1};
+  if (any && !rows_are_padded && AddPadded(candidates, padded, hw, better).ok()) return candidates;
   if (candidates.empty()) return fits.error();
   return candidates;
 }

@@ -10,10 +10,17 @@
 namespace ecoflow {
 namespace {
 
+constexpr int64_t kMostZ = 8191;  // image field ZBase
+
 // Label row of the first tap at a stack position; rows of a run are period_y apart.
 int64_t LabelRow(const StripMapping& m, int64_t position) {
   const int64_t pitch = (m.run - 1) * m.period_y + m.problem.kernel[0];
   return position / m.run * pitch + position % m.run * m.period_y;
+}
+
+// A PE that waits for weights can hold psums of period_y rows from below: they must fit its queue.
+bool CanChain(const StripMapping& m, const HwConfig& hw) {
+  return m.period_y * m.turn <= hw.queue_depth;
 }
 
 // What does not depend on the choices: geometry of labels and rows.
@@ -28,11 +35,12 @@ StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
   m.period_x = p.stride[1] / gx;
   m.shifts = CeilDiv(p.kernel[1], m.period_x);
   m.columns_j = std::min(m.period_x, p.kernel[1]);
+  m.ragged_columns = m.shifts * m.period_x - std::max(p.kernel[1], m.period_x);
+  m.all_channels = p.outc;
   m.classes_x = std::min(m.reach_x, p.in[1]);
   m.classes_y = std::min(m.reach_y, p.in[0]);
   m.run = CeilDiv(p.in[0], m.reach_y);
-  // A PE that waits for weights can hold period_y psums from below: they must fit its queue.
-  m.chain = m.period_y <= hw.queue_depth;
+  m.chain = CanChain(m, hw);
   return m;
 }
 
@@ -77,15 +85,21 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
                                       real(std::max<int64_t>(0, p.kernel[0] - m.period_y)) / rows
                                 : real(p.kernel[0]);
   const double outputs = real(m.width * m.blocks) * rows * labels / hw.gon_lanes();
-  const double per_tap = real(m.filters * p.kernel[0]);
-  const double weights = std::max(1.0, real(m.blocks) / hw.wide_lanes());
-  const int64_t ragged = m.ragged_columns();
+  // Of a filter and shift, with what the adder costs.
+  const double slots = real(m.filters * m.shifts);
+  const double slot = real(CyclesInTurn(m.turn, m.filters * m.shifts, hw.adder_latency)) /
+                      (real(m.turn) * slots);
+  const double per_tap = real(m.filters * p.kernel[0]) * slot;
+  const int64_t weight_lanes = m.errors_wide ? hw.narrow_lanes() : hw.wide_lanes();
+  const int64_t error_lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const double weights = std::max(1.0, real(m.blocks) / real(weight_lanes));
+  const int64_t ragged = m.ragged_columns;
   const double ragged_busy =
       real(ragged) * std::max(per_tap * real(m.shifts - 1) * weights, outputs);
   const double full_busy =
       real(m.columns_j - ragged) * std::max(per_tap * real(m.shifts) * weights, outputs);
   const double tags = real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
-  const double load = tags * real(CeilDiv(m.filters, hw.narrow_lanes()));
+  const double load = tags * real(CeilDiv(m.filters, error_lanes));
   const double busy = std::max({real(m.channels) * (ragged_busy + full_busy), load,
                                 real(hw.pe_count())});
   // What does not fit beside the errors in use comes when these are freed. Side by side, all PEs
@@ -112,14 +126,15 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
 
 // Completes a mapping whose width, blocks and filters are chosen; nullopt when it does not fit.
 std::optional<StripMapping> Complete(StripMapping m, const HwConfig& hw) {
-  const int64_t most = CeilDiv(m.problem.outc, m.blocks);  // channels of the fullest block
-  const int64_t least = m.problem.outc / m.blocks;
+  const int64_t turns = m.all_channels / m.turn;
+  const int64_t most = CeilDiv(turns, m.blocks) * m.turn;  // channels of the fullest block
+  const int64_t least = turns / m.blocks * m.turn;
   const int64_t row_slots = m.slot_window * m.columns_j * m.blocks * m.width * (m.circular ? 2 : 1);
   int64_t limit = most;
   if (NeedsAccumulator(m, hw)) limit = std::min(limit, hw.accumulator_words / row_slots);
   limit = std::min<int64_t>(limit, 2000);  // ParamLast
   for (int64_t tiles = limit == 0 ? most + 1 : CeilDiv(most, limit); tiles <= most; ++tiles) {
-    m.channels = CeilDiv(most, tiles);
+    m.channels = CeilDiv(CeilDiv(most, tiles), m.turn) * m.turn;
     m.channel_tiles = CeilDiv(most, m.channels);
     // Every block of columns needs a channel in every tile.
     if (m.channels > limit || (m.channel_tiles - 1) * m.channels >= least) continue;
@@ -130,9 +145,9 @@ std::optional<StripMapping> Complete(StripMapping m, const HwConfig& hw) {
   return std::nullopt;
 }
 
-std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int64_t width,
-                                         Objective better) {
-  m.width = width;
+// The best mapping with a width, blocks and channels in turn given.
+std::optional<StripMapping> Best(StripMapping m, const HwConfig& hw, Objective better) {
+  m.chain = CanChain(m, hw);
   PlaceColumns(m, hw);
   std::optional<StripMapping> best;
   const int64_t fit = hw.filter_depth / m.shifts;  // filters that a PE can hold
@@ -141,14 +156,100 @@ std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int
   for (int64_t wanted = fewest; wanted <= std::min(m.problem.red, 4 * fewest); ++wanted) {
     m.filters = CeilDiv(m.problem.red, wanted);
     m.filter_blocks = CeilDiv(m.problem.red, m.filters);
-    const int64_t most_blocks = std::min<int64_t>(hw.columns / width, m.problem.outc);
-    for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
-      for (m.fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); m.fan >= 1; --m.fan) {
-        if (m.shifts % m.fan != 0) continue;
-        const auto candidate = Complete(m, hw);
-        if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
-      }
+    if (m.z_step() > 1) {
+      // Z has one step, and so do all blocks of filters.
+      if (m.problem.red % m.filters != 0) continue;
+      if ((m.problem.in[1] + m.width + m.shifts) * m.filters > kMostZ) continue;
     }
+    for (m.fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); m.fan >= 1; --m.fan) {
+      if (m.shifts % m.fan != 0) continue;
+      const auto candidate = Complete(m, hw);
+      if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+    }
+  }
+  return best;
+}
+
+// Gives parts with different fans tags of their own; false when there are not enough.
+bool PlaceTags(std::vector<StripMapping>& parts, const HwConfig& hw) {
+  int64_t most = 0;
+  for (const StripMapping& part : parts) most = std::max(most, part.fan);
+  const int64_t width = parts.front().width;
+  int64_t ids = most, tags = width + most - 1;
+  for (int64_t fan = most - 1; fan >= 1; --fan) {
+    bool used = false;
+    for (StripMapping& part : parts) {
+      if (part.fan != fan) continue;
+      used = true;
+      part.own_tags = tags - fan;
+    }
+    if (!used) continue;
+    ids += fan;
+    tags += width - 1;
+  }
+  return ids <= hw.ids_per_controller && tags <= hw.num_tags();
+}
+
+// Runs `kinds` of label columns with channels in turn, and then the channels that are left.
+std::optional<StripParts> BestInTurn(const std::vector<StripMapping>& kinds, int64_t turn,
+                                     const HwConfig& hw, Objective better) {
+  StripParts all;
+  const auto add = [&](const std::optional<StripMapping>& part) {
+    if (!part) return false;
+    all.cost.cycles += part->cost.cycles;
+    all.cost.words += part->cost.words;
+    all.parts.push_back(*part);
+    return true;
+  };
+  for (StripMapping m : kinds) {
+    const int64_t left = m.problem.outc % turn;
+    m.all_channels = m.problem.outc - left;
+    m.turn = turn;
+    if (!add(Best(m, hw, better))) return std::nullopt;
+    if (left == 0) continue;
+    m.first_channel = m.all_channels;
+    m.all_channels = left;
+    std::optional<StripMapping> best;
+    for (m.turn = 1; m.turn <= left; ++m.turn) {
+      // Errors reach every block, so that each needs a channel.
+      if (left % m.turn != 0 || left / m.turn < m.blocks) continue;
+      const auto candidate = Best(m, hw, better);
+      if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+    }
+    if (!add(best)) return std::nullopt;
+  }
+  if (!PlaceTags(all.parts, hw)) return std::nullopt;
+  return all;
+}
+
+// Label columns with all shifts, and those with one less.
+std::vector<StripMapping> SplitColumns(const StripMapping& m) {
+  if (m.ragged_columns == 0) return {m};
+  StripMapping full = m, shorter = m;
+  full.columns_j = m.columns_j - m.ragged_columns;
+  shorter.first_j = full.columns_j;
+  shorter.columns_j = m.ragged_columns;
+  shorter.shifts = m.shifts - 1;
+  full.ragged_columns = shorter.ragged_columns = 0;
+  return {full, shorter};
+}
+
+// All ways to run `m`, whose width is chosen; `single`: only those of one part.
+std::optional<StripParts> BestForWidth(StripMapping m, const HwConfig& hw, bool single,
+                                       Objective better) {
+  std::optional<StripParts> best;
+  const auto keep = [&](const std::optional<StripParts>& found) {
+    if (found && (!best || better(found->cost, best->cost))) best = found;
+  };
+  const int64_t most_blocks = std::min<int64_t>(hw.columns / m.width, m.problem.outc);
+  for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
+    keep(BestInTurn({m}, 1, hw, better));
+    // Of T shifts and dilated labels Z would have to step unevenly.
+    const bool even_z = m.shifts == 1 || m.reach_x == 1;
+    if (single || hw.adder_latency == 1 || !even_z) continue;
+    // One more than the latency may leave no channels over.
+    const int64_t most = std::min<int64_t>({hw.adder_latency + 1, hw.psum_depth, m.problem.outc});
+    for (int64_t turn = 2; turn <= most; ++turn) keep(BestInTurn(SplitColumns(m), turn, hw, better));
   }
   return best;
 }
@@ -167,46 +268,61 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
 
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
-  const StripMapping geometry = Geometry(problem, config);
-  if (auto best = BestForWidth(geometry, config, width, FewestCycles)) return *best;
-  return DoesNotFit(problem, config, geometry);
+  StripMapping m = Geometry(problem, config);
+  m.width = width;
+  if (auto best = BestForWidth(m, config, true, FewestCycles)) return best->parts.front();
+  return DoesNotFit(problem, config, m);
 }
 
-Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
-                               Objective better) {
-  const StripMapping geometry = Geometry(problem, config);
-  std::optional<StripMapping> best;
-  for (int64_t width = 1; width <= config.columns; ++width) {
-    const auto candidate = BestForWidth(geometry, config, width, better);
-    if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+Result<StripParts> MapStrips(const TransposedProblem& problem, const HwConfig& config,
+                             Objective better) {
+  StripMapping m = Geometry(problem, config);
+  std::optional<StripParts> best;
+  for (m.width = 1; m.width <= config.columns; ++m.width) {
+    for (const bool wide : {false, true}) {
+      m.errors_wide = wide;
+      const auto candidate = BestForWidth(m, config, false, better);
+      if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+    }
   }
   if (best) return *best;
-  return DoesNotFit(problem, config, geometry);
+  return DoesNotFit(problem, config, m);
 }
 
-nlohmann::ordered_json ToJson(const StripMapping& m) {
+nlohmann::ordered_json ToJson(const StripParts& mapping) {
+  nlohmann::ordered_json parts;
+  int64_t passes = 0;
+  for (const StripMapping& m : mapping.parts) {
+    passes += m.passes();
+    parts.push_back({{"label_columns", {m.first_j, m.first_j + m.columns_j}},
+                     {"result_channels", {m.first_channel, m.first_channel + m.all_channels}},
+                     {"blocks", m.blocks},
+                     {"circular", m.circular},
+                     {"shifts", m.shifts},
+                     {"segments", m.segments},
+                     {"stack", m.stack},
+                     {"bands", m.bands},
+                     {"chain", m.chain},
+                     {"filters", m.filters},
+                     {"filter_blocks", m.filter_blocks},
+                     {"turn", m.turn},
+                     {"channels", m.channels},
+                     {"channel_tiles", m.channel_tiles},
+                     {"fan", m.fan},
+                     {"slot_window", m.slot_window},
+                     {"slots", m.slots}});
+  }
+  const StripMapping& first = mapping.parts.front();
   return {{"family", "strips"},
-          {"width", m.width},
-          {"blocks", m.blocks},
-          {"circular", m.circular},
-          {"shifts", m.shifts},
-          {"classes_x", m.classes_x},
-          {"segments", m.segments},
-          {"classes_y", m.classes_y},
-          {"run", m.run},
-          {"stack", m.stack},
-          {"bands", m.bands},
-          {"chain", m.chain},
-          {"filters", m.filters},
-          {"filter_blocks", m.filter_blocks},
-          {"channels", m.channels},
-          {"channel_tiles", m.channel_tiles},
-          {"fan", m.fan},
-          {"slot_window", m.slot_window},
-          {"slots", m.slots},
-          {"passes", m.passes()},
-          {"estimated_cycles", m.cost.cycles},
-          {"estimated_words", m.cost.words}};
+          {"width", first.width},
+          {"errors", first.errors_wide ? "wide" : "narrow"},
+          {"classes_x", first.classes_x},
+          {"classes_y", first.classes_y},
+          {"run", first.run},
+          {"parts", parts},
+          {"passes", passes},
+          {"estimated_cycles", mapping.cost.cycles},
+          {"estimated_words", mapping.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -6,11 +6,16 @@
 // consecutive positions of a stack of all error rows: a run is a set of rows whose labels meet.
 // What does not fit the array becomes further passes: bands of the stack, tiles of channels, blocks
 // of filters (Algorithm 1: N, R, T, Q, P).
+//
+// An adder of several cycles asks for sums in turn. Then `turn` channels take turns, weight by weight, and
+// the layer becomes several mappings that run one after the other: label columns with all shifts, those
+// with one less, channels that are left.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "base/result.h"
 #include "compiler/dataflow/transposed.h"
@@ -27,11 +32,11 @@ struct StripMapping {
   int64_t reach_y = 1, reach_x = 1;
   int64_t period_y = 1, period_x = 1;
   int64_t shifts = 1;      // T: error elements of a row that one PE multiplies
-  int64_t columns_j = 1;   // label columns per PE: min(period_x, kernel width)
-
-  // Label columns that the last shift does not reach. They come first: what it needs may still be
-  // on its way then.
-  int64_t ragged_columns() const { return shifts * period_x - std::max(problem.kernel[1], period_x); }
+  // Label columns of this mapping, of min(period_x, kernel width) in all.
+  int64_t first_j = 0, columns_j = 1;
+  // Of these, the last ones, which the last shift does not reach. They are done first: what it needs may
+  // still be on its way then.
+  int64_t ragged_columns = 0;
 
   // Columns of the array.
   int64_t width = 1;       // U: neighbouring error columns in a block of PE columns
@@ -49,13 +54,24 @@ struct StripMapping {
   bool chain = true;       // labels climb the column; false: each row's part goes out by itself
 
   // Channels and filters.
+  int64_t first_channel = 0, all_channels = 1;  // of this mapping
+  int64_t turn = 1;        // channels that take turns: divides those of every tile and block
   int64_t filters = 1;     // nf: filters held in a PE at a time
   int64_t filter_blocks = 1;
   int64_t channels = 1;    // channels of a tile, per block of columns
   int64_t channel_tiles = 1;
 
+  bool errors_wide = false;  // errors on the wide network, weights on the narrow one; or the other way
+
   // Network: a word reaches `fan` neighbouring columns by one tag; it is sent shifts / fan times.
   int64_t fan = 1;
+  // Mappings of one layer with different fans name the leftmost columns by the same tags; for the
+  // others they have tags of their own, this many numbers further.
+  int64_t own_tags = 0;
+  // The tag of `fan` columns from `first_column` on, of which those left of column 0 do not exist.
+  int64_t Tag(int64_t first_column) const {
+    return first_column + fan - 1 + (first_column > 0 ? own_tags : 0);
+  }
 
   // Accumulator.
   int64_t slot_window = 1;  // label rows that can be live at a time
@@ -64,18 +80,26 @@ struct StripMapping {
   int64_t passes() const {
     return problem.groups * channel_tiles * bands * filter_blocks;
   }
+  // Steps of Z for a neighbour: with channels in turn one for each filter.
+  int64_t z_step() const { return turn > 1 && shifts > 1 ? filters : 1; }
+  Cost cost;  // estimated
+};
+
+// Mappings that run one after the other, with the same width, blocks and networks.
+struct StripParts {
+  std::vector<StripMapping> parts;
   Cost cost;  // estimated
 };
 
 // Searches the best parameters by estimated cost. Fails (bad input) when the layer
 // cannot run on the array.
-Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
-                               Objective better = FewestCycles);
+Result<StripParts> MapStrips(const TransposedProblem& problem, const HwConfig& config,
+                             Objective better = FewestCycles);
 
-// As MapStrips with the width given (tests and the worked example).
+// The best single mapping of a width (tests and the worked example).
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width);
 
-nlohmann::ordered_json ToJson(const StripMapping& mapping);
+nlohmann::ordered_json ToJson(const StripParts& mapping);
 
 }  // namespace ecoflow

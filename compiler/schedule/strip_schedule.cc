@@ -11,8 +11,9 @@ namespace {
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// Loop levels of the program: filters, shifts, kernel rows, label columns, channels.
-enum Level { kFilter, kShift, kKernelRow, kLabelColumn, kChannel };
+// Loop levels of the program: filters, shifts, kernel rows, label columns, channels. With channels in turn
+// the turn is innermost, and filters and shifts share a level: errors lie in the order of their use.
+enum Level { kFilter, kShift, kKernelRow, kLabelColumn, kChannel, kTurn = kFilter, kFilterAndShift = kShift };
 
 // The pass loops that every stream starts with, outermost first.
 struct PassLoops {
@@ -66,7 +67,9 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   const TransposedProblem& p = m.problem;
   PeImage image;
   image.mode.ADirect = 1;  // weights, one a cycle
-  image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
+  image.mode.StreamNarrow = m.errors_wide;
+  const bool turns = m.turn > 1;
+  image.mode.ReduceMask = turns ? 1 << kFilterAndShift : (1 << kFilter) | (1 << kShift);
   image.mode.YKind = kRangeResult;
   image.mode.XKind = kRangeResult;
   image.mode.ZKind = m.circular ? kRangeCircular : kRangeOperand;
@@ -77,22 +80,31 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   const int64_t right_most =
       (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
   image.limit.XLimit = std::min(p.out[1], right_most + 1);
-  image.limit.ZLimit = p.in[1];
-  image.limit.Ragged = m.ragged_columns();
+  image.limit.ZLimit = p.in[1] * m.z_step();
+  image.limit.Ragged = m.ragged_columns;
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(kFilter).a.Last = filters - 1;
-  level(kShift).a.Last = m.shifts - 1;
+  // Errors lie in the ring shift by shift, filters inside.
+  if (turns) {
+    level(kTurn).a.Last = m.turn - 1;
+    level(kTurn).a.PDelta = 1;
+    level(kFilterAndShift).a.Last = filters * m.shifts - 1;
+    level(kFilterAndShift).a.BDelta = 1;
+    level(kFilterAndShift).b.ZDelta = m.shifts > 1 ? -1 : 0;
+    for (int l = kFilterAndShift; l <= hw.num_levels(); ++l) level(l).a.PReset = 1;
+  } else {
+    level(kFilter).a.Last = filters - 1;
+    level(kFilter).a.BDelta = 1;
+    level(kShift).a.Last = m.shifts - 1;
+    level(kShift).a.BDelta = 1;
+    level(kShift).b.ZDelta = m.circular ? -1 : -m.reach_x;
+  }
   level(kKernelRow).a.Last = p.kernel[0] - 1;
   level(kLabelColumn).a.Last = m.columns_j - 1;
 
-  // Errors lie in the ring shift by shift, filters inside: both inner levels walk on by one.
-  level(kFilter).a.BDelta = 1;
-  level(kShift).a.BDelta = 1;
-  level(kShift).b.ZDelta = m.circular ? -1 : -m.reach_x;
   level(kKernelRow).b.YDelta = p.dilation[0];
   level(kLabelColumn).b.XDelta = -p.dilation[1];
   for (int l = kKernelRow; l <= hw.num_levels(); ++l) {
@@ -105,17 +117,25 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   return Encode(image);
 }
 
-std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
+std::vector<uint64_t> Setup(const StripParts& all, const HwConfig& hw) {
+  const StripMapping& m = all.parts.front();
   ArraySetup setup(hw);
   for (int64_t row = 0; row < hw.rows; ++row) {
-    setup.row_wide[static_cast<std::size_t>(row)] = {0};
-    setup.row_narrow[static_cast<std::size_t>(row)] = {row};
+    const auto at = static_cast<std::size_t>(row);
+    (m.errors_wide ? setup.row_narrow : setup.row_wide)[at] = {0};
+    (m.errors_wide ? setup.row_wide : setup.row_narrow)[at] = {row};
     for (int64_t col = 0; col < m.blocks * m.width; ++col) {
-      setup.PeWide(row, col) = {col / m.width};
-      for (int64_t k = 0; k < m.fan; ++k) setup.PeNarrow(row, col).push_back(col % m.width + k);
+      (m.errors_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {col / m.width};
+      IdList& errors = m.errors_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col);
+      for (const StripMapping& part : all.parts) {
+        for (int64_t k = 0; k < part.fan; ++k) {
+          const int64_t tag = part.Tag(col % m.width - k);
+          if (std::find(errors.begin(), errors.end(), tag) == errors.end()) errors.push_back(tag);
+        }
+      }
     }
   }
-  setup.filter_narrow = 1;  // errors
+  (m.errors_wide ? setup.filter_wide : setup.filter_narrow) = 1;
   return setup.Words();
 }
 
@@ -134,17 +154,18 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1}});
   const int ox = nest.Affine("ox", 0, {{s.class_x, 1}, {m_col, m.reach_x}});
   const int y_base = nest.Affine("y_base", -p.pad[0], {{s.oy, p.stride[0]}});
-  const int x_base = nest.Affine("x_base", (m.columns_j - 1) * p.dilation[1] - p.pad[1],
+  const int x_base = nest.Affine("x_base", (m.first_j + m.columns_j - 1) * p.dilation[1] - p.pad[1],
                                  {{ox, p.stride[1]}});
-  // Channels of this block of columns: tile*channels*blocks + k*blocks + g < outc.
-  const int left = nest.AddRegister({"channels_left", p.outc - 1, {{g, -1}}, m.blocks});
-  const int last_channel = nest.Affine("last_channel", 0, {{left, 1}, {pass.tile, -m.channels}},
-                                       m.channels - 1);
+  const int z_base = nest.Affine("z_base", m.z_step() - 1, {{m.circular ? u : ox, m.z_step()}});
+  // Turns of this block of columns: (tile*turns + k)*blocks + g < all_channels / turn.
+  const int64_t turns = m.channels / m.turn;
+  const int left = nest.AddRegister({"turns_left", m.all_channels / m.turn - 1, {{g, -1}}, m.blocks});
+  const int last_turn = nest.Affine("last_turn", 0, {{left, 1}, {pass.tile, -turns}}, turns - 1);
   const int end_of_class = nest.Affine("oy_below", m.reach_y, {{s.oy, 1}});
 
   d.active = RowHoldsErrors(m, s);
-  d.fields = {{"YBase", y_base}, {"XBase", x_base}, {"ZBase", m.circular ? u : ox},
-              {"ParamLast", last_channel}};
+  d.fields = {{"YBase", y_base}, {"XBase", x_base}, {"ZBase", z_base},
+              {"ParamLast", last_turn}};
   if (m.chain) {
     d.from_below = {{{row, 0, hw.rows - 1}}, {{s.in_run, 0, m.run - 1}},
                     {{end_of_class, 0, p.in[0]}}, {{s.position, 0, m.stack - 1}}};
@@ -156,6 +177,12 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   return d;
 }
 
+// The result channel of channel `turn` of a turn, in a tile and a block of columns.
+int AddChannel(LoopNest& nest, const StripMapping& m, int tile, int turns, int turn, int g) {
+  return nest.Affine("c", m.first_channel, {{tile, m.channels * m.blocks}, {turns, m.turn * m.blocks},
+                                            {g, m.turn}, {turn, 1}});
+}
+
 // Weights: channel by channel, label by label, in the order in which the PEs use them.
 GinDescriptor Weights(const StripMapping& m) {
   const TransposedProblem& p = m.problem;
@@ -163,13 +190,14 @@ GinDescriptor Weights(const StripMapping& m) {
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
-  const int ci = nest.AddLoop("channel", m.channels);
+  const int turns = nest.AddLoop("channel_turn", m.channels / m.turn);
   const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
   const int i = nest.AddLoop("kernel_row", p.kernel[0]);
   const int t = nest.AddLoop("shift", m.shifts);
   const int f = nest.AddLoop("filter", m.filters);
-  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
-  const int j = nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
+  const int turn = nest.AddLoop("channel", m.turn);
+  const int c = AddChannel(nest, m, pass.tile, turns, turn, g);
+  const int j = nest.Affine("label_column", m.first_j + m.columns_j - 1, {{from_last, -1}});
   const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
   const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {f, 1}});
   const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
@@ -179,7 +207,7 @@ GinDescriptor Weights(const StripMapping& m) {
        {i, p.full_kernel[1]}, {tap_x, 1}});
   d.row_tag = nest.Affine("row_tag", 0, {});
   d.col_tag = g;
-  nest.Keep(c, 0, p.outc);
+  nest.Keep(c, m.first_channel, m.first_channel + m.all_channels);
   nest.Keep(tap_x, 0, p.kernel[1]);
   nest.Keep(filter, 0, p.red);
   d.operand = 1;
@@ -195,7 +223,7 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   GinDescriptor d;
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
-  const int64_t lanes = hw.narrow_lanes();
+  const int64_t lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int part = nest.AddLoop("part", m.shifts / m.fan);
   int back = 0, chunk = 0;
   const auto add_back = [&] { back = nest.AddLoop("error_column", m.width + m.shifts - 1); };
@@ -223,6 +251,10 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
                            {filter, map}, {s.oy, p.in[1]}, {ox, 1}});
   d.row_tag = row;
   d.col_tag = nest.Affine("col_tag", m.fan - 1, {{first_column, 1}});
+  if (m.own_tags > 0) {
+    const int inner = nest.AddRegister({"right_of_the_first", m.width - 1, {{first_column, 1}}, m.width});
+    d.col_tag = nest.Affine("own_col_tag", 0, {{d.col_tag, 1}, {inner, m.own_tags}});
+  }
   nest.keep = RowHoldsErrors(m, s);
   nest.Keep(first_column, 1 - m.fan, m.width);
   nest.Keep(in_block, 0, m.filters);
@@ -239,18 +271,19 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   GonDescriptor d;
   LoopNest& nest = d.nest;
   const PassLoops pass = AddPassLoops(nest, m);
-  const int ci = nest.AddLoop("channel", m.channels);
+  const int turns = nest.AddLoop("channel_turn", m.channels / m.turn);
   const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
   const int i = nest.AddLoop("kernel_row", p.kernel[0]);
   const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
+  const int turn = nest.AddLoop("channel", m.turn);
   const int up = nest.AddLoop("row_from_bottom", hw.rows);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int u = nest.AddLoop("u", m.width);
 
-  const int j = nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
+  const int j = nest.Affine("label_column", m.first_j + m.columns_j - 1, {{from_last, -1}});
   const int row = nest.Affine("row", hw.rows - 1, {{up, -1}});
   const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
-  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
+  const int c = AddChannel(nest, m, pass.tile, turns, turn, g);
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1},
                                          {wrap, p.in[1]}});
   const int y = nest.Affine("y", -p.pad[0], {{s.oy, p.stride[0]}, {i, p.dilation[0]}});
@@ -263,7 +296,7 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int rows_below = nest.AddRegister({"rows_below", p.in[0] - 1, {{s.oy, -1}}, m.reach_y});
 
   nest.keep = RowHoldsErrors(m, s);
-  nest.Keep(c, 0, p.outc);
+  nest.Keep(c, m.first_channel, m.first_channel + m.all_channels);
   nest.Keep(y, 0, p.out[0]);
   const int64_t right_most =
       (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
@@ -302,7 +335,9 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int label_row = nest.AddRegister(
       {"label_row", 0, {{run_number, pitch}, {s.in_run, m.period_y}, {i, 1}}, 1, m.slot_window});
   const int64_t columns = m.blocks * m.width * (m.circular ? 2 : 1);
-  d.slot = nest.Affine("slot", 0, {{ci, m.slot_window * m.columns_j * columns},
+  const int64_t channel_slots = m.slot_window * m.columns_j * columns;
+  d.slot = nest.Affine("slot", -m.first_j * columns,
+                                  {{turns, m.turn * channel_slots}, {turn, channel_slots},
                                    {label_row, m.columns_j * columns}, {j, columns},
                                    {wrap, m.blocks * m.width}, {g, m.width}, {u, 1}});
   d.row = row;
@@ -313,12 +348,8 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   return d;
 }
 
-}  // namespace
-
-Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
+Result<Schedule> SchedulePart(const StripMapping& m, const HwConfig& hw) {
   Schedule schedule;
-  if (m.problem.empty) return schedule;
-  schedule.setup = Setup(m, hw);
   ECO_ASSIGN(auto program, Program(m, hw, m.filters));
   schedule.programs.push_back(std::move(program));
   PassDescriptor passes = PassWords(m, hw);
@@ -332,10 +363,27 @@ Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
     passes.variant = -1;
   }
   schedule.passes.push_back(std::move(passes));
-  schedule.wide.push_back(Weights(m));
-  schedule.narrow.push_back(Errors(m, hw));
+  (m.errors_wide ? schedule.narrow : schedule.wide).push_back(Weights(m));
+  (m.errors_wide ? schedule.wide : schedule.narrow).push_back(Errors(m, hw));
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = m.passes();
+  return schedule;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleStrips(const StripParts& mapping, const HwConfig& hw) {
+  Schedule schedule;
+  if (mapping.parts.front().problem.empty) return schedule;
+  for (const StripMapping& m : mapping.parts) {
+    ECO_ASSIGN(Schedule part, SchedulePart(m, hw));
+    if (&m == &mapping.parts.front()) {
+      schedule = std::move(part);
+      schedule.setup = Setup(mapping, hw);
+    } else {
+      AppendParts(schedule, std::move(part));
+    }
+  }
   return schedule;
 }
 
