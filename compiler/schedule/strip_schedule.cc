@@ -252,7 +252,9 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   d.row_tag = row;
   d.col_tag = nest.Affine("col_tag", m.fan - 1, {{first_column, 1}});
   if (m.own_tags > 0) {
-    const int inner = nest.AddRegister({"right_of_the_first", m.width - 1, {{first_column, 1}}, m.width});
+    // 1 where the first of the tag's columns is right of column 0, else 0.
+    const int64_t span = m.width + m.fan;
+    const int inner = nest.AddRegister({"right_of_column_0", span - 1, {{first_column, 1}}, span});
     d.col_tag = nest.Affine("own_col_tag", 0, {{d.col_tag, 1}, {inner, m.own_tags}});
   }
   nest.keep = RowHoldsErrors(m, s);

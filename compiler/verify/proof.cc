@@ -41,7 +41,8 @@ class Prover {
     slots_ += executor.Slots();
     if (!executor.AllChosen()) sampled_columns_ = true;
     // Products are kept only when they will be counted.
-    const bool part_of_many = schedule_.num_passes > 1 && executor.Slots() > options_.most_slots;
+    const bool first = slots_ == executor.Slots();
+    const bool part_of_many = first && schedule_.num_passes > 1 && slots_ > options_.most_slots;
     if (sampled_columns_ || part_of_many) ForgetProducts();
     const auto columns = static_cast<std::size_t>(hw_.columns);
     // By PE: sums that go out, in order; sums that go up, with the number of the slot.
@@ -137,6 +138,7 @@ class Prover {
 
   int64_t slots() const { return slots_; }
   bool sampled_columns() const { return sampled_columns_; }
+  bool collects() const { return collect_; }
   void ForgetProducts() {
     collect_ = false;
     products_ = {};
@@ -256,7 +258,7 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
     ECO_RETURN_IF_ERROR(follow(order[static_cast<std::size_t>(coverage.passes)]));
   }
   coverage.all_columns = !prover.sampled_columns();
-  if (coverage.complete()) ECO_RETURN_IF_ERROR(prover.CountProducts(useful_macs));
+  if (coverage.complete() && prover.collects()) ECO_RETURN_IF_ERROR(prover.CountProducts(useful_macs));
   ECO_RETURN_IF_ERROR(prover.FollowAccumulator(options.most_slots));
   return coverage;
 }

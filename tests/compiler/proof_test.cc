@@ -85,6 +85,10 @@ class ProofTest : public ::testing::Test {
       program = Encode(image).value();
     }
   }
+  // Of strips: the words that go to the filter file.
+  GinDescriptor& Errors() {
+    return schedule_.narrow[0].destination == kDestFilter ? schedule_.narrow[0] : schedule_.wide[0];
+  }
   int Loop(const LoopNest& nest, const std::string& name) const {
     for (std::size_t k = 0; k < nest.loops.size(); ++k) {
       if (nest.loops[k].name == name) return static_cast<int>(k);
@@ -222,7 +226,7 @@ TEST_P(FamilyProofTest, FindsAWrongLoopBound) {
 
 
 TEST_F(ProofTest, FindsErrorsOutOfOrder) {
-  for (Register& reg : schedule_.narrow[0].nest.registers) {
+  for (Register& reg : Errors().nest.registers) {
     if (reg.name != "column") continue;
     reg.base = 0;  // left to right
     reg.terms[0].factor = 1;
@@ -231,9 +235,10 @@ TEST_F(ProofTest, FindsErrorsOutOfOrder) {
 }
 
 TEST_F(ProofTest, FindsAPeThatTheIdsDoNotReach) {
-  // The first row loses its row ID on the narrow network.
+  // The first row loses its row ID on the network of the errors.
+  const bool narrow = &Errors() == &schedule_.narrow[0];
   for (std::size_t k = 0; k + 1 < schedule_.setup.size(); ++k) {
-    if (schedule_.setup[k] == ConfigHeader(0, 3, 0, 0, kCfgRowNarrow, true, 4)) {
+    if (schedule_.setup[k] == ConfigHeader(0, 3, 0, 0, narrow ? kCfgRowNarrow : kCfgRowWide, true, 4)) {
       schedule_.setup[k + 1] = ~uint64_t{0} >> 39;
     }
   }
