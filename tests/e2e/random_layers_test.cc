@@ -3,14 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include "compiler/compiler.h"
+#include "choose/choose.h"
 
 namespace ecoflow {
 namespace {
 
 TEST(RandomLayersTest, LargeArraysGetSeveralPassesAndParts) {
   const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
-  constexpr uint64_t kLayers = 40;  // of each dataflow, operation and pass, as the sweep in the tests
+  constexpr uint64_t kLayers = 20;  // of each dataflow, operation and pass
   int layers = 0, many_passes = 0, many_parts = 0;
   for (const std::string dataflow : {"ecoflow", "row-stationary", "auto"}) {
     for (const Op op : {Op::kConv, Op::kConvTranspose}) {
@@ -19,13 +19,9 @@ TEST(RandomLayersTest, LargeArraysGetSeveralPassesAndParts) {
           const Layer layer =
               RandomLayer(seed, op, pass, dataflow == "row-stationary",
                           DefaultMacs(config.pe_count()), config.pe_count());
-          const CompiledLayer wanted = BeginCompile(config, layer, pass, dataflow, "cycles").value();
-          const auto candidates = Candidates(wanted);
-          ASSERT_TRUE(candidates.ok()) << candidates.error().message;
-          Schedule schedule;
-          for (const Candidate& candidate : candidates.value()) {
-            if (MakeSchedule(candidate, schedule).ok()) break;
-          }
+          const auto chosen = Choose(config, layer, pass, dataflow);
+          ASSERT_TRUE(chosen.ok()) << chosen.error().message;
+          const Schedule& schedule = chosen.value().compiled.schedule;
           ++layers;
           many_passes += schedule.num_passes >= 3;
           many_parts += schedule.passes.size() >= 2;
