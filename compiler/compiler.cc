@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kImageFormat = 3;
+constexpr int kImageFormat = 4;
 
 template <typename Mapping>
 Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
