@@ -46,7 +46,7 @@ void AddIfAny(std::vector<Candidate>& candidates, const std::optional<Mapping>& 
 // Transposed convolution: strips (Sec. 4.1).
 Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem,
                      const HwConfig& hw, Objective better) {
-  ECO_ASSIGN(const StripParts strips, MapStrips(problem, hw, better));
+  ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw, better));
   candidates.push_back(MakeCandidate(strips, hw, &ScheduleStrips));
   return {};
 }

@@ -11,6 +11,8 @@ namespace ecoflow {
 namespace {
 
 constexpr int64_t kMostZ = 8191;  // image field ZBase
+constexpr int kLevelsByResidue = 6;  // of the program
+constexpr int64_t kMostTurns = 2000;  // image field ParamLast
 
 // Label row of the first tap at a stack position; rows of a run are period_y apart.
 int64_t LabelRow(const StripMapping& m, int64_t position) {
@@ -18,9 +20,10 @@ int64_t LabelRow(const StripMapping& m, int64_t position) {
   return position / m.run * pitch + position % m.run * m.period_y;
 }
 
-// A PE that waits for weights can hold psums of period_y rows from below: they must fit its queue.
+// A PE that waits for weights can hold the psums that come from below before it takes the first: they must
+// fit its queue.
 bool CanChain(const StripMapping& m, const HwConfig& hw) {
-  return m.period_y * m.turn <= hw.queue_depth;
+  return m.period_y / m.row_step * m.turn <= hw.queue_depth;
 }
 
 // What does not depend on the choices: geometry of labels and rows.
@@ -35,8 +38,6 @@ StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
   m.period_x = p.stride[1] / gx;
   m.shifts = CeilDiv(p.kernel[1], m.period_x);
   m.columns_j = std::min(m.period_x, p.kernel[1]);
-  m.ragged_columns = m.shifts * m.period_x - std::max(p.kernel[1], m.period_x);
-  m.all_channels = p.outc;
   m.classes_x = std::min(m.reach_x, p.in[1]);
   m.classes_y = std::min(m.reach_y, p.in[0]);
   m.run = CeilDiv(p.in[0], m.reach_y);
@@ -79,29 +80,47 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   const auto real = [](int64_t number) { return static_cast<double>(number); };
   const double rows = std::min<double>(hw.rows, real(m.stack));
-  // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
-  // bound by its own slots, weights or results.
-  const double labels = m.chain ? real(std::min(m.period_y, p.kernel[0])) +
-                                      real(std::max<int64_t>(0, p.kernel[0] - m.period_y)) / rows
-                                : real(p.kernel[0]);
-  const double outputs = real(m.width * m.blocks) * rows * labels / hw.gon_lanes();
-  // Of a filter and shift, with what the adder costs.
-  const double slots = real(m.filters * m.shifts);
-  const double slot = real(CyclesInTurn(m.turn, m.filters * m.shifts, hw.adder_latency)) /
-                      (real(m.turn) * slots);
-  const double per_tap = real(m.filters * p.kernel[0]) * slot;
   const int64_t weight_lanes = m.errors_wide ? hw.narrow_lanes() : hw.wide_lanes();
   const int64_t error_lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
   const double weights = std::max(1.0, real(m.blocks) / real(weight_lanes));
-  const int64_t ragged = m.ragged_columns;
-  const double ragged_busy =
-      real(ragged) * std::max(per_tap * real(m.shifts - 1) * weights, outputs);
-  const double full_busy =
-      real(m.columns_j - ragged) * std::max(per_tap * real(m.shifts) * weights, outputs);
+  const double columns = real(m.width * m.blocks) * rows;  // PEs
+  const double configuration = real(hw.pe_count() + hw.image_store_depth);  // of a pass
+  // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
+  // bound by its own slots, weights or results. Of `count` kernel rows of a residue and `shifts`:
+  const auto label_rows = [&](int64_t kernel_rows) {
+    if (!m.chain) return real(kernel_rows);
+    const int64_t first = std::min(m.period_y / m.row_step, kernel_rows);
+    return real(first) + real(kernel_rows - first) / rows;
+  };
+  double labels = 0;     // that leave the array, of a column, for a channel and label column
+  double busy = 0;       // of a round
+  double shortest = 0;   // its first label columns, for which the last shift is not needed
+  for (int64_t row_kind = 0; row_kind < m.row_kinds(); ++row_kind) {
+    const bool short_rows = m.row_kinds() > 1 && row_kind == 0;
+    const int64_t residues = short_rows ? m.ragged_residues() : m.residues() - m.ragged_residues();
+    const int64_t kernel_rows = m.residue_rows() - (short_rows ? 1 : 0);
+    labels += real(residues) * label_rows(kernel_rows);
+    for (int64_t kind = 0; kind < m.channel_kinds(); ++kind) {
+      const bool is_left = m.channel_kinds() > 1 && kind == 0;
+      const int64_t turn = is_left ? m.left : m.turn, turns = is_left ? 1 : m.turns();
+      double cycles = 0;
+      for (const bool ragged : {true, false}) {
+        const int64_t label_columns = ragged ? m.ragged_columns() : m.columns_j - m.ragged_columns();
+        const int64_t products = m.filters * (m.shifts - (ragged ? 1 : 0));  // of a label
+        if (label_columns == 0) continue;
+        const double slots = real(residues * kernel_rows * CyclesInTurn(turn, products, hw.adder_latency));
+        const double outputs =
+            real(residues * turn) * label_rows(kernel_rows) * columns / hw.gon_lanes();
+        const double one = real(turns * label_columns) * std::max(slots * weights, outputs);
+        if (ragged) shortest += one;
+        cycles += m.turn > 1 ? std::max(one, configuration) : one;
+      }
+      busy += cycles;
+    }
+  }
   const double tags = real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
   const double load = tags * real(CeilDiv(m.filters, error_lanes));
-  const double busy = std::max({real(m.channels) * (ragged_busy + full_busy), load,
-                                real(hw.pe_count())});
+  busy = std::max({busy, load, configuration});
   // What does not fit beside the errors in use comes when these are freed. Side by side, all PEs
   // have room for the same part, and ragged columns do not need the last shift; otherwise the
   // rightmost PE, full, holds up the rest.
@@ -110,146 +129,123 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   double exposed = 0;
   if (room < block && m.fan == 1) {
     exposed = load * real(block - room) / real(block);
-    if (ragged > 0 && block - room <= m.filters) exposed = std::max(0.0, exposed - ragged_busy);
+    if (block - room <= m.filters) exposed = std::max(0.0, exposed - shortest);
   } else if (room < block) {
     exposed = load * std::max(0.0, 1 - real(room) / real(m.filters * (m.width + m.fan - 1)));
   }
-  const double weight_words = real(m.channels * m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
-  const double label_columns = real(m.channels * m.columns_j);
-  const double output_words = label_columns * outputs * hw.gon_lanes();
+  const double channels = real(m.channels + m.left);
+  const double weight_words = channels * real(m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
+  const double label_columns = channels * real(m.columns_j);
+  const double output_words = label_columns * labels * columns;
   const double climbing = m.chain ? label_columns * real(m.width * m.blocks) * (rows - 1) *
                                         real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
                                   : 0;
-  return {real(m.passes()) * (busy + exposed + 4) + load,
-          real(m.passes()) * (weight_words + tags * real(m.filters) + output_words + climbing)};
+  const double rounds = real(m.passes() / m.round());
+  return {rounds * (busy + exposed + 4 * real(m.round())) + load,
+          rounds * (weight_words + tags * real(m.filters) + output_words + climbing)};
 }
 
-// Completes a mapping whose width, blocks and filters are chosen; nullopt when it does not fit.
+// Words of the accumulator that a channel needs.
+int64_t RowSlots(const StripMapping& m) {
+  return m.slot_window * m.columns_j * m.blocks * m.width * (m.circular ? 2 : 1);
+}
+
+// Completes a mapping whose width, blocks, turn and filters are chosen; nullopt when it does not fit.
 std::optional<StripMapping> Complete(StripMapping m, const HwConfig& hw) {
-  const int64_t turns = m.all_channels / m.turn;
-  const int64_t most = CeilDiv(turns, m.blocks) * m.turn;  // channels of the fullest block
-  const int64_t least = turns / m.blocks * m.turn;
-  const int64_t row_slots = m.slot_window * m.columns_j * m.blocks * m.width * (m.circular ? 2 : 1);
+  if (m.problem.outc % m.turn != 0) return std::nullopt;
+  // In turns: of the fullest block and of the emptiest.
+  const int64_t all_turns = m.problem.outc / m.turn;
+  const int64_t most = CeilDiv(all_turns, m.blocks);
+  const int64_t least = all_turns / m.blocks;
+  const int64_t row_slots = RowSlots(m);
+  const bool accumulates = NeedsAccumulator(m, hw);
   int64_t limit = most;
-  if (NeedsAccumulator(m, hw)) limit = std::min(limit, hw.accumulator_words / row_slots);
-  limit = std::min<int64_t>(limit, 2000);  // ParamLast
-  for (int64_t tiles = limit == 0 ? most + 1 : CeilDiv(most, limit); tiles <= most; ++tiles) {
-    m.channels = CeilDiv(CeilDiv(most, tiles), m.turn) * m.turn;
-    m.channel_tiles = CeilDiv(most, m.channels);
-    // Every block of columns needs a channel in every tile.
-    if (m.channels > limit || (m.channel_tiles - 1) * m.channels >= least) continue;
-    m.slots = NeedsAccumulator(m, hw) ? m.channels * row_slots : 0;
+  if (accumulates) limit = std::min(limit, hw.accumulator_words / row_slots / m.turn);
+  limit = std::min<int64_t>(limit, kMostTurns);
+  if (limit <= 0) return std::nullopt;
+  for (int64_t tiles = CeilDiv(most, limit); tiles <= most; ++tiles) {
+    const int64_t turns = CeilDiv(most, tiles);
+    m.channels = turns * m.turn;
+    m.channel_tiles = CeilDiv(most, turns);
+    // Every block of columns needs a turn in every tile.
+    if (turns > limit || (m.channel_tiles - 1) * turns >= least) continue;
+    m.slots = accumulates ? m.channels * row_slots : 0;
     m.cost = Estimate(m, hw);
     return m;
   }
   return std::nullopt;
 }
 
-// The best mapping with a width, blocks and channels in turn given.
-std::optional<StripMapping> Best(StripMapping m, const HwConfig& hw, Objective better) {
-  m.chain = CanChain(m, hw);
+// The same where every tile has the same number of channels and turns leave some of them over. Errors
+// reach every block of columns, so that there can only be one.
+std::optional<StripMapping> CompleteWithLeft(StripMapping m, const HwConfig& hw) {
+  const int64_t row_slots = RowSlots(m);
+  const bool accumulates = NeedsAccumulator(m, hw);
+  if (m.turn == 1 || m.blocks > 1) return std::nullopt;
+  for (m.channel_tiles = 1; m.channel_tiles <= m.problem.outc / m.turn; ++m.channel_tiles) {
+    if (m.problem.outc % m.channel_tiles != 0) continue;
+    const int64_t channels = m.problem.outc / m.channel_tiles;
+    m.left = channels % m.turn;
+    m.channels = channels - m.left;
+    if (m.left == 0 || m.turns() > kMostTurns) continue;
+    m.slots = accumulates ? channels * row_slots : 0;
+    if (m.slots > hw.accumulator_words) continue;
+    m.cost = Estimate(m, hw);
+    return m;
+  }
+  return std::nullopt;
+}
+
+// Ways to keep an adder of several cycles busy: channels in turn, and orders of kernel rows.
+template <typename Visit>
+void ForEachTurn(const StripMapping& whole, const HwConfig& hw, Visit visit) {
+  StripMapping m = whole;
+  m.turn = 1;
+  visit(m);
+  // With dilated labels Z would have to step unevenly.
+  if (hw.adder_latency == 1 || (m.shifts > 1 && m.reach_x > 1)) return;
+  // More than the latency may leave fewer channels over.
+  const int64_t most = std::min<int64_t>({2 * hw.adder_latency, hw.psum_depth, m.problem.outc});
+  for (m.turn = 2; m.turn <= most; ++m.turn) {
+    m.row_step = 1;
+    m.chain = CanChain(m, hw);
+    visit(m);
+    if (m.period_y == 1 || hw.num_levels() < kLevelsByResidue) continue;
+    m.row_step = m.period_y;
+    m.chain = CanChain(m, hw);
+    if (m.chain) visit(m);
+  }
+}
+
+std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int64_t width,
+                                         Objective better) {
+  m.width = width;
   PlaceColumns(m, hw);
   std::optional<StripMapping> best;
   const int64_t fit = hw.filter_depth / m.shifts;  // filters that a PE can hold
   if (fit == 0) return best;
   const int64_t fewest = CeilDiv(m.problem.red, fit);
+  const auto fans = [&](StripMapping one) {
+    // Programs with channels in turn hold for one number of filters.
+    if (one.turn > 1 && one.problem.red % one.filters != 0) return;
+    if ((one.problem.in[1] + one.width + one.shifts) * one.z_step() > kMostZ) return;
+    for (one.fan = std::min<int64_t>(hw.ids_per_controller, one.shifts); one.fan >= 1; --one.fan) {
+      if (one.shifts % one.fan != 0) continue;
+      for (const auto& candidate : {Complete(one, hw), CompleteWithLeft(one, hw)}) {
+        if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+      }
+    }
+  };
   for (int64_t wanted = fewest; wanted <= std::min(m.problem.red, 4 * fewest); ++wanted) {
     m.filters = CeilDiv(m.problem.red, wanted);
     m.filter_blocks = CeilDiv(m.problem.red, m.filters);
-    if (m.z_step() > 1) {
-      // Z has one step, and so do all blocks of filters.
-      if (m.problem.red % m.filters != 0) continue;
-      if ((m.problem.in[1] + m.width + m.shifts) * m.filters > kMostZ) continue;
+    const int64_t most_blocks = std::min<int64_t>(hw.columns / width, m.problem.outc);
+    for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
+      for (const bool wide : {false, true}) {
+        m.errors_wide = wide;
+        ForEachTurn(m, hw, fans);
+      }
     }
-    for (m.fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); m.fan >= 1; --m.fan) {
-      if (m.shifts % m.fan != 0) continue;
-      const auto candidate = Complete(m, hw);
-      if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
-    }
-  }
-  return best;
-}
-
-// Gives parts with different fans tags of their own; false when there are not enough.
-bool PlaceTags(std::vector<StripMapping>& parts, const HwConfig& hw) {
-  int64_t most = 0;
-  for (const StripMapping& part : parts) most = std::max(most, part.fan);
-  const int64_t width = parts.front().width;
-  int64_t ids = most, tags = width + most - 1;
-  for (int64_t fan = most - 1; fan >= 1; --fan) {
-    bool used = false;
-    for (StripMapping& part : parts) {
-      if (part.fan != fan) continue;
-      used = true;
-      part.own_tags = tags - fan;
-    }
-    if (!used) continue;
-    ids += fan;
-    tags += width - 1;
-  }
-  return ids <= hw.ids_per_controller && tags <= hw.num_tags();
-}
-
-// Runs `kinds` of label columns with channels in turn, and then the channels that are left.
-std::optional<StripParts> BestInTurn(const std::vector<StripMapping>& kinds, int64_t turn,
-                                     const HwConfig& hw, Objective better) {
-  StripParts all;
-  const auto add = [&](const std::optional<StripMapping>& part) {
-    if (!part) return false;
-    all.cost.cycles += part->cost.cycles;
-    all.cost.words += part->cost.words;
-    all.parts.push_back(*part);
-    return true;
-  };
-  for (StripMapping m : kinds) {
-    const int64_t left = m.problem.outc % turn;
-    m.all_channels = m.problem.outc - left;
-    m.turn = turn;
-    if (!add(Best(m, hw, better))) return std::nullopt;
-    if (left == 0) continue;
-    m.first_channel = m.all_channels;
-    m.all_channels = left;
-    std::optional<StripMapping> best;
-    for (m.turn = 1; m.turn <= left; ++m.turn) {
-      // Errors reach every block, so that each needs a channel.
-      if (left % m.turn != 0 || left / m.turn < m.blocks) continue;
-      const auto candidate = Best(m, hw, better);
-      if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
-    }
-    if (!add(best)) return std::nullopt;
-  }
-  if (!PlaceTags(all.parts, hw)) return std::nullopt;
-  return all;
-}
-
-// Label columns with all shifts, and those with one less.
-std::vector<StripMapping> SplitColumns(const StripMapping& m) {
-  if (m.ragged_columns == 0) return {m};
-  StripMapping full = m, shorter = m;
-  full.columns_j = m.columns_j - m.ragged_columns;
-  shorter.first_j = full.columns_j;
-  shorter.columns_j = m.ragged_columns;
-  shorter.shifts = m.shifts - 1;
-  full.ragged_columns = shorter.ragged_columns = 0;
-  return {full, shorter};
-}
-
-// All ways to run `m`, whose width is chosen; `single`: only those of one part.
-std::optional<StripParts> BestForWidth(StripMapping m, const HwConfig& hw, bool single,
-                                       Objective better) {
-  std::optional<StripParts> best;
-  const auto keep = [&](const std::optional<StripParts>& found) {
-    if (found && (!best || better(found->cost, best->cost))) best = found;
-  };
-  const int64_t most_blocks = std::min<int64_t>(hw.columns / m.width, m.problem.outc);
-  for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
-    keep(BestInTurn({m}, 1, hw, better));
-    // Of T shifts and dilated labels Z would have to step unevenly.
-    const bool even_z = m.shifts == 1 || m.reach_x == 1;
-    if (single || hw.adder_latency == 1 || !even_z) continue;
-    // One more than the latency may leave no channels over.
-    const int64_t most = std::min<int64_t>({hw.adder_latency + 1, hw.psum_depth, m.problem.outc});
-    for (int64_t turn = 2; turn <= most; ++turn) keep(BestInTurn(SplitColumns(m), turn, hw, better));
   }
   return best;
 }
@@ -268,61 +264,50 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
 
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
-  StripMapping m = Geometry(problem, config);
-  m.width = width;
-  if (auto best = BestForWidth(m, config, true, FewestCycles)) return best->parts.front();
-  return DoesNotFit(problem, config, m);
+  const StripMapping geometry = Geometry(problem, config);
+  if (auto best = BestForWidth(geometry, config, width, FewestCycles)) return *best;
+  return DoesNotFit(problem, config, geometry);
 }
 
-Result<StripParts> MapStrips(const TransposedProblem& problem, const HwConfig& config,
-                             Objective better) {
-  StripMapping m = Geometry(problem, config);
-  std::optional<StripParts> best;
-  for (m.width = 1; m.width <= config.columns; ++m.width) {
-    for (const bool wide : {false, true}) {
-      m.errors_wide = wide;
-      const auto candidate = BestForWidth(m, config, false, better);
-      if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
-    }
+Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
+                               Objective better) {
+  const StripMapping geometry = Geometry(problem, config);
+  std::optional<StripMapping> best;
+  for (int64_t width = 1; width <= config.columns; ++width) {
+    const auto candidate = BestForWidth(geometry, config, width, better);
+    if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
   }
   if (best) return *best;
-  return DoesNotFit(problem, config, m);
+  return DoesNotFit(problem, config, geometry);
 }
 
-nlohmann::ordered_json ToJson(const StripParts& mapping) {
-  nlohmann::ordered_json parts;
-  int64_t passes = 0;
-  for (const StripMapping& m : mapping.parts) {
-    passes += m.passes();
-    parts.push_back({{"label_columns", {m.first_j, m.first_j + m.columns_j}},
-                     {"result_channels", {m.first_channel, m.first_channel + m.all_channels}},
-                     {"blocks", m.blocks},
-                     {"circular", m.circular},
-                     {"shifts", m.shifts},
-                     {"segments", m.segments},
-                     {"stack", m.stack},
-                     {"bands", m.bands},
-                     {"chain", m.chain},
-                     {"filters", m.filters},
-                     {"filter_blocks", m.filter_blocks},
-                     {"turn", m.turn},
-                     {"channels", m.channels},
-                     {"channel_tiles", m.channel_tiles},
-                     {"fan", m.fan},
-                     {"slot_window", m.slot_window},
-                     {"slots", m.slots}});
-  }
-  const StripMapping& first = mapping.parts.front();
+nlohmann::ordered_json ToJson(const StripMapping& m) {
   return {{"family", "strips"},
-          {"width", first.width},
-          {"errors", first.errors_wide ? "wide" : "narrow"},
-          {"classes_x", first.classes_x},
-          {"classes_y", first.classes_y},
-          {"run", first.run},
-          {"parts", parts},
-          {"passes", passes},
-          {"estimated_cycles", mapping.cost.cycles},
-          {"estimated_words", mapping.cost.words}};
+          {"width", m.width},
+          {"blocks", m.blocks},
+          {"errors", m.errors_wide ? "wide" : "narrow"},
+          {"circular", m.circular},
+          {"shifts", m.shifts},
+          {"classes_x", m.classes_x},
+          {"segments", m.segments},
+          {"classes_y", m.classes_y},
+          {"run", m.run},
+          {"stack", m.stack},
+          {"bands", m.bands},
+          {"chain", m.chain},
+          {"filters", m.filters},
+          {"filter_blocks", m.filter_blocks},
+          {"turn", m.turn},
+          {"left", m.left},
+          {"row_step", m.row_step},
+          {"channels", m.channels},
+          {"channel_tiles", m.channel_tiles},
+          {"fan", m.fan},
+          {"slot_window", m.slot_window},
+          {"slots", m.slots},
+          {"passes", m.passes()},
+          {"estimated_cycles", m.cost.cycles},
+          {"estimated_words", m.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -7,16 +7,16 @@
 // What does not fit the array becomes further passes: bands of the stack, tiles of channels, blocks
 // of filters (Algorithm 1: N, R, T, Q, P).
 //
-// An adder of several cycles asks for sums in turn. Then `turn` channels take turns, weight by weight, and
-// the layer becomes several mappings that run one after the other: label columns with all shifts, those
-// with one less, channels that are left.
+// An adder of several cycles asks for sums in turn. Then `turn` channels take turns, weight by weight. The
+// FSM has no level left for what is ragged, so that a round of passes shares the errors: one pass for each
+// kind of kernel rows, of label columns, and for the channels that are left.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <vector>
 
+#include "base/ints.h"
 #include "base/result.h"
 #include "compiler/dataflow/transposed.h"
 #include "compiler/mapping/cost.h"
@@ -32,11 +32,20 @@ struct StripMapping {
   int64_t reach_y = 1, reach_x = 1;
   int64_t period_y = 1, period_x = 1;
   int64_t shifts = 1;      // T: error elements of a row that one PE multiplies
-  // Label columns of this mapping, of min(period_x, kernel width) in all.
-  int64_t first_j = 0, columns_j = 1;
-  // Of these, the last ones, which the last shift does not reach. They are done first: what it needs may
-  // still be on its way then.
-  int64_t ragged_columns = 0;
+  int64_t columns_j = 1;   // label columns per PE: min(period_x, kernel width)
+
+  // Label columns that the last shift does not reach. They come first: what it needs may still be
+  // on its way then.
+  int64_t ragged_columns() const { return shifts * period_x - std::max(problem.kernel[1], period_x); }
+
+  // Kernel rows are done residue by residue modulo `row_step`: all at once (1), or rows whose labels meet
+  // one after the other (period_y). Rows of a residue, at most; residues that have one less.
+  int64_t row_step = 1;
+  int64_t residues() const { return std::min(row_step, problem.kernel[0]); }
+  int64_t residue_rows() const { return CeilDiv(problem.kernel[0], row_step); }
+  int64_t ragged_residues() const {
+    return residue_rows() * row_step - std::max(problem.kernel[0], row_step);
+  }
 
   // Columns of the array.
   int64_t width = 1;       // U: neighbouring error columns in a block of PE columns
@@ -54,52 +63,47 @@ struct StripMapping {
   bool chain = true;       // labels climb the column; false: each row's part goes out by itself
 
   // Channels and filters.
-  int64_t first_channel = 0, all_channels = 1;  // of this mapping
-  int64_t turn = 1;        // channels that take turns: divides those of every tile and block
   int64_t filters = 1;     // nf: filters held in a PE at a time
   int64_t filter_blocks = 1;
-  int64_t channels = 1;    // channels of a tile, per block of columns
+  int64_t channels = 1;    // channels of a tile in turns, per block of columns
   int64_t channel_tiles = 1;
+  int64_t turn = 1;        // channels that take turns
+  int64_t left = 0;        // channels of a tile that turns leave over, a shorter turn of their own
+  int64_t turns() const { return channels / turn; }  // of a tile, per block of columns
+
+  // Passes of a round: kinds of residues, of label columns, of channels. Without turns the FSM knows
+  // what is ragged.
+  int64_t row_kinds() const { return ragged_residues() > 0 ? 2 : 1; }
+  int64_t column_kinds() const { return turn > 1 && ragged_columns() > 0 ? 2 : 1; }
+  int64_t channel_kinds() const { return left > 0 ? 2 : 1; }
+  int64_t round() const { return row_kinds() * column_kinds() * channel_kinds(); }
+  // Steps of Z from an error to its neighbour: with channels in turn one for each filter.
+  int64_t z_step() const { return turn > 1 && shifts > 1 ? filters : 1; }
 
   bool errors_wide = false;  // errors on the wide network, weights on the narrow one; or the other way
 
   // Network: a word reaches `fan` neighbouring columns by one tag; it is sent shifts / fan times.
   int64_t fan = 1;
-  // Mappings of one layer with different fans name the leftmost columns by the same tags; for the
-  // others they have tags of their own, this many numbers further.
-  int64_t own_tags = 0;
-  // The tag of `fan` columns from `first_column` on, of which those left of column 0 do not exist.
-  int64_t Tag(int64_t first_column) const {
-    return first_column + fan - 1 + (first_column > 0 ? own_tags : 0);
-  }
 
   // Accumulator.
   int64_t slot_window = 1;  // label rows that can be live at a time
   int64_t slots = 0;        // words used, 0: every sum is complete when it leaves
 
   int64_t passes() const {
-    return problem.groups * channel_tiles * bands * filter_blocks;
+    return problem.groups * channel_tiles * bands * filter_blocks * round();
   }
-  // Steps of Z for a neighbour: with channels in turn one for each filter.
-  int64_t z_step() const { return turn > 1 && shifts > 1 ? filters : 1; }
-  Cost cost;  // estimated
-};
-
-// Mappings that run one after the other, with the same width, blocks and networks.
-struct StripParts {
-  std::vector<StripMapping> parts;
   Cost cost;  // estimated
 };
 
 // Searches the best parameters by estimated cost. Fails (bad input) when the layer
 // cannot run on the array.
-Result<StripParts> MapStrips(const TransposedProblem& problem, const HwConfig& config,
-                             Objective better = FewestCycles);
+Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
+                               Objective better = FewestCycles);
 
-// The best single mapping of a width (tests and the worked example).
+// As MapStrips with the width given (tests and the worked example).
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width);
 
-nlohmann::ordered_json ToJson(const StripParts& mapping);
+nlohmann::ordered_json ToJson(const StripMapping& mapping);
 
 }  // namespace ecoflow

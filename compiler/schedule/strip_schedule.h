@@ -10,6 +10,6 @@ namespace ecoflow {
 
 // Weights stream over one network, one a cycle, to every block of columns; errors over the other into
 // the filter file. Fails (bad input) when an image field cannot hold its value.
-Result<Schedule> ScheduleStrips(const StripParts& mapping, const HwConfig& config);
+Result<Schedule> ScheduleStrips(const StripMapping& mapping, const HwConfig& config);
 
 }  // namespace ecoflow

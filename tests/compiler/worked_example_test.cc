@@ -33,7 +33,7 @@ class WorkedExampleTest : public ::testing::Test {
     problem_ = MakeTransposedProblem(Fig5());
     symbolic_ = MapSymbolically(problem_);
     mapping_ = MapStripsWithWidth(problem_, config_, 2).value();
-    schedule_ = ScheduleStrips({{mapping_}, {}}, config_).value();
+    schedule_ = ScheduleStrips(mapping_, config_).value();
     const ArrayIds ids = ReadIds(config_, schedule_).value();
     const auto executor = PassExecutor::Open(config_, schedule_, ids, 0, {0, 0, 0, 0}).value();
     const Relation relation(Fig5(), Pass::kInputGrad);
