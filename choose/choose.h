@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "compiler/compiler.h"
@@ -22,8 +23,12 @@ struct ChooseProgress {
   std::function<void(double, int64_t)> simulating;  // as CycleModelOptions::progress
 };
 
-// As Compile; of the candidates, the one with the fewest cycles by the model. With the objective `words`,
-// the first by estimate that runs to its end. Fails (bad input) when none does.
+// The candidate with the fewest cycles by the model; with the objective `words`, the first that runs to its
+// end. Proves it. Fails (bad input) when none does.
+Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<Candidate>& candidates,
+                                const ChooseProgress& progress = {});
+
+// As Compile, among all candidates.
 Result<ChosenLayer> Choose(const HwConfig& config, const Layer& layer, Pass pass,
                            const std::string& dataflow, const std::string& objective = "cycles",
                            const ChooseProgress& progress = {});

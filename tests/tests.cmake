@@ -26,6 +26,8 @@ eco_gtest(unit NAME compute_test LIBRARIES eco_tb SOURCES
   tests/e2e/random_layers.cc tests/compiler/compute_test.cc)
 eco_gtest(e2e NAME random_layers_test LIBRARIES eco_choose SOURCES
   tests/e2e/random_layers.cc tests/e2e/random_layers_test.cc)
+eco_gtest(unit NAME choose_test LIBRARIES eco_choose SOURCES
+  tests/choose/choose_test.cc tests/e2e/random_layers.cc)
 eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES tests/report/report_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)

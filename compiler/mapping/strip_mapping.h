@@ -76,6 +76,13 @@ struct StripMapping {
   int64_t row_kinds() const { return ragged_residues() > 0 ? 2 : 1; }
   int64_t column_kinds() const { return turn > 1 && ragged_columns() > 0 ? 2 : 1; }
   int64_t channel_kinds() const { return left > 0 ? 2 : 1; }
+  // The most of a pass.
+  int64_t pass_residues() const {
+    return std::max(residues() - ragged_residues(), ragged_residues());
+  }
+  int64_t pass_columns() const {
+    return column_kinds() == 1 ? columns_j : std::max(columns_j - ragged_columns(), ragged_columns());
+  }
   int64_t round() const { return row_kinds() * column_kinds() * channel_kinds(); }
   // Steps of Z from an error to its neighbour: with channels in turn one for each filter.
   int64_t z_step() const { return turn > 1 && shifts > 1 ? filters : 1; }

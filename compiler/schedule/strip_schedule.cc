@@ -275,8 +275,8 @@ GinDescriptor Weights(const StripMapping& m) {
   PassLoops pass = AddPassLoops(nest, m);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int turns = nest.AddLoop("channel_turn", m.turns());
-  const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
-  const int residue = nest.AddLoop("residue", m.residues());
+  const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
+  const int residue = nest.AddLoop("residue", m.pass_residues());
   const int row = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int t = nest.AddLoop("shift", m.shifts);
   const int f = nest.AddLoop("filter", m.filters);
@@ -356,8 +356,8 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   LoopNest& nest = d.nest;
   PassLoops pass = AddPassLoops(nest, m);
   const int turns = nest.AddLoop("channel_turn", m.turns());
-  const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
-  const int residue = nest.AddLoop("residue", m.residues());
+  const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
+  const int residue = nest.AddLoop("residue", m.pass_residues());
   const int row_of_residue = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
   const int turn = nest.AddLoop("channel", m.turn);

@@ -50,6 +50,24 @@ Layer DepthwiseLayer() {
   return layer;
 }
 
+// Channels in turn, with kinds of kernel rows and label columns; some of eleven are left.
+Layer ThreeChannelLayer() {
+  Layer layer;
+  layer.input = {2, 3, 13, 13};
+  layer.output_channels = 16;
+  layer.kernel = {7, 7};
+  layer.strides = {4, 4};
+  layer.pads = {2, 2, 2, 2};
+  return layer;
+}
+Layer ElevenChannelLayer() {
+  Layer layer = ThreeChannelLayer();
+  layer.input[1] = 11;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  return layer;
+}
+
 // A mapping family, and a layer and a pass that it runs.
 struct Family {
   const char* name;
@@ -57,6 +75,7 @@ struct Family {
   Layer (*layer)();
   Pass pass;
   const char* dataflow;
+  int adder_latency = 1;
 };
 
 class ProofTest : public ::testing::Test {
@@ -65,6 +84,7 @@ class ProofTest : public ::testing::Test {
   void Use(const Family& family) {
     pass_ = family.pass;
     layer_ = family.layer();
+    config_.adder_latency = family.adder_latency;
     const auto compiled = Compile(config_, layer_, pass_, family.dataflow);
     ASSERT_TRUE(compiled.ok()) << compiled.error().message;
     ASSERT_EQ(compiled.value().mapping.at("family"), family.family);
@@ -111,6 +131,9 @@ class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<F
 INSTANTIATE_TEST_SUITE_P(Families, FamilyProofTest,
                          ::testing::Values(
     Family{"strips", "strips", &SomeLayer, Pass::kInputGrad, "ecoflow"},
+    Family{"strips_in_turn", "strips", &ThreeChannelLayer, Pass::kInputGrad, "ecoflow", 3},
+    Family{"strips_with_channels_left", "strips", &ElevenChannelLayer, Pass::kInputGrad, "ecoflow", 4},
+    Family{"product_in_turn", "matrix product", &BorderlessLayer, Pass::kForward, "ecoflow", 3},
     Family{"gradients", "results per PE", &SomeLayer, Pass::kFilterGrad, "ecoflow"},
     Family{"rows", "row-stationary", &SomeLayer, Pass::kForward, "row-stationary"},
     Family{"padded", "row-stationary", &SomeLayer, Pass::kInputGrad, "row-stationary"},
