@@ -71,6 +71,13 @@ foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_
   eco_predict_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
 endforeach()
 
+# Strips whose kernel rows are done residue by residue, and channels left over: layers that are large enough.
+foreach(layer AlexNet_CONV1 ShuffleNet_CONV2)
+  add_test(NAME run_${layer}_latency3 COMMAND ecoflow run ${CMAKE_SOURCE_DIR}/workloads/paper_table5.json
+    --layer ${layer} --pass input-grad --batch 1 --config ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json)
+  set_tests_properties(run_${layer}_latency3 PROPERTIES LABELS e2e TIMEOUT 1500)
+endforeach()
+
 # Few strips wrap round (transposed, circular): among these some do.
 add_test(NAME predict_strips COMMAND sweep --predict --config ecoflow_4x4 --first 3000 --count 300
   --max-macs 2500 --dataflow ecoflow --op Conv --pass input-grad)

@@ -21,13 +21,13 @@ int64_t LabelRow(const StripMapping& m, int64_t position) {
 }
 
 // A PE that waits for weights can hold the psums that come from below before it takes the first: they must
-// fit its queue.
+// fit its queue. Where shifts wrap round, a label has two.
 bool CanChain(const StripMapping& m, const HwConfig& hw) {
-  return m.period_y / m.row_step * m.turn <= hw.queue_depth;
+  return m.period_y / m.row_step * m.turn * (m.circular ? 2 : 1) <= hw.queue_depth;
 }
 
 // What does not depend on the choices: geometry of labels and rows.
-StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
+StripMapping Geometry(const TransposedProblem& p) {
   StripMapping m;
   m.problem = p;
   const int64_t gy = std::gcd(p.stride[0], p.dilation[0]);
@@ -41,7 +41,6 @@ StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
   m.classes_x = std::min(m.reach_x, p.in[1]);
   m.classes_y = std::min(m.reach_y, p.in[0]);
   m.run = CeilDiv(p.in[0], m.reach_y);
-  m.chain = CanChain(m, hw);
   return m;
 }
 
@@ -75,52 +74,61 @@ bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
   return m.filter_blocks > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
 }
 
+double Real(int64_t number) { return static_cast<double>(number); }
+
+constexpr double kPassStart = 4;  // cycles from the last slot of a pass to the first of the next
+
+// Cycles that the PEs work in a round, as bound by their slots, by weights and by results.
+struct Work {
+  double cycles = 0;
+  double ragged_cycles = 0;  // of these, on label columns that do not need the last shift
+  double labels = 0;         // sums of a channel and label column that leave a column of the array
+};
+Work WorkOfRound(const StripMapping& m, const HwConfig& hw, double rows) {
+  const double weights =
+      std::max(1.0, Real(m.blocks) / (m.errors_wide ? hw.narrow_lanes() : hw.wide_lanes()));
+  const double pes = Real(m.width * m.blocks) * rows;
+  // Sums of a residue's kernel rows that leave a column: those that meet none above, and the others once.
+  const auto leaving = [&](int64_t kernel_rows) {
+    if (!m.chain) return Real(kernel_rows);
+    const int64_t alone = std::min(m.period_y / m.row_step, kernel_rows);
+    return Real(alone) + Real(kernel_rows - alone) / rows;
+  };
+  Work work;
+  for (int64_t short_rows = m.row_kinds(); short_rows-- > 0;) {
+    const int64_t residues =
+        short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues();
+    const int64_t kernel_rows = m.residue_rows() - short_rows;
+    const double labels = Real(residues) * leaving(kernel_rows);
+    work.labels += labels;
+    for (int64_t left = m.channel_kinds(); left-- > 0;) {
+      const int64_t turn = left > 0 ? m.left : m.turn, turns = left > 0 ? 1 : m.turns();
+      // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
+      // bound on its own.
+      for (const bool ragged : {true, false}) {
+        const int64_t columns = ragged ? m.ragged_columns() : m.columns_j - m.ragged_columns();
+        if (columns == 0) continue;
+        const int64_t products = m.filters * (m.shifts - (ragged ? 1 : 0));  // of a sum
+        const double slots = Real(residues * kernel_rows * CyclesInTurn(turn, products, hw.adder_latency));
+        const double outputs = labels * Real(turn) * pes / hw.gon_lanes();
+        double cycles = Real(turns * columns) * std::max(slots * weights, outputs);
+        if (m.round() > 1) cycles = std::max(cycles, Real(hw.pe_count() + hw.image_store_depth));
+        work.cycles += cycles;
+        if (ragged) work.ragged_cycles += cycles;
+      }
+    }
+  }
+  return work;
+}
+
 // Of the whole layer; only used to compare mappings.
 Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  const auto real = [](int64_t number) { return static_cast<double>(number); };
-  const double rows = std::min<double>(hw.rows, real(m.stack));
-  const int64_t weight_lanes = m.errors_wide ? hw.narrow_lanes() : hw.wide_lanes();
-  const int64_t error_lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
-  const double weights = std::max(1.0, real(m.blocks) / real(weight_lanes));
-  const double columns = real(m.width * m.blocks) * rows;  // PEs
-  const double configuration = real(hw.pe_count() + hw.image_store_depth);  // of a pass
-  // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
-  // bound by its own slots, weights or results. Of `count` kernel rows of a residue and `shifts`:
-  const auto label_rows = [&](int64_t kernel_rows) {
-    if (!m.chain) return real(kernel_rows);
-    const int64_t first = std::min(m.period_y / m.row_step, kernel_rows);
-    return real(first) + real(kernel_rows - first) / rows;
-  };
-  double labels = 0;     // that leave the array, of a column, for a channel and label column
-  double busy = 0;       // of a round
-  double shortest = 0;   // its first label columns, for which the last shift is not needed
-  for (int64_t row_kind = 0; row_kind < m.row_kinds(); ++row_kind) {
-    const bool short_rows = m.row_kinds() > 1 && row_kind == 0;
-    const int64_t residues = short_rows ? m.ragged_residues() : m.residues() - m.ragged_residues();
-    const int64_t kernel_rows = m.residue_rows() - (short_rows ? 1 : 0);
-    labels += real(residues) * label_rows(kernel_rows);
-    for (int64_t kind = 0; kind < m.channel_kinds(); ++kind) {
-      const bool is_left = m.channel_kinds() > 1 && kind == 0;
-      const int64_t turn = is_left ? m.left : m.turn, turns = is_left ? 1 : m.turns();
-      double cycles = 0;
-      for (const bool ragged : {true, false}) {
-        const int64_t label_columns = ragged ? m.ragged_columns() : m.columns_j - m.ragged_columns();
-        const int64_t products = m.filters * (m.shifts - (ragged ? 1 : 0));  // of a label
-        if (label_columns == 0) continue;
-        const double slots = real(residues * kernel_rows * CyclesInTurn(turn, products, hw.adder_latency));
-        const double outputs =
-            real(residues * turn) * label_rows(kernel_rows) * columns / hw.gon_lanes();
-        const double one = real(turns * label_columns) * std::max(slots * weights, outputs);
-        if (ragged) shortest += one;
-        cycles += m.turn > 1 ? std::max(one, configuration) : one;
-      }
-      busy += cycles;
-    }
-  }
-  const double tags = real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
-  const double load = tags * real(CeilDiv(m.filters, error_lanes));
-  busy = std::max({busy, load, configuration});
+  const double rows = std::min<double>(hw.rows, Real(m.stack));
+  const Work work = WorkOfRound(m, hw, rows);
+  const double tags = Real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
+  const double load = tags * Real(CeilDiv(m.filters, m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes()));
+  const double busy = std::max({work.cycles, load, Real(hw.pe_count())});
   // What does not fit beside the errors in use comes when these are freed. Side by side, all PEs
   // have room for the same part, and ragged columns do not need the last shift; otherwise the
   // rightmost PE, full, holds up the rest.
@@ -128,21 +136,21 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   const int64_t room = std::min<int64_t>(block, hw.filter_depth - block);
   double exposed = 0;
   if (room < block && m.fan == 1) {
-    exposed = load * real(block - room) / real(block);
-    if (block - room <= m.filters) exposed = std::max(0.0, exposed - shortest);
+    exposed = load * Real(block - room) / Real(block);
+    if (block - room <= m.filters) exposed = std::max(0.0, exposed - work.ragged_cycles);
   } else if (room < block) {
-    exposed = load * std::max(0.0, 1 - real(room) / real(m.filters * (m.width + m.fan - 1)));
+    exposed = load * std::max(0.0, 1 - Real(room) / Real(m.filters * (m.width + m.fan - 1)));
   }
-  const double channels = real(m.channels + m.left);
-  const double weight_words = channels * real(m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
-  const double label_columns = channels * real(m.columns_j);
-  const double output_words = label_columns * labels * columns;
-  const double climbing = m.chain ? label_columns * real(m.width * m.blocks) * (rows - 1) *
-                                        real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
+  const double channels = Real(m.channels + m.left);
+  const double weight_words = channels * Real(m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
+  const double label_columns = channels * Real(m.columns_j);
+  const double output_words = label_columns * work.labels * Real(m.width * m.blocks) * rows;
+  const double climbing = m.chain ? label_columns * Real(m.width * m.blocks) * (rows - 1) *
+                                        Real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
                                   : 0;
-  const double rounds = real(m.passes() / m.round());
-  return {rounds * (busy + exposed + 4 * real(m.round())) + load,
-          rounds * (weight_words + tags * real(m.filters) + output_words + climbing)};
+  const double rounds = Real(m.passes() / m.round());
+  return {rounds * (busy + exposed + kPassStart * Real(m.round())) + load,
+          rounds * (weight_words + tags * Real(m.filters) + output_words + climbing)};
 }
 
 // Words of the accumulator that a channel needs.
@@ -201,6 +209,7 @@ template <typename Visit>
 void ForEachTurn(const StripMapping& whole, const HwConfig& hw, Visit visit) {
   StripMapping m = whole;
   m.turn = 1;
+  m.chain = CanChain(m, hw);
   visit(m);
   // With dilated labels Z would have to step unevenly.
   if (hw.adder_latency == 1 || (m.shifts > 1 && m.reach_x > 1)) return;
@@ -264,14 +273,14 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
 
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
-  const StripMapping geometry = Geometry(problem, config);
+  const StripMapping geometry = Geometry(problem);
   if (auto best = BestForWidth(geometry, config, width, FewestCycles)) return *best;
   return DoesNotFit(problem, config, geometry);
 }
 
 Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
                                Objective better) {
-  const StripMapping geometry = Geometry(problem, config);
+  const StripMapping geometry = Geometry(problem);
   std::optional<StripMapping> best;
   for (int64_t width = 1; width <= config.columns; ++width) {
     const auto candidate = BestForWidth(geometry, config, width, better);

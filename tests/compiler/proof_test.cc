@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "compiler/compiler.h"
+#include "compiler/dataflow/transposed.h"
 #include "compiler/image/pe_image.h"
+#include "compiler/mapping/strip_mapping.h"
+#include "compiler/schedule/strip_schedule.h"
 
 namespace ecoflow {
 namespace {
@@ -123,6 +126,21 @@ class ProofTest : public ::testing::Test {
   Schedule schedule_;
   ProofOptions options_{.most_slots = 40'000'000};
 };
+
+// Kernel rows residue by residue: three residues of two rows and one of one, at stride 4.
+TEST_F(ProofTest, HoldsForRowsByResidue) {
+  layer_ = ThreeChannelLayer();
+  config_.adder_latency = 3;
+  StripMapping mapping = MapStrips(MakeTransposedProblem(layer_), config_).value();
+  ASSERT_EQ(mapping.turn, 3);
+  mapping.row_step = mapping.period_y;
+  mapping.chain = true;
+  EXPECT_EQ(mapping.round(), 4);
+  schedule_ = ScheduleStrips(mapping, config_).value();
+  const auto proof = Prove(layer_, pass_, config_, schedule_, UsefulMacs(mapping.problem), options_);
+  ASSERT_TRUE(proof.ok()) << proof.error().message;
+  EXPECT_TRUE(proof.value().complete());
+}
 
 class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<Family> {
  protected:
