@@ -27,16 +27,28 @@ Result<LayerInputs> ReadLayerInputs(const LayerOptions& options) {
   return inputs;
 }
 
-Result<CompiledLayer> CompileFromOptions(const LayerOptions& options) {
+Result<ChosenLayer> ChooseFromOptions(const LayerOptions& options) {
   ECO_ASSIGN(const LayerInputs inputs, ReadLayerInputs(options));
   ProgressLine progress;
-  return Compile(inputs.config, inputs.layer, inputs.pass, options.dataflow, options.objective,
-                 [&](const std::string& what) { progress.Note(what); });
+  ChooseProgress told;
+  told.begins = [&](const std::string& what) {
+    progress.Note(what);
+    progress.Restart();
+  };
+  told.simulating = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
+  return Choose(inputs.config, inputs.layer, inputs.pass, options.dataflow, options.objective, told);
 }
 
-Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options) {
-  if (!options.image.empty()) return ReadCompiled(options.image);
-  return CompileFromOptions(options.layer);
+Result<LoadedLayer> LoadCompiled(const RunCommandOptions& options) {
+  LoadedLayer loaded;
+  if (!options.image.empty()) {
+    ECO_ASSIGN(loaded.compiled, ReadCompiled(options.image));
+    return loaded;
+  }
+  ECO_ASSIGN(ChosenLayer chosen, ChooseFromOptions(options.layer));
+  loaded.compiled = std::move(chosen.compiled);
+  loaded.counts = std::move(chosen.counts);
+  return loaded;
 }
 
 Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,

@@ -4,10 +4,12 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "choose/choose.h"
 #include "compiler/compiler.h"
 
 namespace ecoflow {
@@ -20,10 +22,14 @@ struct LayerInputs {
 };
 Result<LayerInputs> ReadLayerInputs(const LayerOptions& options);
 
-Result<CompiledLayer> CompileFromOptions(const LayerOptions& options);
+Result<ChosenLayer> ChooseFromOptions(const LayerOptions& options);
 
-// Compiled from the layer, or read from the image's folder.
-Result<CompiledLayer> LoadCompiled(const RunCommandOptions& options);
+// Compiled from the layer, or read from the image's folder; then the model has not run it.
+struct LoadedLayer {
+  CompiledLayer compiled;
+  std::optional<CycleCounts> counts;
+};
+Result<LoadedLayer> LoadCompiled(const RunCommandOptions& options);
 
 // The two operands of a pass: random, or from the files that the options name.
 Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,

@@ -43,14 +43,17 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   if (dataflow != "ecoflow" && dataflow != "row-stationary" && dataflow != "auto") {
     return BadInput("--dataflow {}: expected ecoflow, row-stationary, auto, lowered or ganax", dataflow);
   }
-  ECO_ASSIGN(const CompiledLayer compiled, LoadCompiled(options));
+  ECO_ASSIGN(LoadedLayer loaded, LoadCompiled(options));
+  const CompiledLayer& compiled = loaded.compiled;
   ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
 
   ProgressLine progress;
-  CycleModelOptions model_options;
-  model_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
-  ECO_ASSIGN(const CycleCounts counts,
-             PredictCycles(compiled.schedule, compiled.config, model_options));
+  if (!loaded.counts) {
+    CycleModelOptions model_options;
+    model_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
+    ECO_ASSIGN(loaded.counts, PredictCycles(compiled.schedule, compiled.config, model_options));
+  }
+  const CycleCounts& counts = *loaded.counts;
   progress.Note("counting zeros");
   const int64_t nonzero =
       CountNonzeroProducts(compiled.layer, compiled.pass, operands[0], operands[1]);

@@ -13,7 +13,8 @@
 
 namespace ecoflow {
 Result<ExitCode> CompileCommand(const CompileOptions& options) {
-  ECO_ASSIGN(const CompiledLayer compiled, CompileFromOptions(options.layer));
+  ECO_ASSIGN(const ChosenLayer chosen, ChooseFromOptions(options.layer));
+  const CompiledLayer& compiled = chosen.compiled;
   if (!options.out.empty()) {
     ECO_RETURN_IF_ERROR(MakeOutputFolder(options.out, "--out"));
     ECO_RETURN_IF_ERROR(WriteCompiled(compiled, options.out));
@@ -32,7 +33,8 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options) {
                                    std::pair{"--trace", options.trace}}) {
     if (!path.empty()) ECO_RETURN_IF_ERROR(CheckWritable(path, flag));
   }
-  ECO_ASSIGN(const CompiledLayer compiled, LoadCompiled(options));
+  ECO_ASSIGN(const LoadedLayer loaded, LoadCompiled(options));
+  const CompiledLayer& compiled = loaded.compiled;
   ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
 
   ProgressLine progress;

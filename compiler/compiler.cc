@@ -28,20 +28,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kImageFormat = 3;
-
-// A way to run the pass: what it is estimated to cost, and how to make its schedule.
-struct Candidate {
-  Cost cost;
-  ordered_json mapping;
-  std::function<Result<Schedule>()> schedule;
-};
+constexpr int kImageFormat = 4;
 
 template <typename Mapping>
 Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
                         Result<Schedule> (*schedule)(const Mapping&, const HwConfig&)) {
   return {mapping.cost, ToJson(mapping),
-          [mapping, &hw, schedule] { return schedule(mapping, hw); }};
+          [mapping, hw, schedule] { return schedule(mapping, hw); }};
 }
 
 template <typename Mapping>
@@ -61,22 +54,26 @@ Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem
 // Dilated convolution: one result per PE (Sec. 4.2), or all results of a channel (depthwise layers).
 Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, Pass pass,
                   const HwConfig& hw, Objective better) {
+  AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw, better), hw, &SchedulePlanes);
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
-  AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw, better), hw, &SchedulePlanes);
   return {};
 }
 
-// Ways to run a direct convolution without a zero: rows that skip the border, and matrix products
-// (whose border zeros may be allowed).
-void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, bool border_zeros,
-               const HwConfig& hw, Objective better) {
+// Ways to run a direct convolution without a zero: rows that skip the border, and matrix products.
+void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, const HwConfig& hw,
+               Objective better) {
   if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
     if (auto rows = MapRows(problem, true, hw, better); rows.ok() && !problem.empty) {
       candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
     }
   }
-  AddIfAny(candidates, MapMatrix(problem, border_zeros, hw, better), hw, &ScheduleMatrix);
+  AddIfAny(candidates, MapMatrix(problem, false, hw, better), hw, &ScheduleMatrix);
+}
+
+// Whether some results meet fewer taps than others.
+bool HasBorders(const DirectProblem& problem) {
+  return !problem.empty && (Sections(problem, 0).size() > 1 || Sections(problem, 1).size() > 1);
 }
 
 // As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).
@@ -90,55 +87,59 @@ Status AddPadded(std::vector<Candidate>& candidates, const DirectProblem& padded
   candidate.mapping["input_outer_zeros"] = zeros.input_outer_zeros;
   candidate.mapping["kernel_elements"] = zeros.kernel_elements;
   candidate.mapping["kernel_zeros"] = zeros.kernel_zeros;
+  candidate.least_cycles = CeilDiv(PaddedMacs(padded), hw.pe_count());
   candidates.push_back(std::move(candidate));
   return {};
 }
 
-// Everything that `dataflow` may use. ecoflow multiplies no zero and keeps to the paper's families
+// Everything that a dataflow may use. ecoflow multiplies no zero and keeps to the paper's families
 // for transposed and dilated passes; a pass that needs no zero at all is a direct convolution,
 // whatever its name. auto may use any.
-Result<std::vector<Candidate>> Candidates(const HwConfig& hw, const Layer& layer, Pass pass,
-                                          const std::string& dataflow, Objective better) {
+Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Objective better) {
+  const HwConfig& hw = wanted.config;
+  const Layer& layer = wanted.layer;
+  const Pass pass = wanted.pass;
   std::vector<Candidate> candidates;
   const DirectProblem padded = MakePaddedProblem(layer, pass);
-  if (dataflow == "row-stationary") {
+  if (wanted.dataflow == "row-stationary") {
     ECO_RETURN_IF_ERROR(AddPadded(candidates, padded, hw, better));
     return candidates;
   }
-  const bool any = dataflow == "auto";
+  const bool any = wanted.dataflow == "auto";
+  Status fits = {};  // of a family that is not the only one
   const bool no_zeros = UsefulMacs(padded) == PaddedMacs(padded);
   if (IsTransposed(layer.op, pass)) {
     const TransposedProblem problem = MakeTransposedProblem(layer);
-    ECO_RETURN_IF_ERROR(AddTransposed(candidates, problem, hw, better));
-    if (no_zeros) AddDirect(candidates, padded, false, hw, better);
+    fits = AddTransposed(candidates, problem, hw, better);
+    if (no_zeros) AddDirect(candidates, padded, hw, better);
     if (any) AddIfAny(candidates, MapMatrix(problem, hw, better), hw, &ScheduleMatrix);
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);
-    ECO_RETURN_IF_ERROR(AddDilated(candidates, problem, pass, hw, better));
-    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw, better);
+    fits = AddDilated(candidates, problem, pass, hw, better);
+    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, hw, better);
+    if (any && HasBorders(problem)) {
+      AddIfAny(candidates, MapMatrix(problem, true, hw, better), hw, &ScheduleMatrix);
+    }
   }
-  // The padded form may still be the fastest; that it does not fit is no error here.
-  if (any && !AddPadded(candidates, padded, hw, better).ok()) return candidates;
+  // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.
+  const bool rows_are_padded = no_zeros && padded.dilation == std::array<int64_t, 2>{1, 1};
+  if (any && !rows_are_padded && AddPadded(candidates, padded, hw, better).ok()) return candidates;
+  if (candidates.empty()) return fits.error();
   return candidates;
 }
+
+}  // namespace
 
 Status MakeSchedule(const Candidate& candidate, Schedule& schedule) {
   ECO_ASSIGN(schedule, candidate.schedule());
   return CheckPassWords(schedule);
 }
 
-}  // namespace
-
-Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
-                              const std::string& dataflow, const std::string& objective,
-                              const std::function<void(const std::string&)>& progress) {
-  const auto tell = [&](const std::string& what) {
-    if (progress) progress(what);
-  };
+Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
+                                   const std::string& dataflow, const std::string& objective) {
   if (objective != "cycles" && objective != "words") {
     return BadInput("--objective {}: expected cycles or words", objective);
   }
-  const Objective better = objective == "cycles" ? FewestCycles : FewestWords;
   if (dataflow != "ecoflow" && dataflow != "auto" && dataflow != "row-stationary") {
     return BadInput("--dataflow {}: expected ecoflow, row-stationary or auto", dataflow);
   }
@@ -154,25 +155,39 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   compiled.useful_macs = UsefulMacs(padded);
   compiled.input_words = useful.errors + useful.filters;
   compiled.output_words = useful.results;
-  tell("searching mappings");
-  ECO_ASSIGN(auto candidates, Candidates(config, layer, pass, dataflow, better));
+  return compiled;
+}
+
+Result<std::vector<Candidate>> Candidates(const CompiledLayer& wanted) {
+  const Objective better = wanted.objective == "cycles" ? FewestCycles : FewestWords;
+  ECO_ASSIGN(auto candidates, AllCandidates(wanted, better));
   std::stable_sort(candidates.begin(), candidates.end(),
                    [&](const Candidate& a, const Candidate& b) { return better(a.cost, b.cost); });
+  return candidates;
+}
+
+Status ProveCompiled(CompiledLayer& compiled) {
+  ProofOptions options;
+  options.fillers = compiled.dataflow != "ecoflow";
+  ECO_ASSIGN(const ProofCoverage proof, Prove(compiled.layer, compiled.pass, compiled.config,
+                                              compiled.schedule, compiled.useful_macs, options));
+  compiled.mapping["proved_passes"] = proof.passes;
+  return {};
+}
+
+Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
+                              const std::string& dataflow, const std::string& objective) {
+  ECO_ASSIGN(CompiledLayer compiled, BeginCompile(config, layer, pass, dataflow, objective));
+  ECO_ASSIGN(const auto candidates, Candidates(compiled));
   // A number of a mapping may not fit the image's fields: then the next best has to do.
   Status fits = {};
   for (const Candidate& candidate : candidates) {
     compiled.mapping = candidate.mapping;
-    tell(fmt::format("writing streams: {}", candidate.mapping.at("family").get<std::string>()));
     fits = MakeSchedule(candidate, compiled.schedule);
     if (fits.ok()) break;
   }
   ECO_RETURN_IF_ERROR(fits);
-  tell("proving");
-  ProofOptions options;
-  options.fillers = dataflow != "ecoflow";
-  ECO_ASSIGN(const ProofCoverage proof,
-             Prove(layer, pass, config, compiled.schedule, compiled.useful_macs, options));
-  compiled.mapping["proved_passes"] = proof.passes;
+  ECO_RETURN_IF_ERROR(ProveCompiled(compiled));
   return compiled;
 }
 

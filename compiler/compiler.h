@@ -5,9 +5,11 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "compiler/layer/layer.h"
+#include "compiler/mapping/cost.h"
 #include "compiler/schedule/stream.h"
 #include "gen/config/hw_config.h"
 
@@ -27,13 +29,31 @@ struct CompiledLayer {
   int64_t output_words = 0;  // results with at least one
 };
 
-// `dataflow`: ecoflow | row-stationary | auto; `objective`: what the mapping shall have few of, cycles
-// (then words moved) or words (then cycles), both estimated. `progress` is told what begins. Fails (bad input) with the reason when the
-// combination cannot run on the array.
+// A way to run the pass: what it is estimated to cost, and how to make its schedule.
+struct Candidate {
+  Cost cost;
+  nlohmann::ordered_json mapping;
+  std::function<Result<Schedule>()> schedule;
+  int64_t least_cycles = 0;  // no array of this size takes fewer
+};
+
+// The parts of Compile, for those who choose among the candidates themselves (choose/).
+// All but mapping and schedule; fails when a name is unknown.
+Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
+                                   const std::string& dataflow, const std::string& objective);
+// Everything that the dataflow may use, the best by estimate first. Those of `auto` contain those of
+// the other dataflows.
+Result<std::vector<Candidate>> Candidates(const CompiledLayer& wanted);
+// Fails (bad input) when a number does not fit the image.
+Status MakeSchedule(const Candidate& candidate, Schedule& schedule);
+// Proves the schedule; the mapping says of how many passes.
+Status ProveCompiled(CompiledLayer& compiled);
+
+// The best candidate by estimate that fits the image. `dataflow`: ecoflow | row-stationary | auto;
+// `objective`: what the mapping shall have few of, cycles (then words moved) or words (then cycles). Fails
+// (bad input) with the reason when the combination cannot run on the array.
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,
-                              const std::string& dataflow,
-                              const std::string& objective = "cycles",
-                              const std::function<void(const std::string&)>& progress = {});
+                              const std::string& dataflow, const std::string& objective = "cycles");
 
 // max(ceil(macs / PEs), ceil(input words / GIN lanes), ceil(output words / GON lanes)).
 int64_t RooflineCycles(const CompiledLayer& compiled);

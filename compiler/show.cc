@@ -51,7 +51,8 @@ Result<std::string> ShowMapping(const CompiledLayer& compiled) {
   const HwConfig& hw = compiled.config;
   if (compiled.schedule.passes.empty()) return std::string("no product has two real elements\n");
   ECO_ASSIGN(const ArrayIds ids, ReadIds(hw, compiled.schedule));
-  const std::vector<int64_t> pass(static_cast<std::size_t>(compiled.schedule.passes[0].pass_loops), 0);
+  const std::vector<int64_t> pass(static_cast<std::size_t>(compiled.schedule.passes[0].pass_loops -
+                                                       compiled.schedule.passes[0].round_loops), 0);
   ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw, compiled.schedule, ids, 0, pass));
   if (executor.Slots() > kMostSlots) {
     return BadInput("--show: the first pass has {} steps of PEs, expected a layer of at most {}",

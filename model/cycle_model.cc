@@ -9,6 +9,23 @@
 namespace ecoflow {
 namespace {
 
+constexpr int64_t kCheckCycles = 1024;  // between looks at what costs time to look at
+
+// All that decides what the array does next, while its ports are quiet.
+struct ArrayState {
+  std::vector<uint64_t> pes;
+  GonState gon;
+  PortState port;
+  bool operator==(const ArrayState&) const = default;
+};
+ArrayState StateOf(const TimingArray& array) {
+  ArrayState state;
+  array.Save(state.pes);
+  state.gon = array.gon();
+  state.port = array.port();
+  return state;
+}
+
 // Setup words may set IDs and loaders, nothing that belongs to a pass.
 Status CheckSetup(const std::vector<uint64_t>& setup) {
   std::size_t at = 0;
@@ -36,19 +53,33 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   const auto begin = std::chrono::steady_clock::now();
   TimingArray array(schedule, config);
   Skipper skipper(array, schedule);
+  bool still = false;  // nothing moves, and nothing ever will
   for (int64_t step = 0; !array.Finished(); ++step) {
+    const bool check = step % kCheckCycles == 0;
+    const bool quiet = check && array.quiet() >= kCheckCycles;
+    ArrayState before, after;
+    if (quiet) before = StateOf(array);
     array.Step();
+    if (quiet) {
+      after = StateOf(array);
+      still = before == after;
+    }
     if (options.skip) skipper.AfterStep();
-    if (step % 1024 != 0) continue;
+    if (skipper.cycles() + array.counters.cycles > options.most_cycles) {
+      CycleCounts given_up;
+      given_up.complete = false;
+      return given_up;
+    }
+    if (!check) continue;
     if (options.progress) {
       options.progress(array.wide_parts.share(), skipper.cycles() + array.counters.cycles);
     }
     if (const std::string error = array.StreamError(); !error.empty()) {
       return BadInput("image.json: the schedule is damaged: {}", error);
     }
-    if (array.quiet() > options.watchdog_cycles) {
-      return Machinery("watchdog: nothing moved for {} cycles; the streams wait: {}",
-                       options.watchdog_cycles, array.Waiting());
+    if (still || array.quiet() > options.watchdog_cycles) {
+      return Machinery("watchdog: nothing moved for {} cycles; the streams wait: {}", array.quiet(),
+                       array.Waiting());
     }
   }
   if (const std::string error = array.StreamError(); !error.empty()) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,8 @@ namespace ecoflow {
 struct CycleModelOptions {
   bool skip = true;  // do not simulate again what was simulated before; the result is the same
   int64_t watchdog_cycles = 200000;  // without any handshake
+  // The run is given up when it takes more.
+  int64_t most_cycles = std::numeric_limits<int64_t>::max();
   // Told now and then: share of the wide stream taken (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
 };
@@ -26,6 +29,7 @@ struct CycleCounts {
   std::vector<PeCounts> pe;
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
+  bool complete = true;          // false: given up, the counts mean nothing
 };
 
 // Fails when the schedule is damaged (bad input) or nothing moves any more (machinery).

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "choose/choose.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
-#include "model/cycle_model.h"
 #include "report/baselines.h"
 
 namespace ecoflow {
@@ -45,10 +45,9 @@ void FillLowered(BaselineReport& r, const DirectProblem& padded, const HwConfig&
 
 Status FillGanax(BaselineReport& r, const HwConfig& hw, const Layer& layer, Pass pass) {
   const std::string stand_in = GanaxStandIn(layer.op, pass);
-  ECO_ASSIGN(const CompiledLayer compiled, Compile(hw, layer, pass, stand_in));
-  ECO_ASSIGN(const CycleCounts counts, PredictCycles(compiled.schedule, hw, {}));
-  r.cycles = counts.cycles;
-  for (const auto& pe : counts.pe) r.issued_macs += pe[kCntIssued];
+  ECO_ASSIGN(const ChosenLayer chosen, Choose(hw, layer, pass, stand_in));
+  r.cycles = chosen.counts.cycles;
+  for (const auto& pe : chosen.counts.pe) r.issued_macs += pe[kCntIssued];
   r.formula = fmt::format("ganax: the cycles of {} on this array, by the cycle model", stand_in);
   r.assumptions = {
       "transposed passes: no zero is multiplied, as fast as ecoflow's",

@@ -3,27 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "compiler/compiler.h"
+#include "choose/choose.h"
 #include "compiler/dataflow/direct.h"
-#include "model/cycle_model.h"
 #include "report/baseline_report.h"
 #include "report/baselines.h"
 
 namespace ecoflow {
 namespace {
-
-struct Predicted {
-  CompiledLayer compiled;
-  CycleCounts counts;
-};
-
-Result<Predicted> Predict(const HwConfig& config, const Layer& layer, Pass pass,
-                          const std::string& dataflow, const std::string& objective) {
-  Predicted p;
-  ECO_ASSIGN(p.compiled, Compile(config, layer, pass, dataflow, objective));
-  ECO_ASSIGN(p.counts, PredictCycles(p.compiled.schedule, config, {}));
-  return p;
-}
 
 int64_t Issued(const CycleCounts& counts) {
   int64_t issued = 0;
@@ -49,7 +35,7 @@ void FindBound(ReportRow& row, const HwConfig& hw) {
 
 Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
                           const ReportOptions& options) {
-  ECO_ASSIGN(const Predicted p, Predict(hw, layer, pass, options.dataflow, options.objective));
+  ECO_ASSIGN(const ChosenLayer p, Choose(hw, layer, pass, options.dataflow, options.objective));
   ReportRow row;
   row.layer = layer.name;
   row.op = ToString(layer.op);
@@ -73,7 +59,7 @@ Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
   if (options.dataflow == "row-stationary" && options.objective == "cycles") {
     row.row_stationary = row.cycles;
     row.row_stationary_share = ReportRow::Share(row.issued_macs, row.cycles * hw.pe_count());
-  } else if (const auto rows = Predict(hw, layer, pass, "row-stationary", "cycles"); rows.ok()) {
+  } else if (const auto rows = Choose(hw, layer, pass, "row-stationary", "cycles"); rows.ok()) {
     row.row_stationary = rows.value().counts.cycles;
     row.row_stationary_share =
         ReportRow::Share(Issued(rows.value().counts), row.row_stationary * hw.pe_count());
@@ -82,7 +68,7 @@ Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
   if (const std::string stand_in = GanaxStandIn(layer.op, pass); stand_in == "ecoflow") {
     if (options.dataflow == stand_in && options.objective == "cycles") {
       row.ganax = row.cycles;
-    } else if (const auto zero_free = Predict(hw, layer, pass, stand_in, "cycles"); zero_free.ok()) {
+    } else if (const auto zero_free = Choose(hw, layer, pass, stand_in, "cycles"); zero_free.ok()) {
       row.ganax = zero_free.value().counts.cycles;
     }
   }

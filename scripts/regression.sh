@@ -32,8 +32,8 @@ export -f regress
 
 # Large models without RTL assertions: with them they take minutes to build.
 failed=0
-printf '%s\n' ecoflow_13x15 eyeriss_13x15 eyeriss_12x14 tests/data/16x16.json \
-  "ecoflow_4x4 --assert" tests/data/{1x1,1x16,16x1,7x3,small,ids1_narrow,ids2,ids8_wide,wide_buses}.json\ --assert |
+printf '%s\n' ecoflow_13x15 eyeriss_13x15 eyeriss_12x14 tests/data/{16x16,13x15_latency3}.json \
+  "ecoflow_4x4 --assert" tests/data/{1x1,1x16,16x1,7x3,small,ids1_narrow,ids2,ids8_wide,wide_buses,4x4_latency2,4x4_latency3,4x4_latency4}.json\ --assert |
   xargs -P "$(nproc)" -I '{}' bash -c 'regress {}' || failed=1
 grep -hE -A1 "^(FAILED|REFUSED)" "$results"/*.log || true
 scripts/support_matrix.py "$results" >docs/support.md

@@ -24,6 +24,10 @@ eco_gtest(unit NAME model_test LIBRARIES eco_tb eco_model SOURCES
   tests/e2e/random_layers.cc tests/model/model_test.cc tests/model/objective_test.cc)
 eco_gtest(unit NAME compute_test LIBRARIES eco_tb SOURCES
   tests/e2e/random_layers.cc tests/compiler/compute_test.cc)
+eco_gtest(e2e NAME random_layers_test LIBRARIES eco_choose SOURCES
+  tests/e2e/random_layers.cc tests/e2e/random_layers_test.cc)
+eco_gtest(unit NAME choose_test LIBRARIES eco_choose SOURCES
+  tests/choose/choose_test.cc tests/e2e/random_layers.cc)
 eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES tests/report/report_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
@@ -45,9 +49,10 @@ endfunction()
 eco_sweep(ecoflow_4x4 ecoflow_4x4 200 --assert)
 eco_sweep(ecoflow_13x15 ecoflow_13x15 40)
 eco_sweep(eyeriss_12x14 eyeriss_12x14 20)
-foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses)
+foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
   eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 40 --assert)
 endforeach()
+eco_sweep(13x15_latency3 ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json 10)
 eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 
 # scripts/sanitize.py runs this one, and not the long ones.
@@ -62,8 +67,15 @@ function(eco_predict_sweep name config count)
 endfunction()
 eco_predict_sweep(ecoflow_4x4 ecoflow_4x4 40)
 eco_predict_sweep(ecoflow_13x15 ecoflow_13x15 5)
-foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses)
+foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
   eco_predict_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
+endforeach()
+
+# Strips whose kernel rows are done residue by residue, and channels left over: layers that are large enough.
+foreach(layer AlexNet_CONV1 ShuffleNet_CONV2)
+  add_test(NAME run_${layer}_latency3 COMMAND ecoflow run ${CMAKE_SOURCE_DIR}/workloads/paper_table5.json
+    --layer ${layer} --pass input-grad --batch 1 --config ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json)
+  set_tests_properties(run_${layer}_latency3 PROPERTIES LABELS e2e TIMEOUT 1500)
 endforeach()
 
 # Few strips wrap round (transposed, circular): among these some do.
@@ -103,6 +115,15 @@ target_link_libraries(model_speed PRIVATE eco_tb eco_model CLI11::CLI11)
 add_test(NAME area_command
   COMMAND ecoflow area --config ecoflow_4x4 --json ${CMAKE_BINARY_DIR}/area_4x4.json)
 set_tests_properties(area_command PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR_EXPRESSION "paper, Sec. 4.4")
+
+# Cycles of the paper's rows: none slower than the table says, roofline fractions above their targets.
+add_executable(performance_gate tests/report/performance_gate.cc)
+target_link_libraries(performance_gate PRIVATE eco_report CLI11::CLI11)
+target_compile_definitions(performance_gate PRIVATE ECOFLOW_SOURCE_ROOT="${CMAKE_SOURCE_DIR}")
+foreach(config ecoflow_13x15 13x15_latency2 13x15_latency3 13x15_latency4)
+  add_test(NAME performance_${config} COMMAND performance_gate --config ${config})
+  set_tests_properties(performance_${config} PROPERTIES LABELS e2e TIMEOUT 900)
+endforeach()
 
 # Every port and parameter has its comment, and docs/modules.md is made of them.
 add_test(NAME module_docs COMMAND ${CMAKE_SOURCE_DIR}/scripts/module_docs.py --check)

@@ -1,6 +1,8 @@
 // What a mapping is estimated to cost, and which of two is better.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <tuple>
 
 namespace ecoflow {
@@ -9,6 +11,18 @@ struct Cost {
   double cycles = 0;
   double words = 0;  // on all networks: GIN, GON and Local; a multicast counts once
 };
+
+// Cycles of a PE that adds `times` products to each of `psums` psums, one product to each in turn: a sum
+// can go on when the adder has its last one, `adder_latency` cycles later.
+inline int64_t CyclesInTurn(int64_t psums, int64_t times, int64_t adder_latency) {
+  return (times - 1) * std::max(psums, adder_latency) + psums;
+}
+
+// What the GON makes PEs wait after a burst of `sums`, of which the output queue holds some; `take`:
+// cycles in which the GON takes one from every PE that sends it some.
+inline double WaitAfterBurst(int64_t sums, int64_t queue_depth, double take) {
+  return std::max(0.0, static_cast<double>(sums - queue_depth) * take - static_cast<double>(sums));
+}
 
 // Whether the first is better. Mappings of equal cost: the one found first stays.
 using Objective = bool (*)(const Cost&, const Cost&);

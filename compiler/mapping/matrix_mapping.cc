@@ -25,7 +25,12 @@ double Real(int64_t number) { return static_cast<double>(number); }
 // Of all passes; only used to compare mappings.
 Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const int64_t block = m.columns * m.depth;
-  const double compute = Real(m.items * block);
+  // The sums of a turn end one after the other; the output queue of the top PE holds some of them.
+  const double take = Real(m.chains * hw.columns) / hw.gon_lanes();
+  const double compute =
+      Real(m.items * (m.columns / m.turn)) *
+      (Real(CyclesInTurn(m.turn, m.depth, hw.adder_latency)) +
+       WaitAfterBurst(m.turn, hw.queue_depth, take));
   // A beat carries words of one item to one row.
   const double streamed = Real(m.items * m.chain * CeilDiv(m.depth, StreamLanes(m, hw)));
   const double fixed =
@@ -117,8 +122,36 @@ class Search {
       m_.columns = CeilDiv(m_.all_fixed(), places * m_.fixed_blocks);
       if (m_.columns == last) continue;
       last = m_.columns;
+      Turns();
+    }
+  }
+  // As few vectors in turn as keep the adder busy. Where no such number divides the vectors, places
+  // for vectors that do not exist may cost less than waiting.
+  void Turns() {
+    const int64_t exact = m_.columns, blocks = m_.fixed_blocks;
+    const int64_t places = m_.chains * hw_.columns;
+    m_.turn = Turn(exact);
+    Items();
+    const int64_t rounded = CeilDiv(exact, hw_.adder_latency) * hw_.adder_latency;
+    if (exact > hw_.adder_latency && m_.turn != hw_.adder_latency &&
+        rounded * m_.depth <= hw_.filter_depth && hw_.adder_latency <= hw_.psum_depth) {
+      m_.columns = rounded;
+      m_.fixed_blocks = CeilDiv(m_.all_fixed(), places * rounded);
+      m_.turn = hw_.adder_latency;
       Items();
     }
+    m_.columns = exact;
+    m_.fixed_blocks = blocks;
+  }
+  // The least divisor of `columns` that is not below the adder's latency, as far as psums fit.
+  int64_t Turn(int64_t columns) const {
+    int64_t turn = 1;
+    for (int64_t d = 1; d <= std::min<int64_t>(columns, hw_.psum_depth); ++d) {
+      if (columns % d != 0) continue;
+      turn = d;
+      if (d >= hw_.adder_latency) break;
+    }
+    return turn;
   }
   void Items() {
     // Items come in units: of a scatter all kernel elements of a channel.
@@ -357,6 +390,7 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
                      {"reduced", m.all_depth()},
                      {"depth", m.depth},
                      {"columns", m.columns},
+                     {"turn", m.turn},
                      {"early", m.early},
                      {"items", m.items},
                      {"item_blocks", m.item_blocks},

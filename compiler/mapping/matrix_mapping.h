@@ -1,7 +1,8 @@
 // Matrix product on chains: fixed vectors x streamed items, reduced over k. A PE holds `columns`
 // vectors of `depth` words of the fixed operand; of the streamed operand each item sends `depth`
 // words to a row of all PE columns. An item gives each PE `columns` sums, which climb a chain of
-// `chain` rows; further blocks of k meet in the accumulator.
+// `chain` rows; further blocks of k meet in the accumulator. `turn` sums grow at a time, so that an adder
+// of several cycles is never asked for a sum that it still works on.
 //
 // A direct convolution is such a product over k = (summed channel, kernel row, kernel column):
 // result positions (gathered word by word) times filters, either of them fixed. Results that meet the
@@ -41,6 +42,7 @@ struct MatrixMapping {
   int64_t chains = 1;       // above each other, with different fixed vectors
   int64_t depth = 1;        // words of k per PE
   int64_t columns = 1;      // fixed vectors per PE
+  int64_t turn = 1;         // of these, vectors that take turns word by word of k: divides `columns`
   int64_t items = 1;        // streamed in a pass
   int64_t ring_rows = 1;    // scatter: result rows that can be live at a time
   // Words of each PE's first block that the streamed operand's network brings, before any item.

@@ -35,7 +35,7 @@ Cost Estimate(const OutputMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   const auto real = [](int64_t n) { return static_cast<double>(n); };
   const int64_t taps = p.red * p.kernel[0] * p.kernel[1];
-  const double compute = real(m.filters * taps) / real(m.expansion);
+  const double compute = real(CyclesInTurn(m.filters, taps / m.expansion, hw.adder_latency));
   const double kernel_words = real(m.sets * m.filters * taps);
   const double kernel = kernel_words / hw.narrow_lanes();
   const double runs = real(m.lines_per_round() * m.classes() * m.runs * p.red * p.kernel[0]);

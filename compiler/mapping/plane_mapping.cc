@@ -15,7 +15,9 @@ Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {
   const double pes = real(m.units()) / real(rounds);
   const int64_t window = m.window[0] * m.window[1];
   const int64_t positions = m.images * m.sweep[0] * m.columns;
-  const double compute = real(window * positions);
+  // The psums of a gradient take turns; a result is one psum after the other.
+  const double compute = real(m.gradient ? CyclesInTurn(window, positions, hw.adder_latency)
+                                         : positions * CyclesInTurn(1, window, hw.adder_latency));
   const double wide_words = pes * real(m.turns() * m.wide_words);
   const double wide = wide_words / hw.wide_lanes();
   const double other = real(m.gradient ? positions : window);  // errors, or the kernel

@@ -39,8 +39,9 @@ Cost Estimate(const RowMapping& m, const HwConfig& hw) {
   // The filters of a position end one after the other; those that the output queue of the top PE
   // cannot hold wait for the GON.
   const double take = real(m.t * m.images * m.e) / hw.gon_lanes();
-  const double burst = std::max(0.0, real(m.p - hw.queue_depth) * take - real(m.p));
-  const double compute = real(m.n * m.columns) * (real(block) + burst);
+  const double compute =
+      real(m.n * m.columns) * (real(CyclesInTurn(m.p, m.q * m.taps, hw.adder_latency)) +
+                               WaitAfterBurst(m.p, hw.queue_depth, take));
   const double filter_words = real(m.t * m.chain() * block);
   const double filters = filter_words / (m.input_wide ? hw.narrow_lanes() : hw.wide_lanes());
   const int64_t span = (m.columns - 1) * m.step() + m.taps;

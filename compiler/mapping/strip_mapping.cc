@@ -10,14 +10,24 @@
 namespace ecoflow {
 namespace {
 
+constexpr int64_t kMostZ = 8191;  // image field ZBase
+constexpr int kLevelsByResidue = 6;  // of the program
+constexpr int64_t kMostTurns = 2000;  // image field ParamLast
+
 // Label row of the first tap at a stack position; rows of a run are period_y apart.
 int64_t LabelRow(const StripMapping& m, int64_t position) {
   const int64_t pitch = (m.run - 1) * m.period_y + m.problem.kernel[0];
   return position / m.run * pitch + position % m.run * m.period_y;
 }
 
+// A PE that waits for weights can hold the psums that come from below before it takes the first: they must
+// fit its queue. Where shifts wrap round, a label has two.
+bool CanChain(const StripMapping& m, const HwConfig& hw) {
+  return m.period_y / m.row_step * m.turn * (m.circular ? 2 : 1) <= hw.queue_depth;
+}
+
 // What does not depend on the choices: geometry of labels and rows.
-StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
+StripMapping Geometry(const TransposedProblem& p) {
   StripMapping m;
   m.problem = p;
   const int64_t gy = std::gcd(p.stride[0], p.dilation[0]);
@@ -31,8 +41,6 @@ StripMapping Geometry(const TransposedProblem& p, const HwConfig& hw) {
   m.classes_x = std::min(m.reach_x, p.in[1]);
   m.classes_y = std::min(m.reach_y, p.in[0]);
   m.run = CeilDiv(p.in[0], m.reach_y);
-  // A PE that waits for weights can hold period_y psums from below: they must fit its queue.
-  m.chain = m.period_y <= hw.queue_depth;
   return m;
 }
 
@@ -66,28 +74,61 @@ bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
   return m.filter_blocks > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
 }
 
+double Real(int64_t number) { return static_cast<double>(number); }
+
+constexpr double kPassStart = 4;  // cycles from the last slot of a pass to the first of the next
+
+// Cycles that the PEs work in a round, as bound by their slots, by weights and by results.
+struct Work {
+  double cycles = 0;
+  double ragged_cycles = 0;  // of these, on label columns that do not need the last shift
+  double labels = 0;         // sums of a channel and label column that leave a column of the array
+};
+Work WorkOfRound(const StripMapping& m, const HwConfig& hw, double rows) {
+  const double weights =
+      std::max(1.0, Real(m.blocks) / (m.errors_wide ? hw.narrow_lanes() : hw.wide_lanes()));
+  const double pes = Real(m.width * m.blocks) * rows;
+  // Sums of a residue's kernel rows that leave a column: those that meet none above, and the others once.
+  const auto leaving = [&](int64_t kernel_rows) {
+    if (!m.chain) return Real(kernel_rows);
+    const int64_t alone = std::min(m.period_y / m.row_step, kernel_rows);
+    return Real(alone) + Real(kernel_rows - alone) / rows;
+  };
+  Work work;
+  for (int64_t short_rows = m.row_kinds(); short_rows-- > 0;) {
+    const int64_t residues =
+        short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues();
+    const int64_t kernel_rows = m.residue_rows() - short_rows;
+    const double labels = Real(residues) * leaving(kernel_rows);
+    work.labels += labels;
+    for (int64_t left = m.channel_kinds(); left-- > 0;) {
+      const int64_t turn = left > 0 ? m.left : m.turn, turns = left > 0 ? 1 : m.turns();
+      // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
+      // bound on its own.
+      for (const bool ragged : {true, false}) {
+        const int64_t columns = ragged ? m.ragged_columns() : m.columns_j - m.ragged_columns();
+        if (columns == 0) continue;
+        const int64_t products = m.filters * (m.shifts - (ragged ? 1 : 0));  // of a sum
+        const double slots = Real(residues * kernel_rows * CyclesInTurn(turn, products, hw.adder_latency));
+        const double outputs = labels * Real(turn) * pes / hw.gon_lanes();
+        double cycles = Real(turns * columns) * std::max(slots * weights, outputs);
+        if (m.round() > 1) cycles = std::max(cycles, Real(hw.pe_count() + hw.image_store_depth));
+        work.cycles += cycles;
+        if (ragged) work.ragged_cycles += cycles;
+      }
+    }
+  }
+  return work;
+}
+
 // Of the whole layer; only used to compare mappings.
 Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  const auto real = [](int64_t number) { return static_cast<double>(number); };
-  const double rows = std::min<double>(hw.rows, real(m.stack));
-  // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
-  // bound by its own slots, weights or results.
-  const double labels = m.chain ? real(std::min(m.period_y, p.kernel[0])) +
-                                      real(std::max<int64_t>(0, p.kernel[0] - m.period_y)) / rows
-                                : real(p.kernel[0]);
-  const double outputs = real(m.width * m.blocks) * rows * labels / hw.gon_lanes();
-  const double per_tap = real(m.filters * p.kernel[0]);
-  const double weights = std::max(1.0, real(m.blocks) / hw.wide_lanes());
-  const int64_t ragged = m.ragged_columns();
-  const double ragged_busy =
-      real(ragged) * std::max(per_tap * real(m.shifts - 1) * weights, outputs);
-  const double full_busy =
-      real(m.columns_j - ragged) * std::max(per_tap * real(m.shifts) * weights, outputs);
-  const double tags = real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
-  const double load = tags * real(CeilDiv(m.filters, hw.narrow_lanes()));
-  const double busy = std::max({real(m.channels) * (ragged_busy + full_busy), load,
-                                real(hw.pe_count())});
+  const double rows = std::min<double>(hw.rows, Real(m.stack));
+  const Work work = WorkOfRound(m, hw, rows);
+  const double tags = Real((m.width + m.fan - 1) * (m.shifts / m.fan)) * rows;
+  const double load = tags * Real(CeilDiv(m.filters, m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes()));
+  const double busy = std::max({work.cycles, load, Real(hw.pe_count())});
   // What does not fit beside the errors in use comes when these are freed. Side by side, all PEs
   // have room for the same part, and ragged columns do not need the last shift; otherwise the
   // rightmost PE, full, holds up the rest.
@@ -95,39 +136,94 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   const int64_t room = std::min<int64_t>(block, hw.filter_depth - block);
   double exposed = 0;
   if (room < block && m.fan == 1) {
-    exposed = load * real(block - room) / real(block);
-    if (ragged > 0 && block - room <= m.filters) exposed = std::max(0.0, exposed - ragged_busy);
+    exposed = load * Real(block - room) / Real(block);
+    if (block - room <= m.filters) exposed = std::max(0.0, exposed - work.ragged_cycles);
   } else if (room < block) {
-    exposed = load * std::max(0.0, 1 - real(room) / real(m.filters * (m.width + m.fan - 1)));
+    exposed = load * std::max(0.0, 1 - Real(room) / Real(m.filters * (m.width + m.fan - 1)));
   }
-  const double weight_words = real(m.channels * m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
-  const double label_columns = real(m.channels * m.columns_j);
-  const double output_words = label_columns * outputs * hw.gon_lanes();
-  const double climbing = m.chain ? label_columns * real(m.width * m.blocks) * (rows - 1) *
-                                        real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
+  const double channels = Real(m.channels + m.left);
+  const double weight_words = channels * Real(m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
+  const double label_columns = channels * Real(m.columns_j);
+  const double output_words = label_columns * work.labels * Real(m.width * m.blocks) * rows;
+  const double climbing = m.chain ? label_columns * Real(m.width * m.blocks) * (rows - 1) *
+                                        Real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
                                   : 0;
-  return {real(m.passes()) * (busy + exposed + 4) + load,
-          real(m.passes()) * (weight_words + tags * real(m.filters) + output_words + climbing)};
+  const double rounds = Real(m.passes() / m.round());
+  return {rounds * (busy + exposed + kPassStart * Real(m.round())) + load,
+          rounds * (weight_words + tags * Real(m.filters) + output_words + climbing)};
 }
 
-// Completes a mapping whose width, blocks and filters are chosen; nullopt when it does not fit.
+// Words of the accumulator that a channel needs.
+int64_t RowSlots(const StripMapping& m) {
+  return m.slot_window * m.columns_j * m.blocks * m.width * (m.circular ? 2 : 1);
+}
+
+// Completes a mapping whose width, blocks, turn and filters are chosen; nullopt when it does not fit.
 std::optional<StripMapping> Complete(StripMapping m, const HwConfig& hw) {
-  const int64_t most = CeilDiv(m.problem.outc, m.blocks);  // channels of the fullest block
-  const int64_t least = m.problem.outc / m.blocks;
-  const int64_t row_slots = m.slot_window * m.columns_j * m.blocks * m.width * (m.circular ? 2 : 1);
+  if (m.problem.outc % m.turn != 0) return std::nullopt;
+  // In turns: of the fullest block and of the emptiest.
+  const int64_t all_turns = m.problem.outc / m.turn;
+  const int64_t most = CeilDiv(all_turns, m.blocks);
+  const int64_t least = all_turns / m.blocks;
+  const int64_t row_slots = RowSlots(m);
+  const bool accumulates = NeedsAccumulator(m, hw);
   int64_t limit = most;
-  if (NeedsAccumulator(m, hw)) limit = std::min(limit, hw.accumulator_words / row_slots);
-  limit = std::min<int64_t>(limit, 2000);  // ParamLast
-  for (int64_t tiles = limit == 0 ? most + 1 : CeilDiv(most, limit); tiles <= most; ++tiles) {
-    m.channels = CeilDiv(most, tiles);
-    m.channel_tiles = CeilDiv(most, m.channels);
-    // Every block of columns needs a channel in every tile.
-    if (m.channels > limit || (m.channel_tiles - 1) * m.channels >= least) continue;
-    m.slots = NeedsAccumulator(m, hw) ? m.channels * row_slots : 0;
+  if (accumulates) limit = std::min(limit, hw.accumulator_words / row_slots / m.turn);
+  limit = std::min<int64_t>(limit, kMostTurns);
+  if (limit <= 0) return std::nullopt;
+  for (int64_t tiles = CeilDiv(most, limit); tiles <= most; ++tiles) {
+    const int64_t turns = CeilDiv(most, tiles);
+    m.channels = turns * m.turn;
+    m.channel_tiles = CeilDiv(most, turns);
+    // Every block of columns needs a turn in every tile.
+    if (turns > limit || (m.channel_tiles - 1) * turns >= least) continue;
+    m.slots = accumulates ? m.channels * row_slots : 0;
     m.cost = Estimate(m, hw);
     return m;
   }
   return std::nullopt;
+}
+
+// The same where every tile has the same number of channels and turns leave some of them over. Errors
+// reach every block of columns, so that there can only be one.
+std::optional<StripMapping> CompleteWithLeft(StripMapping m, const HwConfig& hw) {
+  const int64_t row_slots = RowSlots(m);
+  const bool accumulates = NeedsAccumulator(m, hw);
+  if (m.turn == 1 || m.blocks > 1) return std::nullopt;
+  for (m.channel_tiles = 1; m.channel_tiles <= m.problem.outc / m.turn; ++m.channel_tiles) {
+    if (m.problem.outc % m.channel_tiles != 0) continue;
+    const int64_t channels = m.problem.outc / m.channel_tiles;
+    m.left = channels % m.turn;
+    m.channels = channels - m.left;
+    if (m.left == 0 || m.turns() > kMostTurns) continue;
+    m.slots = accumulates ? channels * row_slots : 0;
+    if (m.slots > hw.accumulator_words) continue;
+    m.cost = Estimate(m, hw);
+    return m;
+  }
+  return std::nullopt;
+}
+
+// Ways to keep an adder of several cycles busy: channels in turn, and orders of kernel rows.
+template <typename Visit>
+void ForEachTurn(const StripMapping& whole, const HwConfig& hw, Visit visit) {
+  StripMapping m = whole;
+  m.turn = 1;
+  m.chain = CanChain(m, hw);
+  visit(m);
+  // With dilated labels Z would have to step unevenly.
+  if (hw.adder_latency == 1 || (m.shifts > 1 && m.reach_x > 1)) return;
+  // More than the latency may leave fewer channels over.
+  const int64_t most = std::min<int64_t>({2 * hw.adder_latency, hw.psum_depth, m.problem.outc});
+  for (m.turn = 2; m.turn <= most; ++m.turn) {
+    m.row_step = 1;
+    m.chain = CanChain(m, hw);
+    visit(m);
+    if (m.period_y == 1 || hw.num_levels() < kLevelsByResidue) continue;
+    m.row_step = m.period_y;
+    m.chain = CanChain(m, hw);
+    if (m.chain) visit(m);
+  }
 }
 
 std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int64_t width,
@@ -138,15 +234,25 @@ std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int
   const int64_t fit = hw.filter_depth / m.shifts;  // filters that a PE can hold
   if (fit == 0) return best;
   const int64_t fewest = CeilDiv(m.problem.red, fit);
+  const auto fans = [&](StripMapping one) {
+    // Programs with channels in turn hold for one number of filters.
+    if (one.turn > 1 && one.problem.red % one.filters != 0) return;
+    if ((one.problem.in[1] + one.width + one.shifts) * one.z_step() > kMostZ) return;
+    for (one.fan = std::min<int64_t>(hw.ids_per_controller, one.shifts); one.fan >= 1; --one.fan) {
+      if (one.shifts % one.fan != 0) continue;
+      for (const auto& candidate : {Complete(one, hw), CompleteWithLeft(one, hw)}) {
+        if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+      }
+    }
+  };
   for (int64_t wanted = fewest; wanted <= std::min(m.problem.red, 4 * fewest); ++wanted) {
     m.filters = CeilDiv(m.problem.red, wanted);
     m.filter_blocks = CeilDiv(m.problem.red, m.filters);
     const int64_t most_blocks = std::min<int64_t>(hw.columns / width, m.problem.outc);
     for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
-      for (m.fan = std::min<int64_t>(hw.ids_per_controller, m.shifts); m.fan >= 1; --m.fan) {
-        if (m.shifts % m.fan != 0) continue;
-        const auto candidate = Complete(m, hw);
-        if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
+      for (const bool wide : {false, true}) {
+        m.errors_wide = wide;
+        ForEachTurn(m, hw, fans);
       }
     }
   }
@@ -167,14 +273,14 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
 
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
-  const StripMapping geometry = Geometry(problem, config);
+  const StripMapping geometry = Geometry(problem);
   if (auto best = BestForWidth(geometry, config, width, FewestCycles)) return *best;
   return DoesNotFit(problem, config, geometry);
 }
 
 Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
                                Objective better) {
-  const StripMapping geometry = Geometry(problem, config);
+  const StripMapping geometry = Geometry(problem);
   std::optional<StripMapping> best;
   for (int64_t width = 1; width <= config.columns; ++width) {
     const auto candidate = BestForWidth(geometry, config, width, better);
@@ -188,6 +294,7 @@ nlohmann::ordered_json ToJson(const StripMapping& m) {
   return {{"family", "strips"},
           {"width", m.width},
           {"blocks", m.blocks},
+          {"errors", m.errors_wide ? "wide" : "narrow"},
           {"circular", m.circular},
           {"shifts", m.shifts},
           {"classes_x", m.classes_x},
@@ -199,6 +306,9 @@ nlohmann::ordered_json ToJson(const StripMapping& m) {
           {"chain", m.chain},
           {"filters", m.filters},
           {"filter_blocks", m.filter_blocks},
+          {"turn", m.turn},
+          {"left", m.left},
+          {"row_step", m.row_step},
           {"channels", m.channels},
           {"channel_tiles", m.channel_tiles},
           {"fan", m.fan},

@@ -6,12 +6,17 @@
 // consecutive positions of a stack of all error rows: a run is a set of rows whose labels meet.
 // What does not fit the array becomes further passes: bands of the stack, tiles of channels, blocks
 // of filters (Algorithm 1: N, R, T, Q, P).
+//
+// An adder of several cycles asks for sums in turn. Then `turn` channels take turns, weight by weight. The
+// FSM has no level left for what is ragged, so that a round of passes shares the errors: one pass for each
+// kind of kernel rows, of label columns, and for the channels that are left.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/ints.h"
 #include "base/result.h"
 #include "compiler/dataflow/transposed.h"
 #include "compiler/mapping/cost.h"
@@ -33,6 +38,15 @@ struct StripMapping {
   // on its way then.
   int64_t ragged_columns() const { return shifts * period_x - std::max(problem.kernel[1], period_x); }
 
+  // Kernel rows are done residue by residue modulo `row_step`: all at once (1), or rows whose labels meet
+  // one after the other (period_y). Rows of a residue, at most; residues that have one less.
+  int64_t row_step = 1;
+  int64_t residues() const { return std::min(row_step, problem.kernel[0]); }
+  int64_t residue_rows() const { return CeilDiv(problem.kernel[0], row_step); }
+  int64_t ragged_residues() const {
+    return residue_rows() * row_step - std::max(problem.kernel[0], row_step);
+  }
+
   // Columns of the array.
   int64_t width = 1;       // U: neighbouring error columns in a block of PE columns
   int64_t blocks = 1;      // G: blocks side by side, each with its own channels
@@ -51,8 +65,29 @@ struct StripMapping {
   // Channels and filters.
   int64_t filters = 1;     // nf: filters held in a PE at a time
   int64_t filter_blocks = 1;
-  int64_t channels = 1;    // channels of a tile, per block of columns
+  int64_t channels = 1;    // channels of a tile in turns, per block of columns
   int64_t channel_tiles = 1;
+  int64_t turn = 1;        // channels that take turns
+  int64_t left = 0;        // channels of a tile that turns leave over, a shorter turn of their own
+  int64_t turns() const { return channels / turn; }  // of a tile, per block of columns
+
+  // Passes of a round: kinds of residues, of label columns, of channels. Without turns the FSM knows
+  // what is ragged.
+  int64_t row_kinds() const { return ragged_residues() > 0 ? 2 : 1; }
+  int64_t column_kinds() const { return turn > 1 && ragged_columns() > 0 ? 2 : 1; }
+  int64_t channel_kinds() const { return left > 0 ? 2 : 1; }
+  // The most of a pass.
+  int64_t pass_residues() const {
+    return std::max(residues() - ragged_residues(), ragged_residues());
+  }
+  int64_t pass_columns() const {
+    return column_kinds() == 1 ? columns_j : std::max(columns_j - ragged_columns(), ragged_columns());
+  }
+  int64_t round() const { return row_kinds() * column_kinds() * channel_kinds(); }
+  // Steps of Z from an error to its neighbour: with channels in turn one for each filter.
+  int64_t z_step() const { return turn > 1 && shifts > 1 ? filters : 1; }
+
+  bool errors_wide = false;  // errors on the wide network, weights on the narrow one; or the other way
 
   // Network: a word reaches `fan` neighbouring columns by one tag; it is sent shifts / fan times.
   int64_t fan = 1;
@@ -62,7 +97,7 @@ struct StripMapping {
   int64_t slots = 0;        // words used, 0: every sum is complete when it leaves
 
   int64_t passes() const {
-    return problem.groups * channel_tiles * bands * filter_blocks;
+    return problem.groups * channel_tiles * bands * filter_blocks * round();
   }
   Cost cost;  // estimated
 };

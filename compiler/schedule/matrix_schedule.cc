@@ -11,8 +11,8 @@
 namespace ecoflow {
 namespace {
 
-// Loop levels of the program: words of k, fixed vectors, items.
-enum Level { kDepth, kVector, kItem };
+// Loop levels of the program: fixed vectors of a turn, words of k, turns, items.
+enum Level { kVector, kDepth, kTurn, kItem };
 
 // The pass loops that every stream starts with, outermost first; the last adds up.
 struct PassLoops {
@@ -156,11 +156,16 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
+  level(kVector).a.Last = m.turn - 1;
   level(kDepth).a.Last = m.depth - 1;
-  level(kVector).a.Last = m.columns - 1;
+  level(kTurn).a.Last = m.columns / m.turn - 1;
+  // Words of the fixed operand lie in the order in which they are used.
+  level(kVector).a.BDelta = level(kVector).a.PDelta = level(kVector).b.YDelta = 1;
   level(kDepth).a.ADelta = level(kDepth).a.BDelta = level(kDepth).b.ZDelta = 1;
-  level(kVector).a.AReset = level(kVector).a.BDelta = 1;
-  level(kVector).b.ZReset = level(kVector).b.YDelta = 1;
+  level(kDepth).b.YDelta = 1 - m.turn;
+  level(kTurn).a.AReset = level(kTurn).a.BDelta = 1;
+  level(kTurn).b.ZReset = level(kTurn).b.YDelta = 1;
+  for (int l = kDepth; l <= hw.num_levels(); ++l) level(l).a.PReset = 1;
   for (int l = kItem; l <= hw.num_levels(); ++l) {
     level(l).a.AReset = level(l).a.BReset = 1;
     level(l).a.ARelease = m.depth;
@@ -275,8 +280,10 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
       nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, m.columns * m.depth}});
     }
   }
-  const int vector = nest.Quotient("vector", in_pe, m.depth);
-  const int in_vector = nest.Remainder("word_in_vector", in_pe, m.depth);
+  const int turn = nest.Quotient("turn", in_pe, m.turn * m.depth);
+  const int in_turn = nest.Remainder("vector_in_turn", in_pe, m.turn);
+  const int vector = nest.Affine("vector", 0, {{turn, m.turn}, {in_turn, 1}});
+  const int in_vector = nest.AddRegister({"word_in_vector", 0, {{in_pe, 1}}, m.turn, m.depth});
   const int number = AddFixed(nest, m, hw, pass, chain, col, vector);
   AddFixedOperand(d, m, pass.group, number, AddDepth(nest, m, pass, row, in_vector));
   d.row_tag = nest.Affine("row_tag", early ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});

@@ -50,7 +50,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GinDescriptor, nest, operand, destination, ro
                                    address, real, interleave, turn_loops, part)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last, part)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ParamField, name, var)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, fields, active, from_below,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, round_loops, fields, active, from_below,
                                    to_above, first_program, variant)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Schedule, setup, programs, passes, wide, narrow, gon,
                                    num_passes)
@@ -88,6 +88,14 @@ int64_t NumPasses(const PassDescriptor& descriptor) {
     passes *= descriptor.nest.loops[static_cast<std::size_t>(l)].bound;
   }
   return passes;
+}
+
+int64_t NumRounds(const PassDescriptor& descriptor) {
+  int64_t rounds = 1;
+  for (int l = 0; l < descriptor.pass_loops - descriptor.round_loops; ++l) {
+    rounds *= descriptor.nest.loops[static_cast<std::size_t>(l)].bound;
+  }
+  return rounds;
 }
 
 int64_t ProgramOf(const PassDescriptor& descriptor, const NestCursor& cursor) {
@@ -180,7 +188,8 @@ Status CheckSchedule(const Schedule& schedule, const HwConfig& config) {
     if (static_cast<int>(program.size()) != config.image_store_depth) return bad("programs");
   }
   for (const PassDescriptor& d : schedule.passes) {
-    if (!NestIsSound(d.nest) || d.nest.loops.size() < 2 || d.pass_loops < 0 ||
+    if (!NestIsSound(d.nest) || d.nest.loops.size() < 2 || d.pass_loops < 0 || d.round_loops < 0 ||
+        d.round_loops > d.pass_loops ||
         d.nest.loops[d.nest.loops.size() - 2].bound > config.rows ||
         d.nest.loops.back().bound > config.columns || schedule.programs.empty() ||
         d.pass_loops > static_cast<int>(d.nest.loops.size()) - 2 || d.first_program < 0 ||

@@ -105,6 +105,9 @@ struct ParamField {
 struct PassDescriptor {
   LoopNest nest;         // pass loops, then row, then column
   int pass_loops = 0;    // the outermost loops that count passes
+  // Of these, the innermost ones, over passes that share what is in the files: a round. Words come and
+  // go anywhere in it; psums end within a pass.
+  int round_loops = 0;
   std::vector<ParamField> fields;
   Condition active, from_below, to_above;
   int first_program = 0;
@@ -127,6 +130,7 @@ struct Schedule {
 void AppendParts(Schedule& schedule, Schedule next);
 
 int64_t NumPasses(const PassDescriptor& descriptor);
+int64_t NumRounds(const PassDescriptor& descriptor);
 
 // Number of the program of the pass at which `cursor` stands.
 int64_t ProgramOf(const PassDescriptor& descriptor, const NestCursor& cursor);

@@ -11,12 +11,31 @@ namespace {
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// Loop levels of the program: filters, shifts, kernel rows, label columns, channels.
+// Loop levels of the program: filters, shifts, kernel rows, label columns, channels. With channels in turn
+// filters and shifts share a level, and residues of kernel rows have one.
 enum Level { kFilter, kShift, kKernelRow, kLabelColumn, kChannel };
+enum LevelInTurn { kTurn, kFilterAndShift, kRowOfResidue, kResidue };
 
-// The pass loops that every stream starts with, outermost first.
+// What the passes of a round have less than the whole: 1 in passes of ragged residues, of ragged label
+// columns, of the channels that are left.
+struct Kind {
+  int64_t short_rows = 0, short_columns = 0, left_channels = 0;
+};
+std::vector<Kind> Kinds(const StripMapping& m) {
+  std::vector<Kind> kinds;
+  for (int64_t rows = m.row_kinds(); rows-- > 0;) {
+    for (int64_t columns = m.column_kinds(); columns-- > 0;) {
+      for (int64_t channels = m.channel_kinds(); channels-- > 0;) kinds.push_back({rows, columns, channels});
+    }
+  }
+  return kinds;
+}
+
+// The pass loops that every stream starts with, outermost first; then the numbers of Kind, as registers.
 struct PassLoops {
   int group, tile, band, block;
+  int row_kind, column_kind, channel_kind;
+  int short_rows, short_columns, left_channels;
 };
 
 PassLoops AddPassLoops(LoopNest& nest, const StripMapping& m) {
@@ -25,7 +44,50 @@ PassLoops AddPassLoops(LoopNest& nest, const StripMapping& m) {
   loops.tile = nest.AddLoop("channel_tile", m.channel_tiles);
   loops.band = nest.AddLoop("band", m.bands);
   loops.block = nest.AddLoop("filter_block", m.filter_blocks);
+  loops.row_kind = nest.AddLoop("row_kind", m.row_kinds());
+  loops.column_kind = nest.AddLoop("column_kind", m.column_kinds());
+  loops.channel_kind = nest.AddLoop("channel_kind", m.channel_kinds());
   return loops;
+}
+// After all loops.
+void AddKind(LoopNest& nest, const StripMapping& m, PassLoops& loops) {
+  loops.short_rows = nest.Affine("short_rows", m.row_kinds() - 1, {{loops.row_kind, -1}});
+  loops.short_columns = nest.Affine("short_columns", m.column_kinds() - 1, {{loops.column_kind, -1}});
+  loops.left_channels = nest.Affine("left_channels", m.channel_kinds() - 1, {{loops.channel_kind, -1}});
+}
+
+// The result channel of place `turn` in turn `turns` of a tile and a block of columns.
+int AddChannel(LoopNest& nest, const StripMapping& m, const PassLoops& pass, int turns, int turn, int g) {
+  // Passes of channels that are left have one turn.
+  if (m.left > 0) {
+    nest.keep.push_back({{pass.left_channels, 0, 1}, {turns, 0, 1}});
+    nest.keep.push_back({{pass.left_channels, 0, 1}, {turn, 0, m.left}});
+  }
+  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks + m.left}, {turns, m.turn * m.blocks},
+                                     {g, m.turn}, {turn, 1}, {pass.left_channels, m.channels}});
+  nest.Keep(c, 0, m.problem.outc);
+  return c;
+}
+
+// Label column `from_last` of a pass, counted from its last one.
+int AddLabelColumn(LoopNest& nest, const StripMapping& m, const PassLoops& pass, int from_last) {
+  if (m.column_kinds() == 1) return nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
+  const int64_t ragged = m.ragged_columns(), full = m.columns_j - ragged;
+  const int end = nest.Affine("from_last_or_end", 0, {{from_last, 1}, {pass.short_columns, full - ragged}});
+  nest.Keep(end, -kMany, full);
+  return nest.Affine("label_column", full - 1, {{from_last, -1}, {pass.short_columns, ragged}});
+}
+
+// Kernel row `row` of residue `residue` of a pass.
+int AddKernelRow(LoopNest& nest, const StripMapping& m, const PassLoops& pass, int residue, int row) {
+  const int64_t ragged = m.ragged_residues(), full = m.residues() - ragged;
+  if (ragged > 0) {
+    const int rows = nest.Affine("rows_or_end", 0, {{row, 1}, {pass.short_rows, 1}});
+    nest.Keep(rows, 0, m.residue_rows());
+    const int end = nest.Affine("residue_or_end", 0, {{residue, 1}, {pass.short_rows, full - ragged}});
+    nest.Keep(end, -kMany, full);
+  }
+  return nest.Affine("kernel_row", 0, {{row, m.row_step}, {residue, 1}, {pass.short_rows, full}});
 }
 
 // Where a stack row stands in the map of errors.
@@ -62,60 +124,95 @@ int AddErrorColumn(LoopNest& nest, const StripMapping& m, const StackRow& s, int
                                {column, m.reach_x}});
 }
 
-Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw, int64_t filters) {
+// The levels within a label of a channel, from the innermost one; errors lie in the ring shift by shift,
+// filters inside. Then the level of label columns.
+int InnerLevels(PeImage& image, const StripMapping& m, int64_t filters) {
+  image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
+  image.levels[kFilter].a.Last = filters - 1;
+  image.levels[kShift].a.Last = m.shifts - 1;
+  image.levels[kKernelRow].a.Last = m.problem.kernel[0] - 1;
+  image.levels[kFilter].a.BDelta = 1;
+  image.levels[kShift].a.BDelta = 1;
+  image.levels[kShift].b.ZDelta = m.circular ? -1 : -m.reach_x;
+  image.levels[kKernelRow].b.YDelta = m.problem.dilation[0];
+  return kLabelColumn;
+}
+int InnerLevelsInTurn(PeImage& image, const StripMapping& m, const Kind& kind) {
+  const int64_t dilation = m.problem.dilation[0];
+  const int64_t rows = m.residue_rows() - kind.short_rows;
+  const int64_t residues =
+      kind.short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues();
+  image.mode.ReduceMask = 1 << kFilterAndShift;
+  image.levels[kTurn].a.Last = (kind.left_channels > 0 ? m.left : m.turn) - 1;
+  image.levels[kFilterAndShift].a.Last = m.filters * (m.shifts - kind.short_columns) - 1;
+  image.levels[kRowOfResidue].a.Last = rows - 1;
+  image.levels[kTurn].a.PDelta = 1;
+  for (std::size_t l = kFilterAndShift; l < image.levels.size(); ++l) image.levels[l].a.PReset = 1;
+  image.levels[kFilterAndShift].a.BDelta = 1;
+  image.levels[kFilterAndShift].b.ZDelta = m.shifts > 1 ? -1 : 0;
+  image.levels[kRowOfResidue].b.YDelta = m.row_step * dilation;
+  if (m.row_step == 1) return kResidue;
+  image.levels[kResidue].a.Last = residues - 1;
+  image.levels[kResidue].a.BReset = image.levels[kResidue].b.ZReset = 1;
+  image.levels[kResidue].b.YDelta = dilation - (rows - 1) * m.row_step * dilation;
+  return kResidue + 1;
+}
+
+Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw, int64_t filters,
+                                      const Kind& kind, bool last_of_round) {
   const TransposedProblem& p = m.problem;
   PeImage image;
   image.mode.ADirect = 1;  // weights, one a cycle
-  image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
+  image.mode.StreamNarrow = m.errors_wide;
   image.mode.YKind = kRangeResult;
   image.mode.XKind = kRangeResult;
   image.mode.ZKind = m.circular ? kRangeCircular : kRangeOperand;
-  image.mode.ChainInMin = m.period_y;
-  image.mode.ChainOutMax = std::max<int64_t>(0, p.kernel[0] - m.period_y);
-  image.mode.ParamLevel = kChannel;
+  // Labels meet this many rows of a residue further.
+  const int64_t meet = m.period_y / m.row_step;
+  const int64_t rows = m.residue_rows() - kind.short_rows;
+  image.mode.ChainInMin = meet;
+  image.mode.ChainOutMax = std::max<int64_t>(0, rows - meet);
   image.limit.YLimit = p.out[0];
   const int64_t right_most =
       (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
   image.limit.XLimit = std::min(p.out[1], right_most + 1);
-  image.limit.ZLimit = p.in[1];
-  image.limit.Ragged = m.ragged_columns();
+  image.limit.ZLimit = p.in[1] * m.z_step();
 
   image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
+  const bool turns = m.turn > 1;
+  const int label_column = turns ? InnerLevelsInTurn(image, m, kind) : InnerLevels(image, m, filters);
+  if (!turns) image.limit.Ragged = m.ragged_columns();
+  const int64_t ragged = turns ? m.ragged_columns() : 0;
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(kFilter).a.Last = filters - 1;
-  level(kShift).a.Last = m.shifts - 1;
-  level(kKernelRow).a.Last = p.kernel[0] - 1;
-  level(kLabelColumn).a.Last = m.columns_j - 1;
-
-  // Errors lie in the ring shift by shift, filters inside: both inner levels walk on by one.
-  level(kFilter).a.BDelta = 1;
-  level(kShift).a.BDelta = 1;
-  level(kShift).b.ZDelta = m.circular ? -1 : -m.reach_x;
-  level(kKernelRow).b.YDelta = p.dilation[0];
-  level(kLabelColumn).b.XDelta = -p.dilation[1];
+  level(label_column).a.Last = (kind.short_columns > 0 ? ragged : m.columns_j - ragged) - 1;
+  level(label_column).b.XDelta = -p.dilation[1];
+  const int channel = label_column + 1;
+  image.mode.ParamLevel = channel;
   for (int l = kKernelRow; l <= hw.num_levels(); ++l) {
     level(l).a.BReset = 1;
     level(l).b.ZReset = 1;
-    if (l >= kLabelColumn) level(l).b.YReset = 1;
-    if (l >= kChannel) level(l).b.XReset = 1;
+    if (l >= label_column) level(l).b.YReset = 1;
+    if (l >= channel) level(l).b.XReset = 1;
   }
-  level(hw.num_levels()).a.BRelease = filters * m.shifts;
+  if (last_of_round) level(hw.num_levels()).a.BRelease = filters * m.shifts;
   return Encode(image);
 }
 
 std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
   for (int64_t row = 0; row < hw.rows; ++row) {
-    setup.row_wide[static_cast<std::size_t>(row)] = {0};
-    setup.row_narrow[static_cast<std::size_t>(row)] = {row};
+    const auto at = static_cast<std::size_t>(row);
+    (m.errors_wide ? setup.row_narrow : setup.row_wide)[at] = {0};
+    (m.errors_wide ? setup.row_wide : setup.row_narrow)[at] = {row};
     for (int64_t col = 0; col < m.blocks * m.width; ++col) {
-      setup.PeWide(row, col) = {col / m.width};
-      for (int64_t k = 0; k < m.fan; ++k) setup.PeNarrow(row, col).push_back(col % m.width + k);
+      (m.errors_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {col / m.width};
+      IdList& errors = m.errors_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col);
+      for (int64_t k = 0; k < m.fan; ++k) errors.push_back(col % m.width + k);
     }
   }
-  setup.filter_narrow = 1;  // errors
+  (m.errors_wide ? setup.filter_wide : setup.filter_narrow) = 1;
   return setup.Words();
 }
 
@@ -123,28 +220,38 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   PassDescriptor d;
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
+  PassLoops pass = AddPassLoops(nest, m);
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", m.blocks * m.width);
-  d.pass_loops = pass.block + 1;
+  AddKind(nest, m, pass);
+  d.pass_loops = pass.channel_kind + 1;
+  d.round_loops = d.pass_loops - pass.row_kind;
 
   const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
   const int g = nest.Quotient("block_of_columns", col, m.width);
   const int u = nest.Affine("u", 0, {{col, 1}, {g, -m.width}});
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1}});
   const int ox = nest.Affine("ox", 0, {{s.class_x, 1}, {m_col, m.reach_x}});
-  const int y_base = nest.Affine("y_base", -p.pad[0], {{s.oy, p.stride[0]}});
-  const int x_base = nest.Affine("x_base", (m.columns_j - 1) * p.dilation[1] - p.pad[1],
-                                 {{ox, p.stride[1]}});
-  // Channels of this block of columns: tile*channels*blocks + k*blocks + g < outc.
-  const int left = nest.AddRegister({"channels_left", p.outc - 1, {{g, -1}}, m.blocks});
-  const int last_channel = nest.Affine("last_channel", 0, {{left, 1}, {pass.tile, -m.channels}},
-                                       m.channels - 1);
+  // The first kernel row and the last label column of the pass.
+  const int y_base = nest.Affine("y_base", -p.pad[0],
+                                 {{s.oy, p.stride[0]},
+                                  {pass.short_rows, (m.residues() - m.ragged_residues()) * p.dilation[0]}});
+  const int64_t full = m.columns_j - (m.column_kinds() > 1 ? m.ragged_columns() : 0);
+  const int x_base = nest.Affine("x_base", (full - 1) * p.dilation[1] - p.pad[1],
+                                 {{ox, p.stride[1]},
+                                  {pass.short_columns, (m.columns_j - full) * p.dilation[1]}});
+  const int z_base = nest.Affine("z_base", m.z_step() - 1, {{m.circular ? u : ox, m.z_step()}});
+  // Turns of this block of columns: (tile*turns + k)*blocks + g < outc / turn; or, where some channels are
+  // left in each tile, all of them, and one of those that are left.
+  const int left = nest.AddRegister({"turns_left", p.outc / m.turn - 1, {{g, -1}}, m.blocks});
+  const int last_turn =
+      m.left > 0 ? nest.Affine("last_turn", m.turns() - 1, {{pass.left_channels, 1 - m.turns()}})
+                 : nest.Affine("last_turn", 0, {{left, 1}, {pass.tile, -m.turns()}}, m.turns() - 1);
   const int end_of_class = nest.Affine("oy_below", m.reach_y, {{s.oy, 1}});
 
   d.active = RowHoldsErrors(m, s);
-  d.fields = {{"YBase", y_base}, {"XBase", x_base}, {"ZBase", m.circular ? u : ox},
-              {"ParamLast", last_channel}};
+  d.fields = {{"YBase", y_base}, {"XBase", x_base}, {"ZBase", z_base},
+              {"ParamLast", last_turn}};
   if (m.chain) {
     d.from_below = {{{row, 0, hw.rows - 1}}, {{s.in_run, 0, m.run - 1}},
                     {{end_of_class, 0, p.in[0]}}, {{s.position, 0, m.stack - 1}}};
@@ -152,7 +259,11 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   } else {
     d.from_below = d.to_above = {{{row, kMany, kMany}}};
   }
-  d.variant = pass.block;
+  // Without kinds, the block of filters: the last one may have a program of its own.
+  d.variant = m.round() == 1 ? pass.block
+                             : nest.Affine("kind", 0, {{pass.row_kind, m.column_kinds() * m.channel_kinds()},
+                                                       {pass.column_kind, m.channel_kinds()},
+                                                       {pass.channel_kind, 1}});
   return d;
 }
 
@@ -161,15 +272,19 @@ GinDescriptor Weights(const StripMapping& m) {
   const TransposedProblem& p = m.problem;
   GinDescriptor d;
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
+  PassLoops pass = AddPassLoops(nest, m);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
-  const int ci = nest.AddLoop("channel", m.channels);
-  const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
-  const int i = nest.AddLoop("kernel_row", p.kernel[0]);
+  const int turns = nest.AddLoop("channel_turn", m.turns());
+  const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
+  const int residue = nest.AddLoop("residue", m.pass_residues());
+  const int row = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int t = nest.AddLoop("shift", m.shifts);
   const int f = nest.AddLoop("filter", m.filters);
-  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
-  const int j = nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
+  const int turn = nest.AddLoop("channel", m.turn);
+  AddKind(nest, m, pass);
+  const int c = AddChannel(nest, m, pass, turns, turn, g);
+  const int j = AddLabelColumn(nest, m, pass, from_last);
+  const int i = AddKernelRow(nest, m, pass, residue, row);
   const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
   const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {f, 1}});
   const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
@@ -179,7 +294,6 @@ GinDescriptor Weights(const StripMapping& m) {
        {i, p.full_kernel[1]}, {tap_x, 1}});
   d.row_tag = nest.Affine("row_tag", 0, {});
   d.col_tag = g;
-  nest.Keep(c, 0, p.outc);
   nest.Keep(tap_x, 0, p.kernel[1]);
   nest.Keep(filter, 0, p.red);
   d.operand = 1;
@@ -194,8 +308,8 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   GinDescriptor d;
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
-  const int64_t lanes = hw.narrow_lanes();
+  PassLoops pass = AddPassLoops(nest, m);
+  const int64_t lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int part = nest.AddLoop("part", m.shifts / m.fan);
   int back = 0, chunk = 0;
   const auto add_back = [&] { back = nest.AddLoop("error_column", m.width + m.shifts - 1); };
@@ -210,6 +324,7 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const int row = nest.AddLoop("row", hw.rows);
   const int word = nest.AddLoop("word", lanes);
 
+  AddKind(nest, m, pass);
   const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
   const int column = nest.Affine("column", m.width - 1, {{back, -1}});
   // The tag's columns: column + part*fan .. + fan - 1.
@@ -224,6 +339,7 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   d.row_tag = row;
   d.col_tag = nest.Affine("col_tag", m.fan - 1, {{first_column, 1}});
   nest.keep = RowHoldsErrors(m, s);
+  for (const int kind : {pass.row_kind, pass.column_kind, pass.channel_kind}) nest.Keep(kind, 0, 1);
   nest.Keep(first_column, 1 - m.fan, m.width);
   nest.Keep(in_block, 0, m.filters);
   nest.Keep(filter, 0, p.red);
@@ -238,19 +354,23 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   GonDescriptor d;
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
-  const int ci = nest.AddLoop("channel", m.channels);
-  const int from_last = nest.AddLoop("label_column_from_last", m.columns_j);
-  const int i = nest.AddLoop("kernel_row", p.kernel[0]);
+  PassLoops pass = AddPassLoops(nest, m);
+  const int turns = nest.AddLoop("channel_turn", m.turns());
+  const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
+  const int residue = nest.AddLoop("residue", m.pass_residues());
+  const int row_of_residue = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
+  const int turn = nest.AddLoop("channel", m.turn);
   const int up = nest.AddLoop("row_from_bottom", hw.rows);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int u = nest.AddLoop("u", m.width);
 
-  const int j = nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
+  AddKind(nest, m, pass);
+  const int j = AddLabelColumn(nest, m, pass, from_last);
+  const int i = AddKernelRow(nest, m, pass, residue, row_of_residue);
   const int row = nest.Affine("row", hw.rows - 1, {{up, -1}});
   const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
-  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks}, {ci, m.blocks}, {g, 1}});
+  const int c = AddChannel(nest, m, pass, turns, turn, g);
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1},
                                          {wrap, p.in[1]}});
   const int y = nest.Affine("y", -p.pad[0], {{s.oy, p.stride[0]}, {i, p.dilation[0]}});
@@ -262,8 +382,7 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int below = nest.Quotient("taps_below", i, m.period_y);
   const int rows_below = nest.AddRegister({"rows_below", p.in[0] - 1, {{s.oy, -1}}, m.reach_y});
 
-  nest.keep = RowHoldsErrors(m, s);
-  nest.Keep(c, 0, p.outc);
+  for (const AnyOf& holds : RowHoldsErrors(m, s)) nest.keep.push_back(holds);
   nest.Keep(y, 0, p.out[0]);
   const int64_t right_most =
       (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
@@ -302,7 +421,9 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int label_row = nest.AddRegister(
       {"label_row", 0, {{run_number, pitch}, {s.in_run, m.period_y}, {i, 1}}, 1, m.slot_window});
   const int64_t columns = m.blocks * m.width * (m.circular ? 2 : 1);
-  d.slot = nest.Affine("slot", 0, {{ci, m.slot_window * m.columns_j * columns},
+  const int64_t channel_slots = m.slot_window * m.columns_j * columns;
+  d.slot = nest.Affine("slot", 0, {{turns, m.turn * channel_slots}, {turn, channel_slots},
+                                   {pass.left_channels, m.channels * channel_slots},
                                    {label_row, m.columns_j * columns}, {j, columns},
                                    {wrap, m.blocks * m.width}, {g, m.width}, {u, 1}});
   d.row = row;
@@ -319,21 +440,24 @@ Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
   Schedule schedule;
   if (m.problem.empty) return schedule;
   schedule.setup = Setup(m, hw);
-  ECO_ASSIGN(auto program, Program(m, hw, m.filters));
-  schedule.programs.push_back(std::move(program));
   PassDescriptor passes = PassWords(m, hw);
+  const std::vector<Kind> kinds = Kinds(m);
+  for (const Kind& kind : kinds) {
+    ECO_ASSIGN(auto program, Program(m, hw, m.filters, kind, &kind == &kinds.back()));
+    schedule.programs.push_back(std::move(program));
+  }
   const int64_t rest = m.problem.red - (m.filter_blocks - 1) * m.filters;
   if (rest != m.filters) {
-    ECO_ASSIGN(auto shorter, Program(m, hw, rest));
+    ECO_ASSIGN(auto shorter, Program(m, hw, rest, kinds.front(), true));
     schedule.programs.push_back(std::move(shorter));
     // 1 for the last block of filters, else 0.
     passes.variant = passes.nest.Quotient("shorter", passes.variant, m.filter_blocks - 1);
-  } else {
+  } else if (kinds.size() == 1) {
     passes.variant = -1;
   }
   schedule.passes.push_back(std::move(passes));
-  schedule.wide.push_back(Weights(m));
-  schedule.narrow.push_back(Errors(m, hw));
+  (m.errors_wide ? schedule.narrow : schedule.wide).push_back(Weights(m));
+  (m.errors_wide ? schedule.wide : schedule.narrow).push_back(Errors(m, hw));
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = m.passes();
   return schedule;

@@ -8,8 +8,8 @@
 
 namespace ecoflow {
 
-// Weights stream over the wide network, one a cycle, to every block of columns; errors over the
-// narrow one into the filter file. Fails (bad input) when an image field cannot hold its value.
+// Weights stream over one network, one a cycle, to every block of columns; errors over the other into
+// the filter file. Fails (bad input) when an image field cannot hold its value.
 Result<Schedule> ScheduleStrips(const StripMapping& mapping, const HwConfig& config);
 
 }  // namespace ecoflow

@@ -39,7 +39,7 @@ class Computer {
     return {};
   }
 
-  // The pass of a part with these indices of its pass loops.
+  // The round of a part with these indices of its loops over rounds.
   Status RunPass(std::size_t part, const std::vector<int64_t>& pass) {
     ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass));
     for (std::size_t pe = out_.size(); pe-- > 0;) {  // psums climb: the bottom row first
@@ -147,15 +147,15 @@ class Computer {
   std::vector<bool> delivered_;
 };
 
-// Calls `visit` with part and indices of the pass loops of each pass, in the order in which they run.
+// Calls `visit` with part and indices of the loops of each round, in the order in which they run.
 template <typename Visit>
-Status ForEachPass(const Schedule& schedule, Visit visit) {
+Status ForEachRound(const Schedule& schedule, Visit visit) {
   for (std::size_t part = 0; part < schedule.passes.size(); ++part) {
     const PassDescriptor& d = schedule.passes[part];
     if (static_cast<std::size_t>(d.pass_loops) + 2 != d.nest.loops.size()) {
       return Damaged("{} pass loops of {}", d.pass_loops, d.nest.loops.size());
     }
-    std::vector<int64_t> index(static_cast<std::size_t>(d.pass_loops), 0);
+    std::vector<int64_t> index(static_cast<std::size_t>(d.pass_loops - d.round_loops), 0);
     for (bool more = true; more;) {
       ECO_RETURN_IF_ERROR(visit(part, index));
       more = false;
@@ -177,7 +177,7 @@ Result<std::vector<int32_t>> ComputeResult(const Schedule& schedule, const HwCon
   Computer computer(schedule, hw, first, second, elements);
   ECO_RETURN_IF_ERROR(computer.Prepare());
   int64_t done = 0;
-  const Status computed = ForEachPass(schedule, [&](std::size_t part, const std::vector<int64_t>& pass) {
+  const Status computed = ForEachRound(schedule, [&](std::size_t part, const std::vector<int64_t>& pass) {
     const Status status = computer.RunPass(part, pass);
     if (options.progress) {
       options.progress(static_cast<double>(++done) /

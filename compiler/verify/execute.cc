@@ -122,18 +122,24 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
                                         const std::vector<int64_t>& pass, int64_t most_slots) {
   PassExecutor e(hw);
   const auto pes = static_cast<std::size_t>(hw.pe_count());
-  e.params_.resize(pes);
   e.takes_part_.assign(pes, false);
   const PassDescriptor& d = schedule.passes.at(part);
   NestCursor cursor(d.nest);
   cursor.Seek(pass);
   CHECK(!cursor.done());
-  e.image_ = DecodeImage(schedule.programs.at(static_cast<std::size_t>(ProgramOf(d, cursor))));
-  const std::size_t row = static_cast<std::size_t>(d.nest.loops.size()) - 2;
+  const int row = static_cast<int>(d.nest.loops.size()) - 2;
   for (; !cursor.done(); cursor.Next()) {
-    const auto pe = static_cast<std::size_t>(cursor[static_cast<int>(row)] * hw.columns +
-                                             cursor[static_cast<int>(row) + 1]);
-    e.params_[pe] = DecodeParam(PassWord(d, cursor));
+    std::size_t number = 0;  // of the pass in the round
+    for (int l = d.pass_loops - d.round_loops; l < d.pass_loops; ++l) {
+      number = number * static_cast<std::size_t>(d.nest.loops[static_cast<std::size_t>(l)].bound) +
+               static_cast<std::size_t>(cursor[l]);
+    }
+    if (number == e.passes_.size()) {
+      e.passes_.push_back({DecodeImage(schedule.programs.at(static_cast<std::size_t>(ProgramOf(d, cursor)))),
+                           std::vector<ParamWord>(pes)});
+    }
+    const auto pe = static_cast<std::size_t>(cursor[row] * hw.columns + cursor[row + 1]);
+    e.passes_.at(number).params[pe] = DecodeParam(PassWord(d, cursor));
     e.takes_part_[pe] = true;
   }
 
@@ -168,7 +174,7 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
         return Broken("PE {} receives words that its loader does not take", pe);
       }
     }
-    const bool from_narrow = e.image_.mode.StreamNarrow != 0;
+    const bool from_narrow = e.passes_.front().image.mode.StreamNarrow != 0;
     if (!(from_narrow ? wide : narrow)[pe][kDestStream].empty()) {
       return Broken("PE {} receives stream words on the network that it does not stream from", pe);
     }
@@ -179,14 +185,16 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
 
 int64_t PassExecutor::Slots() const {
   int64_t slots = 0;
-  for (std::size_t pe = 0; pe < params_.size(); ++pe) {
-    if (!takes_part_[pe] || !Chosen(pe)) continue;
-    int64_t own = 1;
-    for (int l = 0; l < config_.num_levels(); ++l) {
-      own *= 1 + (l == image_.mode.ParamLevel ? params_[pe].ParamLast
-                                              : image_.levels[static_cast<std::size_t>(l)].a.Last);
+  for (const OnePass& pass : passes_) {
+    for (std::size_t pe = 0; pe < pass.params.size(); ++pe) {
+      if (!takes_part_[pe] || !Chosen(pe)) continue;
+      int64_t own = 1;
+      for (int l = 0; l < config_.num_levels(); ++l) {
+        own *= 1 + (l == pass.image.mode.ParamLevel ? pass.params[pe].ParamLast
+                                                    : pass.image.levels[static_cast<std::size_t>(l)].a.Last);
+      }
+      slots += own;
     }
-    slots += own;
   }
   return slots;
 }
@@ -200,30 +208,45 @@ Status PassExecutor::Run(std::size_t pe,
     }
     return {};
   }
-  const ParamWord& param = params_[pe];
+  std::array<std::size_t, 3> taken{};
+  for (const OnePass& pass : passes_) ECO_RETURN_IF_ERROR(RunPass(pass, pe, taken, visit));
+  for (std::size_t k = 0; k < words.size(); ++k) {
+    if (taken[k] != words[k].size()) {
+      return Broken("PE {} uses {} of the {} words that it receives for {}", pe, taken[k],
+                    words[k].size(), k == kDestStream ? "its slots" : k == kDestIfmap ? "the ifmap file"
+                                                                                      : "the filter file");
+    }
+  }
+  return {};
+}
+
+Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std::size_t, 3>& taken,
+                             const std::function<Status(const SymbolicSlot&)>& visit) const {
+  const auto& words = received_[pe];
+  const PeImage& image = pass.image;
+  const ParamWord& param = pass.params[pe];
   const bool active = param.Active != 0;
   const int levels = config_.num_levels();
   std::array<int64_t, kMaxLevels> index{}, last{};
   for (int l = 0; l < levels; ++l) {
     const auto at = static_cast<std::size_t>(l);
-    last[at] = l == image_.mode.ParamLevel ? param.ParamLast : image_.levels[at].a.Last;
+    last[at] = l == image.mode.ParamLevel ? param.ParamLast : image.levels[at].a.Last;
   }
   int64_t y = param.YBase, x = param.XBase, z = param.ZBase, psum = 0;
   std::array<int64_t, 2> offset{};     // of the files
-  std::array<std::size_t, 3> taken{};  // words freed from the files, used from the stream
-  const bool streams = image_.mode.ADirect != 0 || image_.mode.BDirect != 0;
-  const bool circular = image_.mode.ZKind == kRangeCircular;
+  const bool streams = image.mode.ADirect != 0 || image.mode.BDirect != 0;
+  const bool circular = image.mode.ZKind == kRangeCircular;
   const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
 
   for (;;) {
     std::array<int64_t, kMaxLevels> end = last;
-    end[1] -= index[3] < image_.limit.Ragged;
+    end[1] -= index[3] < image.limit.Ragged;
     int step = levels;
     bool first = true, final_slot = true;
     for (int l = levels - 1; l >= 0; --l) {
       const auto at = static_cast<std::size_t>(l);
       if (index[at] != end[at]) step = l;
-      if ((image_.mode.ReduceMask >> l & 1) == 0) continue;
+      if ((image.mode.ReduceMask >> l & 1) == 0) continue;
       first = first && (index[at] == 0 || (circular && l == 1 && z == -1));
       final_slot = final_slot && (index[at] == end[at] || (circular && l == 1 && z == 0));
     }
@@ -233,9 +256,9 @@ Status PassExecutor::Run(std::size_t pe,
       if (kind == kRangeResult) result_ok = result_ok && in;
       if (kind == kRangeOperand) product = product && in;
     };
-    check(image_.mode.YKind, y, image_.limit.YLimit);
-    check(image_.mode.XKind, x, image_.limit.XLimit);
-    check(image_.mode.ZKind, z, image_.limit.ZLimit);
+    check(image.mode.YKind, y, image.limit.YLimit);
+    check(image.mode.XKind, x, image.limit.XLimit);
+    check(image.mode.ZKind, z, image.limit.ZLimit);
 
     SymbolicSlot slot;
     slot.result_ok = result_ok;
@@ -243,9 +266,9 @@ Status PassExecutor::Run(std::size_t pe,
     slot.psum = psum;
     slot.starts = result_ok && first;
     slot.ends = result_ok && final_slot;
-    slot.from_below = (image_.mode.ChainAtEnd != 0 ? slot.ends : slot.starts) &&
-                      param.FromBelow != 0 && index[2] >= image_.mode.ChainInMin;
-    slot.to_above = slot.ends && param.ToAbove != 0 && index[2] < image_.mode.ChainOutMax;
+    slot.from_below = (image.mode.ChainAtEnd != 0 ? slot.ends : slot.starts) &&
+                      param.FromBelow != 0 && index[2] >= image.mode.ChainInMin;
+    slot.to_above = slot.ends && param.ToAbove != 0 && index[2] < image.mode.ChainOutMax;
     SymbolicWord streamed;
     if (streams) {
       if (taken[kDestStream] == words[kDestStream].size()) {
@@ -270,15 +293,15 @@ Status PassExecutor::Run(std::size_t pe,
       return {};
     };
     if (slot.multiplies) {
-      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image_.mode.ADirect != 0, slot.a));
-      ECO_RETURN_IF_ERROR(operand(kDestFilter, image_.mode.BDirect != 0, slot.b));
+      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.ADirect != 0, slot.a));
+      ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.BDirect != 0, slot.b));
     }
     if (result_ok && (psum < 0 || psum >= config_.psum_depth)) {
       return Broken("PE {} uses psum {} of a file of {}", pe, psum, config_.psum_depth);
     }
     ECO_RETURN_IF_ERROR(visit(slot));
 
-    const PeImage::Record& record = image_.levels[static_cast<std::size_t>(step)];
+    const PeImage::Record& record = image.levels[static_cast<std::size_t>(step)];
     if (active) {
       for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.a.ARelease},
                                               std::pair{kDestFilter, record.a.BRelease}}) {
@@ -298,13 +321,6 @@ Status PassExecutor::Run(std::size_t pe,
     y = (record.b.YReset != 0 ? param.YBase : y) + record.b.YDelta;
     x = (record.b.XReset != 0 ? param.XBase : x) + record.b.XDelta;
     z = (record.b.ZReset != 0 ? param.ZBase : z) + record.b.ZDelta;
-  }
-  for (std::size_t k = 0; k < words.size(); ++k) {
-    if (taken[k] != words[k].size()) {
-      return Broken("PE {} uses {} of the {} words that it receives for {}", pe, taken[k],
-                    words[k].size(), k == kDestStream ? "its slots" : k == kDestIfmap ? "the ifmap file"
-                                                                                      : "the filter file");
-    }
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// Executes a pass of a schedule on symbols: IDs, image, pass words and streams are read as the
+// Executes a round of passes (PassDescriptor, mostly one pass) on symbols: IDs, image, pass words and streams are read as the
 // array reads them, words are element numbers instead of values, time does not exist.
 #pragma once
 
@@ -43,7 +43,7 @@ Result<ArrayIds> ReadIds(const HwConfig& config, const Schedule& schedule);
 
 class PassExecutor {
  public:
-  // Reads the streams of the pass of a part with these indices of the part's pass loops. Of a pass
+  // Reads the streams of the round of a part with these indices of the part's loops over rounds. Of one
   // with more than `most_slots` some columns are chosen (psums never leave a column), at least the
   // first and the last.
   static Result<PassExecutor> Open(const HwConfig& config, const Schedule& schedule,
@@ -69,8 +69,15 @@ class PassExecutor {
   PassExecutor(const HwConfig& config) : config_(config) {}
 
   HwConfig config_;
-  PeImage image_;
-  std::vector<ParamWord> params_;
+  struct OnePass {
+    PeImage image;
+    std::vector<ParamWord> params;  // by PE
+  };
+  // One pass of a PE; `taken`: words freed from the files, used from the stream, by destination.
+  Status RunPass(const OnePass& pass, std::size_t pe, std::array<std::size_t, 3>& taken,
+                 const std::function<Status(const SymbolicSlot&)>& visit) const;
+
+  std::vector<OnePass> passes_;  // of the round
   std::vector<bool> takes_part_;
   std::vector<bool> chosen_;  // by column
   std::vector<std::array<std::vector<SymbolicWord>, 3>> received_;

@@ -34,14 +34,15 @@ class Prover {
     return {};
   }
 
-  // Follows the psums of a pass from the bottom row to the top and out.
+  // Follows the psums of a round from the bottom row to the top and out.
   Status FollowPass(std::size_t part, const std::vector<int64_t>& pass) {
     ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass,
                                                                 options_.most_pass_slots));
     slots_ += executor.Slots();
     if (!executor.AllChosen()) sampled_columns_ = true;
     // Products are kept only when they will be counted.
-    const bool part_of_many = schedule_.num_passes > 1 && executor.Slots() > options_.most_slots;
+    const bool first = slots_ == executor.Slots();
+    const bool part_of_many = first && schedule_.num_passes > 1 && slots_ > options_.most_slots;
     if (sampled_columns_ || part_of_many) ForgetProducts();
     const auto columns = static_cast<std::size_t>(hw_.columns);
     // By PE: sums that go out, in order; sums that go up, with the number of the slot.
@@ -137,6 +138,7 @@ class Prover {
 
   int64_t slots() const { return slots_; }
   bool sampled_columns() const { return sampled_columns_; }
+  bool collects() const { return collect_; }
   void ForgetProducts() {
     collect_ = false;
     products_ = {};
@@ -210,14 +212,21 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
   if (schedule.passes.empty()) return coverage;
   Prover prover(layer, pass, hw, schedule, options);
   ECO_RETURN_IF_ERROR(prover.Prepare());
-  coverage.of_passes = schedule.num_passes;
+  int64_t passes_in_all = 0;
+  for (const PassDescriptor& d : schedule.passes) {
+    coverage.of_passes += NumRounds(d);
+    passes_in_all += NumPasses(d);
+  }
+  if (passes_in_all != schedule.num_passes) {
+    return Broken("{} passes are said to be {}", passes_in_all, schedule.num_passes);
+  }
   const auto follow = [&](int64_t number) {
     std::size_t part = 0;
-    for (int64_t of_part; number >= (of_part = NumPasses(schedule.passes[part])); ++part) {
+    for (int64_t of_part; number >= (of_part = NumRounds(schedule.passes[part])); ++part) {
       number -= of_part;
     }
     const PassDescriptor& passes = schedule.passes[part];
-    std::vector<int64_t> index(static_cast<std::size_t>(passes.pass_loops));
+    std::vector<int64_t> index(static_cast<std::size_t>(passes.pass_loops - passes.round_loops));
     for (std::size_t l = index.size(); l-- > 0;) {
       index[l] = number % passes.nest.loops[l].bound;
       number /= passes.nest.loops[l].bound;
@@ -230,10 +239,9 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
   int64_t first = 0;
   for (const PassDescriptor& d : schedule.passes) {
     order.push_back(first);
-    first += NumPasses(d);
+    first += NumRounds(d);
   }
   const auto parts = static_cast<int64_t>(order.size());
-  if (first != coverage.of_passes) return Broken("{} passes are said to be {}", first, coverage.of_passes);
   if (order.back() != coverage.of_passes - 1) order.push_back(coverage.of_passes - 1);
   std::unordered_set<int64_t> seen(order.begin(), order.end());
   ECO_RETURN_IF_ERROR(follow(0));
@@ -256,7 +264,7 @@ Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& hw,
     ECO_RETURN_IF_ERROR(follow(order[static_cast<std::size_t>(coverage.passes)]));
   }
   coverage.all_columns = !prover.sampled_columns();
-  if (coverage.complete()) ECO_RETURN_IF_ERROR(prover.CountProducts(useful_macs));
+  if (coverage.complete() && prover.collects()) ECO_RETURN_IF_ERROR(prover.CountProducts(useful_macs));
   ECO_RETURN_IF_ERROR(prover.FollowAccumulator(options.most_slots));
   return coverage;
 }

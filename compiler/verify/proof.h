@@ -19,7 +19,7 @@ struct ProofOptions {
 };
 
 struct ProofCoverage {
-  int64_t passes = 0, of_passes = 0;  // executed
+  int64_t passes = 0, of_passes = 0;  // executed; rounds, where passes share what is in the files
   bool all_columns = true;
   bool complete() const { return passes == of_passes && all_columns; }
 };

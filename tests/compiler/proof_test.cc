@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "compiler/compiler.h"
+#include "compiler/dataflow/transposed.h"
 #include "compiler/image/pe_image.h"
+#include "compiler/mapping/strip_mapping.h"
+#include "compiler/schedule/strip_schedule.h"
 
 namespace ecoflow {
 namespace {
@@ -50,6 +53,24 @@ Layer DepthwiseLayer() {
   return layer;
 }
 
+// Channels in turn, with kinds of kernel rows and label columns; some of eleven are left.
+Layer ThreeChannelLayer() {
+  Layer layer;
+  layer.input = {2, 3, 13, 13};
+  layer.output_channels = 16;
+  layer.kernel = {7, 7};
+  layer.strides = {4, 4};
+  layer.pads = {2, 2, 2, 2};
+  return layer;
+}
+Layer ElevenChannelLayer() {
+  Layer layer = ThreeChannelLayer();
+  layer.input[1] = 11;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  return layer;
+}
+
 // A mapping family, and a layer and a pass that it runs.
 struct Family {
   const char* name;
@@ -57,6 +78,7 @@ struct Family {
   Layer (*layer)();
   Pass pass;
   const char* dataflow;
+  int adder_latency = 1;
 };
 
 class ProofTest : public ::testing::Test {
@@ -65,6 +87,7 @@ class ProofTest : public ::testing::Test {
   void Use(const Family& family) {
     pass_ = family.pass;
     layer_ = family.layer();
+    config_.adder_latency = family.adder_latency;
     const auto compiled = Compile(config_, layer_, pass_, family.dataflow);
     ASSERT_TRUE(compiled.ok()) << compiled.error().message;
     ASSERT_EQ(compiled.value().mapping.at("family"), family.family);
@@ -85,6 +108,10 @@ class ProofTest : public ::testing::Test {
       program = Encode(image).value();
     }
   }
+  // Of strips: the words that go to the filter file.
+  GinDescriptor& Errors() {
+    return schedule_.narrow[0].destination == kDestFilter ? schedule_.narrow[0] : schedule_.wide[0];
+  }
   int Loop(const LoopNest& nest, const std::string& name) const {
     for (std::size_t k = 0; k < nest.loops.size(); ++k) {
       if (nest.loops[k].name == name) return static_cast<int>(k);
@@ -100,6 +127,21 @@ class ProofTest : public ::testing::Test {
   ProofOptions options_{.most_slots = 40'000'000};
 };
 
+// Kernel rows residue by residue: three residues of two rows and one of one, at stride 4.
+TEST_F(ProofTest, HoldsForRowsByResidue) {
+  layer_ = ThreeChannelLayer();
+  config_.adder_latency = 3;
+  StripMapping mapping = MapStrips(MakeTransposedProblem(layer_), config_).value();
+  ASSERT_EQ(mapping.turn, 3);
+  mapping.row_step = mapping.period_y;
+  mapping.chain = true;
+  EXPECT_EQ(mapping.round(), 4);
+  schedule_ = ScheduleStrips(mapping, config_).value();
+  const auto proof = Prove(layer_, pass_, config_, schedule_, UsefulMacs(mapping.problem), options_);
+  ASSERT_TRUE(proof.ok()) << proof.error().message;
+  EXPECT_TRUE(proof.value().complete());
+}
+
 class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<Family> {
  protected:
   void SetUp() override { Use(GetParam()); }
@@ -107,6 +149,9 @@ class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<F
 INSTANTIATE_TEST_SUITE_P(Families, FamilyProofTest,
                          ::testing::Values(
     Family{"strips", "strips", &SomeLayer, Pass::kInputGrad, "ecoflow"},
+    Family{"strips_in_turn", "strips", &ThreeChannelLayer, Pass::kInputGrad, "ecoflow", 3},
+    Family{"strips_with_channels_left", "strips", &ElevenChannelLayer, Pass::kInputGrad, "ecoflow", 4},
+    Family{"product_in_turn", "matrix product", &BorderlessLayer, Pass::kForward, "ecoflow", 3},
     Family{"gradients", "results per PE", &SomeLayer, Pass::kFilterGrad, "ecoflow"},
     Family{"rows", "row-stationary", &SomeLayer, Pass::kForward, "row-stationary"},
     Family{"padded", "row-stationary", &SomeLayer, Pass::kInputGrad, "row-stationary"},
@@ -222,7 +267,7 @@ TEST_P(FamilyProofTest, FindsAWrongLoopBound) {
 
 
 TEST_F(ProofTest, FindsErrorsOutOfOrder) {
-  for (Register& reg : schedule_.narrow[0].nest.registers) {
+  for (Register& reg : Errors().nest.registers) {
     if (reg.name != "column") continue;
     reg.base = 0;  // left to right
     reg.terms[0].factor = 1;
@@ -231,9 +276,10 @@ TEST_F(ProofTest, FindsErrorsOutOfOrder) {
 }
 
 TEST_F(ProofTest, FindsAPeThatTheIdsDoNotReach) {
-  // The first row loses its row ID on the narrow network.
+  // The first row loses its row ID on the network of the errors.
+  const bool narrow = &Errors() == &schedule_.narrow[0];
   for (std::size_t k = 0; k + 1 < schedule_.setup.size(); ++k) {
-    if (schedule_.setup[k] == ConfigHeader(0, 3, 0, 0, kCfgRowNarrow, true, 4)) {
+    if (schedule_.setup[k] == ConfigHeader(0, 3, 0, 0, narrow ? kCfgRowNarrow : kCfgRowWide, true, 4)) {
       schedule_.setup[k + 1] = ~uint64_t{0} >> 39;
     }
   }

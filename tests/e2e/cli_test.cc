@@ -362,7 +362,7 @@ TEST_F(CliTest, ALayerThatTheArrayCannotHoldIsRefused) {
   Write("tiny.json", hw.dump());
   Write("wide.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3,
                          "kernel_shape": [1, 3]})");
-  ExpectRefused("run wide.json --pass input-grad --config tiny.json",
+  ExpectRefused("run wide.json --pass input-grad --dataflow ecoflow --config tiny.json",
                 "the layer cannot run on tiny: a kernel row of 3 taps at stride 1 needs a filter file "
                 "of 3 entries, pe.filter_depth is 2");
 }
@@ -428,10 +428,10 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   json image = json::parse(good);
   image["format"] = 99;
   Write("image/image.json", image.dump());
-  ExpectRefused("run --image image", "image.json: format = 99, expected 3");
+  ExpectRefused("run --image image", "image.json: format = 99, expected 4");
   Write("image/image.json", good.substr(0, good.size() / 2));
   ExpectRefused("run --image image", "image.json: not valid JSON, line 1");
-  image["format"] = 3;
+  image["format"] = 4;
   image["schedule"].erase("gon");
   Write("image/image.json", image.dump());
   const Outcome o = Ecoflow("run --image image");
@@ -451,7 +451,7 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   }
   Write("image/image.json", image.dump());
   ExpectRefused("run --image image",
-                "image.json: the schedule is damaged: element 55 of operand 1 does not exist");
+                "image.json: the schedule is damaged: element 56 of operand 0 does not exist");
   ExpectRefused("run --image image --batch 2", "--batch: not together with --image, which holds it already");
   fs::remove(folder_ / "image/config.json");
   ExpectRefused("run --image image", "image/config.json: cannot be read: No such file or directory");

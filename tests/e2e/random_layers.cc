@@ -7,7 +7,9 @@
 
 namespace ecoflow {
 
-Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs) {
+int64_t DefaultMacs(int64_t pes) { return pes > kLargeArray ? 2'000'000 : 60'000; }
+
+Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs, int64_t pes) {
   std::mt19937_64 random(seed * 0x9e3779b97f4a7c15ull + 1);
   const auto pick = [&](int low, int high) {
     return low + static_cast<int>(random() % static_cast<uint64_t>(high - low + 1));
@@ -56,6 +58,27 @@ Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs
     if (one_in(8)) {  // depthwise
       layer.group = layer.input[1];
       layer.output_channels = layer.group * pick(1, 2);
+    }
+    if (pes > kLargeArray && !one_in(4)) {
+      const int stride = one_in(4) ? 2 : 1;
+      for (int axis = 0; axis < 2; ++axis) {
+        layer.kernel[axis] = pick(2, 3);
+        layer.strides[axis] = stride;
+        layer.dilations[axis] = 1;
+        layer.pads[axis] = axis == 0 ? 1 : 0;
+        layer.pads[axis + 2] = one_in(4) ? 1 : 0;
+        layer.input[2 + axis] = pick(8, 16);
+        layer.output_padding[axis] = 0;
+      }
+      // One-dimensional ones have few borders, and no rows to spread over the array.
+      if (!one_in(6)) {
+        layer.input[2] = layer.kernel[0] = 1;
+        layer.pads = {0, 1, 0, one_in(2) ? 1 : 0};
+        layer.input[3] = pick(60, 150);
+      }
+      layer.group = 1;
+      layer.input[1] = pick(16, 48);
+      layer.output_channels = pick(16, 64);
     }
     if (!CheckLayer(layer, "").ok()) continue;
     const auto small = layer.op == Op::kConv ? layer.OutputShape() : layer.InputShape();

@@ -7,8 +7,15 @@
 
 namespace ecoflow {
 
-// The layer of a seed. Sizes are kept so that a run of `pass` takes at most about `max_macs`
-// products, inserted zeros included when `padded`.
-Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs);
+// Arrays of more PEs are large: three in four of their layers give all PEs work for several passes, and have the
+// borders that make several parts of a schedule.
+inline constexpr int64_t kLargeArray = 64;
+
+// Products of the largest layer that a regression draws for an array of so many PEs.
+int64_t DefaultMacs(int64_t pes);
+
+// The layer of a seed for an array of `pes` PEs. Sizes are kept so that a run of `pass` takes at most
+// about `max_macs` products, inserted zeros included when `padded`.
+Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs, int64_t pes = 16);
 
 }  // namespace ecoflow

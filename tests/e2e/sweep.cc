@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/files.h"
+#include "choose/choose.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
 #include "model/cycle_model.h"
@@ -32,6 +33,7 @@ struct Outcome {
   bool refused = false;    // by the compiler, with a reason
   int64_t cycles = 0;
   double roofline_fraction = 0;
+  int64_t passes = 0, parts = 0;  // of the schedule
 };
 
 // Runs the cycle model, with and without skipping; empty when every number is that of the RTL.
@@ -78,11 +80,12 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
 Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint64_t seed,
                int64_t max_macs, double stall, bool predict, bool verbose) {
   const Layer layer =
-      RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs);
+      RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs, config.pe_count());
   if (verbose) fmt::print("{} {} {}", seed, ToString(test.pass), ToJsonText(layer));
-  const auto compiled = Compile(config, layer, test.pass, test.dataflow);
-  if (!compiled.ok()) return {"refused: " + compiled.error().message, true};
-  if (verbose) fmt::print("{}\n", DescribeMapping(compiled.value()));
+  const auto chosen = Choose(config, layer, test.pass, test.dataflow);
+  if (!chosen.ok()) return {"refused: " + chosen.error().message, true};
+  const CompiledLayer& compiled = chosen.value().compiled;
+  if (verbose) fmt::print("{}\n", DescribeMapping(compiled));
   const auto operands = PassOperands(test.pass);
   const auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed * 2);
   const auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed * 2 + 1);
@@ -90,10 +93,10 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
   options.stall = stall;
   options.stall_seed = static_cast<uint32_t>(seed);
   options.watchdog_cycles = 20000;
-  const auto run = RunOnArray(compiled.value(), model, first, second, options);
+  const auto run = RunOnArray(compiled, model, first, second, options);
   if (!run.ok()) return {run.error().message};
   const RunReport report =
-      MakeReport(compiled.value(), run.value(), Golden(layer, test.pass, first, second));
+      MakeReport(compiled, run.value(), Golden(layer, test.pass, first, second));
   if (report.mismatches != 0) return {fmt::format("{} mismatches", report.mismatches)};
   // Zero-free, or as padded; auto may choose from both.
   const int64_t padded = PaddedMacs(MakePaddedProblem(layer, test.pass));
@@ -109,10 +112,11 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
                         report.cycles * report.pe_count())};
   }
   if (predict) {
-    const std::string difference = ComparePrediction(compiled.value(), run.value(), first, second);
+    const std::string difference = ComparePrediction(compiled, run.value(), first, second);
     if (!difference.empty()) return {difference};
   }
-  return {"", false, report.cycles, report.roofline_fraction()};
+  return {"", false, report.cycles, report.roofline_fraction(), compiled.schedule.num_passes,
+          static_cast<int64_t>(compiled.schedule.passes.size())};
 }
 
 int Main(int argc, char** argv) {
@@ -120,14 +124,14 @@ int Main(int argc, char** argv) {
   std::string config_name = "ecoflow_4x4";
   uint64_t first = 1, count = 100;
   double stall = 0;
-  int64_t max_macs = 60000;
+  int64_t max_macs = 0;
   bool assertions = false, predict = false, verbose = false;
   std::string op_name = "all", pass_name = "all", dataflow_name = "all", json_file, coverage_file;
   app.add_option("--config", config_name);
   app.add_option("--first", first, "first seed");
   app.add_option("--count", count, "layers of each op, pass and dataflow");
   app.add_option("--stall", stall, "probability of random pauses");
-  app.add_option("--max-macs", max_macs, "largest layer");
+  app.add_option("--max-macs", max_macs, "products of the largest layer, default by array");
   app.add_option("--op", op_name, "Conv, ConvTranspose or all");
   app.add_option("--pass", pass_name, "forward, input-grad, filter-grad or all");
   app.add_option("--dataflow", dataflow_name, "ecoflow, row-stationary, auto or all");
@@ -141,6 +145,7 @@ int Main(int argc, char** argv) {
 
   const auto config = LoadHwConfig(config_name);
   if (!config.ok()) return fmt::print(stderr, "{}\n", config.error().message), 2;
+  if (max_macs == 0) max_macs = DefaultMacs(config.value().pe_count());
   ModelOptions model_options;
   model_options.assertions = assertions;
   model_options.coverage = !coverage_file.empty();
@@ -166,6 +171,7 @@ int Main(int argc, char** argv) {
   // starts with other random state.
   std::unique_ptr<ArrayModel> model;
   bool good = true;
+  uint64_t ran = 0, many_passes = 0, many_parts = 0;
   nlohmann::json results = nlohmann::json::array();
   fmt::print("{} stall {}\n{:<16}{:<14}{:<13}{:>7}{:>9}{:>8}{:>10}{:>8}\n", config_name, stall,
              "dataflow", "op", "pass", "passed", "refused", "failed", "roofline", "s");
@@ -186,6 +192,9 @@ int Main(int argc, char** argv) {
         ++passed;
         cycles += outcome.cycles;
         fractions += outcome.roofline_fraction;
+        ++ran;
+        many_passes += outcome.passes >= 3;
+        many_parts += outcome.parts >= 2;
         continue;
       }
       ++(outcome.refused ? refused : failed);
@@ -207,6 +216,10 @@ int Main(int argc, char** argv) {
                        {"pass", ToString(test.pass)}, {"passed", passed}, {"refused", refused},
                        {"failed", failed}, {"cycles", cycles}, {"first_seed", first}});
   }
+  const auto share = [&](uint64_t count_of) {
+    return ran == 0 ? 0.0 : 100 * static_cast<double>(count_of) / static_cast<double>(ran);
+  };
+  fmt::print("passes: >=3 in {:.0f} %, several parts {:.0f} %\n", share(many_passes), share(many_parts));
   if (!json_file.empty()) {
     const auto written = WriteFileAtomically(json_file, results.dump(1) + "\n");
     if (!written.ok()) return fmt::print(stderr, "{}\n", written.error().message), 2;

@@ -1,0 +1,51 @@
+#include "choose/choose.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace ecoflow {
+
+Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<Candidate>& candidates,
+                                const ChooseProgress& progress) {
+  const auto tell = [&](const std::string& what) {
+    if (progress.begins) progress.begins(what);
+  };
+  std::optional<ChosenLayer> best;
+  Status last = {};  // why the last candidate that cannot run cannot
+  for (const Candidate& candidate : candidates) {
+    if (best && (wanted.objective == "words" || candidate.least_cycles >= best->counts.cycles)) continue;
+    ChosenLayer one{wanted, {}};
+    one.compiled.mapping = candidate.mapping;
+    tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));
+    if (last = MakeSchedule(candidate, one.compiled.schedule); !last.ok()) continue;
+    CycleModelOptions options;
+    options.progress = progress.simulating;
+    if (best) options.most_cycles = best->counts.cycles;
+    auto counts = PredictCycles(one.compiled.schedule, wanted.config, options);
+    if (!counts.ok()) {
+      last = BadInput("the layer cannot run on {}: {}", wanted.config.name, counts.error().message);
+      continue;
+    }
+    if (!counts.value().complete || (best && counts.value().cycles >= best->counts.cycles)) continue;
+    one.counts = std::move(counts.value());
+    best = std::move(one);
+  }
+  if (!best) return last.error();
+  best->compiled.mapping["predicted_cycles"] = best->counts.cycles;
+  tell("proving");
+  ECO_RETURN_IF_ERROR(ProveCompiled(best->compiled));
+  return std::move(*best);
+}
+
+Result<ChosenLayer> Choose(const HwConfig& config, const Layer& layer, Pass pass,
+                           const std::string& dataflow, const std::string& objective,
+                           const ChooseProgress& progress) {
+  ECO_ASSIGN(const CompiledLayer wanted, BeginCompile(config, layer, pass, dataflow, objective));
+  if (progress.begins) progress.begins("searching mappings");
+  ECO_ASSIGN(const auto candidates, Candidates(wanted));
+  return ChooseAmong(wanted, candidates, progress);
+}
+
+}  // namespace ecoflow

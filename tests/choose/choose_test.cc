@@ -1,0 +1,108 @@
+// The choice by the cycle model: never slower than what it contains, never an image that locks up.
+#include "choose/choose.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/e2e/random_layers.h"
+
+namespace ecoflow {
+namespace {
+
+constexpr std::array kPasses = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
+
+Layer SmallLayer() {
+  Layer layer;
+  layer.input = {1, 8, 5, 5};
+  layer.output_channels = 2;
+  layer.kernel = {2, 2};
+  layer.strides = {2, 2};
+  return layer;
+}
+
+HwConfig WithLatency(int latency) {
+  HwConfig config = LoadHwConfig("ecoflow_4x4").value();
+  config.adder_latency = latency;
+  return config;
+}
+
+class ChooseTest : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(AdderLatencies, ChooseTest, ::testing::Values(1, 3));
+
+TEST_P(ChooseTest, AutoIsNeverSlowerThanWhatItContains) {
+  const HwConfig config = WithLatency(GetParam());
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const Op op = seed % 2 == 0 ? Op::kConv : Op::kConvTranspose;
+    const Pass pass = kPasses[seed / 2 % 3];
+    const Layer layer = RandomLayer(seed, op, pass, true, 20000);
+    const auto best = Choose(config, layer, pass, "auto");
+    ASSERT_TRUE(best.ok()) << best.error().message;
+    for (const char* dataflow : {"ecoflow", "row-stationary"}) {
+      const auto other = Choose(config, layer, pass, dataflow);
+      if (other.ok()) {
+        EXPECT_LE(best.value().counts.cycles, other.value().counts.cycles) << seed << " " << dataflow;
+      }
+    }
+  }
+}
+
+TEST(ChooseOneTest, EstimatesOfSmallLayersDoNotDecide) {
+  const HwConfig config = WithLatency(1);
+  const auto cycles = [&](const char* dataflow) {
+    return Choose(config, SmallLayer(), Pass::kFilterGrad, dataflow).value().counts.cycles;
+  };
+  EXPECT_LE(cycles("auto"), cycles("ecoflow"));
+  EXPECT_LE(cycles("auto"), cycles("row-stationary"));
+}
+
+TEST(ChooseOneTest, CountsAreThoseOfTheSchedule) {
+  const HwConfig config = WithLatency(3);
+  for (const Pass pass : kPasses) {
+    const ChosenLayer chosen = Choose(config, SmallLayer(), pass, "auto").value();
+    const CycleCounts counts = PredictCycles(chosen.compiled.schedule, config, {}).value();
+    EXPECT_EQ(chosen.counts.cycles, counts.cycles);
+    EXPECT_EQ(chosen.counts.pe, counts.pe);
+    EXPECT_EQ(chosen.compiled.mapping.at("predicted_cycles"), counts.cycles);
+  }
+}
+
+// A candidate whose words never come.
+Candidate Stuck(const Candidate& good) {
+  Candidate stuck = good;
+  stuck.cost = {};
+  stuck.schedule = [good]() -> Result<Schedule> {
+    ECO_ASSIGN(Schedule schedule, good.schedule());
+    schedule.wide.clear();
+    return schedule;
+  };
+  return stuck;
+}
+
+TEST(ChooseOneTest, WhatLocksUpIsNotTaken) {
+  const HwConfig config = WithLatency(1);
+  const CompiledLayer wanted =
+      BeginCompile(config, SmallLayer(), Pass::kForward, "ecoflow", "cycles").value();
+  const std::vector<Candidate> good = Candidates(wanted).value();
+  const auto chosen = ChooseAmong(wanted, {Stuck(good[0]), good[0]});
+  ASSERT_TRUE(chosen.ok()) << chosen.error().message;
+  EXPECT_FALSE(chosen.value().compiled.schedule.wide.empty());
+
+  const auto none = ChooseAmong(wanted, {Stuck(good[0])});
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().code, ExitCode::kBadInput);
+  EXPECT_NE(none.error().message.find("nothing moved"), std::string::npos) << none.error().message;
+}
+
+TEST(ChooseOneTest, ARunThatTakesTooLongIsGivenUp) {
+  const HwConfig config = WithLatency(1);
+  const ChosenLayer chosen = Choose(config, SmallLayer(), Pass::kForward, "auto").value();
+  CycleModelOptions options;
+  options.most_cycles = chosen.counts.cycles - 1;
+  EXPECT_FALSE(PredictCycles(chosen.compiled.schedule, config, options).value().complete);
+  options.most_cycles = chosen.counts.cycles;
+  EXPECT_TRUE(PredictCycles(chosen.compiled.schedule, config, options).value().complete);
+}
+
+}  // namespace
+}  // namespace ecoflow
