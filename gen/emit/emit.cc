@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
 #include <vector>
 
 #include "base/files.h"
@@ -13,6 +15,8 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 namespace {
+
+constexpr const char* kWaivers = "rtl/lint/waivers.vlt";
 
 int Log2Up(int64_t n) {  // $clog2, at least 1
   int bits = 0;
@@ -138,6 +142,27 @@ ordered_json Memories(const HwConfig& hw) {
   return memories;
 }
 
+// A hand-written module in words that Icarus 11 knows, too: it takes neither `int unsigned` as the
+// type of a parameter nor a localparam in the head of a module. Lines stay where they are.
+std::string ForEveryTool(const std::string& text) {
+  static const std::regex type(R"(\b(parameter|localparam) int unsigned\b)");
+  static const std::regex in_head(R"(\blocalparam\b)");
+  std::istringstream lines(text);
+  std::string out;
+  bool head = false;
+  for (std::string line; std::getline(lines, line);) {
+    head = (head || line.starts_with("module ")) && !line.starts_with(")");
+    line = std::regex_replace(line, type, "$1 [31:0]");
+    out += (head ? std::regex_replace(line, in_head, "parameter") : line) + "\n";
+  }
+  return out;
+}
+
+// Lint waivers of Verilator as a file that every tool can read: to the others it is empty.
+std::string ForVerilatorOnly(const std::string& text) {
+  return "`ifdef VERILATOR\n" + text + "`verilog\n`endif\n";
+}
+
 }  // namespace
 
 Result<Bundle> GenerateRtl(const HwConfig& config) {
@@ -163,15 +188,20 @@ Result<Bundle> GenerateRtl(const HwConfig& config) {
     const std::string name = "rtl/" + fs::relative(entry.path(), rtl).string();
     auto text = ReadFile(entry.path());
     if (!text.ok()) return Machinery("{}", text.error().message);
-    bundle[name] = std::move(text).value();
-    if (extension == ".sv") modules.push_back(name);
+    if (extension == ".sv") {
+      bundle[name] = ForEveryTool(text.value());
+      modules.push_back(name);
+    } else {
+      bundle[name] = name == kWaivers ? ForVerilatorOnly(text.value()) : std::move(text).value();
+    }
   }
   if (modules.empty()) return Machinery("{}: no RTL found", rtl.string());
   const auto is_package = [](const std::string& name) { return name.ends_with("_pkg.sv"); };
   std::sort(modules.begin(), modules.end(), [&](const std::string& a, const std::string& b) {
     return std::pair(!is_package(a), a) < std::pair(!is_package(b), b);
   });
-  std::string files = "+incdir+rtl/include\neco_image_pkg.sv\n";
+  if (!bundle.contains(kWaivers)) return Machinery("{}: no RTL found", kWaivers);
+  std::string files = fmt::format("+incdir+rtl/include\n{}\neco_image_pkg.sv\n", kWaivers);
   for (const std::string& name : modules) files += name + "\n";
   files += "eco_top.sv\n";
   bundle["files.f"] = files;

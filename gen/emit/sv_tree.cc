@@ -66,7 +66,7 @@ std::string Print(const SvModule& module) {
 std::string Print(const SvPackage& package) {
   std::string out = kBanner + Comment(package.comment) + "package " + Identifier(package.name) + ";\n";
   for (const SvParameter& constant : package.constants) {
-    out += fmt::format("  localparam int unsigned {} = {};", Identifier(constant.name), constant.value);
+    out += fmt::format("  localparam [31:0] {} = {};", Identifier(constant.name), constant.value);
     out += constant.meaning.empty() ? "\n" : "  // " + constant.meaning + "\n";
   }
   return out + "endpackage\n";

@@ -90,7 +90,7 @@ Status AddHandOff(const HwConfig& config, Bundle& bundle, const TimingBudget& bu
     constexpr std::string_view kInclude = "+incdir+";
     if (word.starts_with(kInclude)) {
       lists["INCLUDE_DIR"].push_back(word.substr(kInclude.size()));
-    } else {
+    } else if (word.ends_with(".sv")) {
       lists["RTL_FILE"].push_back(word);
     }
   }

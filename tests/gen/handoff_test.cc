@@ -29,7 +29,7 @@ std::vector<std::string> RtlFiles(const Bundle& bundle) {
   std::vector<std::string> files;
   std::istringstream words(bundle.at("files.f"));
   for (std::string word; words >> word;) {
-    if (word[0] != '+') files.push_back(word);
+    if (word.ends_with(".sv")) files.push_back(word);
   }
   return files;
 }
