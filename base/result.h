@@ -84,8 +84,8 @@ class [[nodiscard]] Status {
 #define CHECK(condition)                                                                    \
   do {                                                                                      \
     if (!(condition)) {                                                                     \
-      fmt::print(stderr, "{}:{}: internal error: {} does not hold\n", __FILE__, __LINE__,   \
-                 #condition);                                                               \
+      std::fprintf(stderr, "%s:%d: internal error: %s does not hold\n", __FILE__, __LINE__,   \
+                   #condition);                                                             \
       std::abort();                                                                         \
     }                                                                                       \
   } while (false)

@@ -116,7 +116,7 @@ def checks(a):
 
     # The longest first: two run at a time.
     return [
-        Check("sanitize", "C++ with sanitizers, fuzzers", f"scripts/sanitize.py --seconds {a.fuzz_seconds} --json {{json}}", sanitize_rows),
+        Check("sanitize", "C++ with sanitizers, fuzzers", f"scripts/sanitize.py --fuzz-seconds {a.fuzz_seconds} --json {{json}}", sanitize_rows),
         Check("mutants", "small faults that the tests notice", "scripts/mutants.py --json {json}", mutant_rows),
         Check("netlists", "synthesized gates and cells run layers", "scripts/netlists.py --json {json}", netlist_rows),
         Check("coverage", "lines, branches and toggles of rtl/", "scripts/coverage.py --json {json}", coverage_rows),

@@ -208,6 +208,9 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
                        !narrow.done(), !gon.done());
     }
     if (model.AssertionFailed()) return Machinery("an assertion of the RTL failed in cycle {}", cycle);
+    if (options.stop && cycle % 64 == 0 && options.stop()) {
+      return Machinery("stopped in cycle {}", cycle);
+    }
     if (options.progress && cycle % 1024 == 0) {
       const auto total = std::max<int64_t>(1, schedule.num_passes);
       options.progress(static_cast<double>(wide.passes_begun()) / static_cast<double>(total), cycle);
