@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
 #include "model/cycle_model.h"
@@ -119,7 +120,7 @@ Result<NetworkReport> ReportNetwork(const std::string& network, const std::vecto
     for (const Pass pass : options.passes) {
       if (options.progress) {
         options.progress(number, layers.size() * options.passes.size(),
-                         fmt::format("{} {}", layer.name, ToString(pass)));
+                         fmt::format("{} {}", Printable(layer.name), ToString(pass)));
       }
       ++number;
       ECO_ASSIGN(ReportRow row, MakeRow(config, layer, pass, options));
