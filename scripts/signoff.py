@@ -126,6 +126,7 @@ def checks(a):
         Check("fpga", "resources, Fmax, longest paths", "scripts/fpga.py --markdown {out}/fpga.md --json {json}", fpga_rows),
         Check("icarus", "second simulator", "scripts/icarus.py --json {json}", icarus_rows),
         Check("lint", "Verilator -Wall of every configuration", lint, gtest),
+        Check("lint_grid", "Verilator -Wall of extreme configurations", "build/bin/lint_grid_test --gtest_output=json:{json}", gtest),
         Check("handoff", "SDC, XDC, FuseSoC, Bender, OpenROAD, memories", handoff, gtest),
         Check("docs", "module pages are those of the RTL", "scripts/module_docs.py --check", lambda _: []),
     ]
