@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading and writing whole files; a written file appears complete or not at all.
 #pragma once
 

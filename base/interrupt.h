@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What has to go when the program is stopped from outside, and how it goes.
 #pragma once
 

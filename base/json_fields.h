@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Typed variables out of a JSON document. Numbers go through base/numbers.h; what is missing or of
 // another type is an error that names file and field.
 #pragma once

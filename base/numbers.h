@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one way from what a file holds to a number: whole text, no other type, within a range. The
 // message of a failure is `file: field = value, expected range`.
 #pragma once

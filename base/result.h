@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors as values: what a function that can meet bad input returns.
 #pragma once
 

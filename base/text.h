@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text as people and other programs read it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // build/bin/ecoflow: parses the command line, calls one function, prints the error.
 #include <CLI/CLI.hpp>
 

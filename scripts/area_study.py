@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What EcoFlow's network costs over Eyeriss's (Sec. 4.4), one cause at a time, with its spread.
 
 Maps the modules of both input networks for 1..8 IDs and both bus widths of Table 1, and the PE, with

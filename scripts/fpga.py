@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Resources on FPGAs, a small array placed and routed, and what limits the clock in 0.18 um.
 
 Resources by Yosys for ECP5, Xilinx 7 series and iCE40: one PE, one row without its PEs and the rest, added up.

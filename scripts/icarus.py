@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs recorded layers under Icarus Verilog: every output of the array, in every cycle, as under Verilator.
 
 Random layers run on the Verilated RTL, their ports are recorded and replayed under Icarus on the files that `ecoflow gen`

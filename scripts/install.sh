@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what is missing from Debian's packages: scripts/install.sh [run|test|signoff]
 # `run` is what building and running need; `test` adds what the tests need, `signoff` what
 # scripts/signoff.sh needs beyond them.

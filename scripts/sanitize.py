@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Builds all C++ with address and undefined-behaviour sanitizers (clang), runs the tests and fuzzes every reader.
 
 Tests: every GoogleTest program but the few cases of LEFT_OUT, and random layers on a small array. Fuzz targets:

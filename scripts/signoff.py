@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs every check of the hardware, two at a time, and writes one page of results beside their targets.
 
 Called by scripts/signoff.sh, which installs and builds first. Each check is a program that also runs alone; its output

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Tests by label: unit (fast), rtl (builds small Verilated models), e2e (the program as a user
 # calls it, random layers).
 find_package(GTest REQUIRED)
@@ -13,7 +14,7 @@ function(eco_gtest label)
 endfunction()
 
 eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES
-  tests/base/files_test.cc tests/base/json_schema_test.cc tests/base/numbers_test.cc tests/base/text_test.cc)
+  tests/base/files_test.cc tests/base/json_schema_test.cc tests/base/licence_test.cc tests/base/numbers_test.cc tests/base/text_test.cc)
 eco_gtest(unit NAME config_test LIBRARIES eco_config SOURCES tests/gen/hw_config_test.cc)
 eco_gtest(unit NAME handoff_test LIBRARIES eco_gen SOURCES tests/gen/handoff_test.cc)
 eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES

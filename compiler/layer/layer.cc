@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/layer/layer.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A convolution layer in ONNX's terms, and the three passes of its training.
 #pragma once
 

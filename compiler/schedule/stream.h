@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stream descriptors: nested loops that say which word goes where, instead of word lists.
 //
 // A descriptor is executed by a sequencer (tb/drivers today, hardware later): loop indices from

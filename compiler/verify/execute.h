@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Executes a pass of a schedule on symbols: IDs, image, pass words and streams are read as the
 // array reads them, words are element numbers instead of values, time does not exist.
 #pragma once

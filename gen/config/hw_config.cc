@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gen/config/hw_config.h"
 
 #include <nlohmann/json.hpp>

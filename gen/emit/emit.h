@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The RTL generator: a hardware configuration becomes SystemVerilog, file list and manifest.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // X-bus of one array row on one global input network (Sec. 4.4, Fig. 8), with the row's
 // multicast controller towards the Y-bus and one column controller per PE.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Configuration port: unpacks the 64-bit stream and addresses PEs and X-buses.
 //
 // A header word {count[15:0], scatter, addr[5:0], col_hi, col_lo, row_hi, row_lo (8 bits each)}

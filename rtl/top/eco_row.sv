@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One row of the array: the X-buses of both global input networks and the PEs.
 // Latency and handshake are those of eco_xbus and eco_pe. Reset: as theirs.
 module eco_row #(

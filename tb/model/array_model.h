@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Verilated array behind its ports; implemented by the shared object that model_cache builds.
 #pragma once
 

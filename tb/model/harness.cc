@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiled together with the Verilated array into one shared object per configuration.
 #include <verilated.h>
 #if VM_TRACE_FST

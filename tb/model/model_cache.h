@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds the Verilated model of a configuration once and keeps it.
 #pragma once
 

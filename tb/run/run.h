@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Executes a compiled layer on the Verilated array, counts, compares.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speed of the cycle model and of the Verilated array on full-size layers, and whether they agree.
 //   build/bin/model_speed [--layer ResNet-50_CONV3] [--pass input-grad] [--no-rtl] ...
 #include <CLI/CLI.hpp>

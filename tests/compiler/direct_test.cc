@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Zeros of padded convolutions: the formulas and examples of Sec. 3.1.
 #include "compiler/dataflow/direct.h"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the ONNX conformance cases for convolutions (Debian's libonnx-testdata) through `ecoflow run`
 and compares the outputs that ship with them.
 

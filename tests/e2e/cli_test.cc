@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program as a user calls it: exit status, one line of error, nothing left behind; contract
 // of --json; compile then run --image.
 #include <fcntl.h>

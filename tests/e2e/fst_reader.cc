@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/e2e/fst_reader.h"
 
 // As Verilator itself builds them (verilated_fst_c.cpp).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads waveforms that `run --trace` wrote.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every file that the program reads as a fuzz target: with ECOFLOW_FUZZ NAME_fuzz for libFuzzer, with
 # ECOFLOW_TESTS the corpus as an ordinary test, NAME_corpus.
 function(eco_fuzz name library)

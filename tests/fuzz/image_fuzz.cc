@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // image.json of an image folder, beside a good configuration and layer: refused with a message, or
 // a schedule that passed CheckSchedule and survives writing and reading.
 #include <filesystem>

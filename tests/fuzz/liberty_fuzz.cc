@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cell library: refused with a message, or areas that are numbers.
 #include <cmath>
 

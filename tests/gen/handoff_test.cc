@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gen/handoff/handoff.h"
 
 #include <unistd.h>
@@ -39,6 +40,13 @@ class HandOffTest : public ::testing::TestWithParam<const char*> {
   HwConfig config_ = LoadHwConfig(GetParam()).value();
   Bundle bundle_ = HandOff(config_);
 };
+
+TEST_P(HandOffTest, EveryFileNamesItsLicence) {
+  for (const auto& [name, text] : bundle_) {
+    if (name.ends_with(".json") || name == "files.f") continue;
+    EXPECT_NE(text.substr(0, 200).find("SPDX-License-Identifier: Apache-2.0\n"), std::string::npos) << name;
+  }
+}
 
 TEST_P(HandOffTest, SameInputGivesSameBytes) { EXPECT_EQ(HandOff(config_), bundle_); }
 

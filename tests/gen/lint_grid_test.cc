@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The emitted RTL of extreme configurations is clean under `verilator --lint-only -Wall`; two of them
 // are read by Yosys, too.
 #include <unistd.h>
