@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What silicon area the array takes, and what EcoFlow's network costs over Eyeriss's (Sec. 4.4).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "area/synthesis.h"
 
 #include <algorithm>
@@ -5,12 +6,15 @@
 #include <regex>
 #include <sstream>
 
+#include "base/numbers.h"
 #include "base/process.h"
 
 namespace ecoflow {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr double kMaxArea = 1e12;  // of a module or cell, in the library's unit
 
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -45,7 +49,7 @@ Result<CellLibrary> ParseLiberty(const std::string& text, const std::string& fil
     }
     if (cell.empty()) continue;
     if (!area_known && std::regex_search(line, match, kArea)) {
-      area = std::strtod(match[1].str().c_str(), nullptr);
+      ECO_ASSIGN(area, TextReal(match[1].str(), file, "cell " + cell + ": area", 0, kMaxArea));
       area_known = true;
     }
     if (std::regex_search(line, match, kState) && area_known) {
@@ -77,8 +81,11 @@ std::optional<double> LefMacroArea(const std::string& text, const std::string& m
       words >> word;
       inside = word == macro;
     } else if (inside && word == "SIZE") {
-      double width = 0, height = 0;
-      if (words >> width >> word >> height && word == "BY") return width * height;
+      std::string width, by, height;
+      words >> width >> by >> height;
+      const auto w = TextReal(width, "LEF", "SIZE", 0, kMaxArea);
+      const auto h = TextReal(height, "LEF", "SIZE", 0, kMaxArea);
+      if (w.ok() && h.ok() && by == "BY") return w.value() * h.value();
       return std::nullopt;
     }
   }
@@ -98,7 +105,8 @@ Result<std::map<std::string, double>> ParseStat(const std::string& text) {
       if (match[1] == "design hierarchy") break;  // sums over instances, which we make ourselves
       areas[PlainName(match[1])] = 0;             // a module without cells has no area line
     } else if (std::regex_match(line, match, kArea)) {
-      areas[PlainName(match[1])] = std::strtod(match[2].str().c_str(), nullptr);
+      ECO_ASSIGN(areas[PlainName(match[1])],
+                 TextReal(match[2].str(), "stat.txt", match[1].str(), 0, kMaxArea));
     } else if (std::regex_match(line, match, kUnknown)) {
       unknown.push_back(PlainName(match[1]));
     }
@@ -209,7 +217,7 @@ Result<double> Design::TreeArea(const std::string& module) const {
 
 Result<Synthesiser> Synthesiser::Create(const std::string& liberty_text,
                                         const std::string& abc_text) {
-  const auto version = RunShell("yosys -V");
+  const auto version = RunProgram({{"yosys", "-V"}, {}, {}});
   if (!version.ok()) {
     return Machinery("yosys is missing or does not start: install it (scripts/install.sh)");
   }
@@ -239,7 +247,7 @@ Result<std::string> Synthesiser::Run(const std::string& script) {
   const auto written = WriteFileAtomically(folder_.path() / "script.ys", script);
   if (!written.ok()) return Machinery("{}", written.error().message);
   // Names are relative to the folder: abc does not understand spaces in paths.
-  const auto ran = RunShell("cd " + ShellQuote(folder_.path()) + " && yosys -q -T -s script.ys");
+  const auto ran = RunProgram({{"yosys", "-q", "-T", "-s", "script.ys"}, folder_.path(), {}});
   const std::string& log = ran.ok() ? ran.value() : ran.error().message;
   if (const auto problem = FindNetlistProblem(log)) return Machinery("yosys: {}", *problem);
   if (!ran.ok()) {
@@ -265,7 +273,8 @@ Result<Design> Synthesiser::Elaborate(const Bundle& bundle) {
   std::istringstream files(bundle.at("files.f"));
   for (std::string word; files >> word;) {
     constexpr std::string_view kInclude = "+incdir+";
-    read_ += word.starts_with(kInclude) ? " -Irtl/" + word.substr(kInclude.size()) : " rtl/" + word;
+    if (word.starts_with(kInclude)) read_ += " -Irtl/" + word.substr(kInclude.size());
+    if (word.ends_with(".sv")) read_ += " rtl/" + word;
   }
   read_ += "\nhierarchy -check -top eco_top\n";
   ECO_ASSIGN(const std::string none, Run(read_ + "proc\nopt_clean\nwrite_json design.json\n"));

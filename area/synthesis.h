@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Yosys as a function: modules of an RTL bundle in, area of each module out.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/json_schema.h"
 
 #include <regex>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/numbers.h"
 
 namespace ecoflow {
 using nlohmann::json;
@@ -103,9 +105,10 @@ std::string Explain(const json& value, const json& rule, const std::string& path
                        (type == "object" && value.is_object());
   bool good = is_type;
   if (good && type == "integer") {
-    good = !(rule.contains("minimum") && value < rule["minimum"]) &&
-           !(rule.contains("maximum") && value > rule["maximum"]) &&
-           value.get<int64_t>() % rule.value("multipleOf", int64_t{1}) == 0;
+    const IntegerRange range = {rule.value("minimum", std::numeric_limits<int64_t>::min()),
+                                rule.value("maximum", std::numeric_limits<int64_t>::max())};
+    const auto number = JsonInteger(value, "", "", range);
+    good = number.ok() && number.value() % rule.value("multipleOf", int64_t{1}) == 0;
   }
   if (good && type == "array") {
     good = value.size() >= rule.value("minItems", std::size_t{0}) &&
@@ -151,6 +154,10 @@ Status FillDefaults(json& document, const std::filesystem::path& schema) {
 Status CheckSchema(const json& document, const std::string& name,
                    const std::filesystem::path& schema) {
   ECO_ASSIGN(const json rules, ReadSchema(schema));
+  // First in words; numbers that are none, or too large for the validator, go no further.
+  if (const std::string why = Explain(document, rules, ""); !why.empty()) {
+    return BadInput("{}: {}", name, why);
+  }
 
   valijson::Schema compiled;
   valijson::SchemaParser parser;
@@ -161,14 +168,9 @@ Status CheckSchema(const json& document, const std::string& name,
   valijson::ValidationResults results;
   if (validator.validate(compiled, target, &results)) return {};
 
-  // The validator decides; the message is made to be read.
-  std::string why = Explain(document, rules, "");
-  if (why.empty()) {
-    valijson::ValidationResults::Error error;
-    results.popError(error);
-    why = error.description;
-  }
-  return BadInput("{}: {}", name, why);
+  valijson::ValidationResults::Error error;
+  results.popError(error);
+  return BadInput("{}: {}", name, error.description);
 }
 
 }  // namespace ecoflow

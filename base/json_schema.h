@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON with a JSON Schema behind it: one message that names file, field, value and range.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors as values: what a function that can meet bad input returns.
 #pragma once
 
@@ -84,8 +85,8 @@ class [[nodiscard]] Status {
 #define CHECK(condition)                                                                    \
   do {                                                                                      \
     if (!(condition)) {                                                                     \
-      fmt::print(stderr, "{}:{}: internal error: {} does not hold\n", __FILE__, __LINE__,   \
-                 #condition);                                                               \
+      std::fprintf(stderr, "%s:%d: internal error: %s does not hold\n", __FILE__, __LINE__,   \
+                   #condition);                                                             \
       std::abort();                                                                         \
     }                                                                                       \
   } while (false)

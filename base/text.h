@@ -1,10 +1,12 @@
-// Numbers as people read them.
+// SPDX-License-Identifier: Apache-2.0
+// Text as people and other programs read it.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace ecoflow {
 
@@ -16,5 +18,20 @@ inline std::string Thousands(int64_t value) {
   }
   return digits;
 }
+
+// At most 60 bytes of a text that may be long, for messages.
+std::string Shortened(std::string_view text);
+
+// The same when it is valid UTF-8; what is not becomes U+FFFD.
+std::string ToUtf8(std::string_view text);
+
+// Valid UTF-8 without control characters: a tab as \t, an escape as \x1b. For lines and terminals.
+std::string Printable(std::string_view text);
+
+// A field of a comma-separated line (RFC 4180): in quotes where it must be.
+std::string CsvField(std::string_view text);
+
+// Text in an HTML element or a quoted attribute. Characters that HTML cannot hold become U+FFFD.
+std::string HtmlText(std::string_view text);
 
 }  // namespace ecoflow

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The mapping that runs: among those that a dataflow may use, the one that is fastest by the exact cycle
 // model. An image that locks up never leaves: random pauses delay an array, they do not change what waits
 // for what (docs/architecture.md), so that a run of the model settles it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <cstdio>
@@ -21,8 +22,7 @@ Result<ExitCode> AreaCommand(const AreaOptions& options) {
   const bool terminal = ::isatty(2) != 0;
   const auto note = [&](const std::string& text) {
     if (!terminal) return;
-    fmt::print(stderr, "\r\033[K{}{}", text, text.empty() ? "" : " ...");
-    std::fflush(stderr);
+    PrintProgress(fmt::format("\r\033[K{}{}", text, text.empty() ? "" : " ..."));
   };
   const auto report = MeasureArea(
       config, options.liberty.empty() ? kDefaultLiberty : options.liberty, note, abc);
@@ -31,7 +31,7 @@ Result<ExitCode> AreaCommand(const AreaOptions& options) {
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report.value()).dump(2) + "\n"));
   }
-  fmt::print("{}", ToText(report.value()));
+  ECO_RETURN_IF_ERROR(PrintOut(ToText(report.value())));
   return ExitCode::kOk;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommands of build/bin/ecoflow: plain options in, exit status out.
 #pragma once
 

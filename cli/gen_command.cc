@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/files.h"
 #include "cli/commands.h"
 #include "gen/emit/emit.h"
@@ -11,8 +12,8 @@ Result<ExitCode> GenCommand(const GenOptions& options) {
   ECO_RETURN_IF_ERROR(AddHandOff(config, bundle));
   ECO_RETURN_IF_ERROR(MakeOutputFolder(options.out, "--out"));
   ECO_RETURN_IF_ERROR(WriteBundle(bundle, options.out));
-  fmt::print("{}: {} x {} PEs, {} files in {}\n", config.name, config.rows, config.columns,
-             bundle.size(), options.out);
+  ECO_RETURN_IF_ERROR(PrintOut(fmt::format("{}: {} x {} PEs, {} files in {}\n", config.name,
+                                           config.rows, config.columns, bundle.size(), options.out)));
   return ExitCode::kOk;
 }
 

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cli/inputs.h"
 
 #include <unistd.h>
 
 #include <cstdio>
 
+#include "base/files.h"
 #include "tb/run/npy.h"
 #include "tb/run/run.h"
 
@@ -90,8 +92,7 @@ ProgressLine::ProgressLine() : terminal_(::isatty(2) != 0), begin_(Clock::now())
 void ProgressLine::Note(const std::string& text) {
   if (!terminal_) return;
   Clear();
-  fmt::print(stderr, "{} ...", text);
-  std::fflush(stderr);
+  PrintProgress(fmt::format("{} ...", text));
   dirty_ = true;
 }
 
@@ -112,13 +113,12 @@ void ProgressLine::Draw(double share, const std::string& doing, const std::strin
                           std::string(static_cast<std::size_t>(30 - filled), '.');
   const std::string left =
       share > 0.01 ? fmt::format("{:.0f} s left", seconds * (1 - share) / share) : "";
-  fmt::print(stderr, "\r\033[K{} [{}] {:3.0f} %{}  {}", doing, bar, 100 * share, done, left);
-  std::fflush(stderr);
+  PrintProgress(fmt::format("\r\033[K{} [{}] {:3.0f} %{}  {}", doing, bar, 100 * share, done, left));
   dirty_ = true;
 }
 
 void ProgressLine::Clear() {
-  if (dirty_) fmt::print(stderr, "\r\033[K");
+  if (dirty_) PrintProgress(fmt::format("\r\033[K"));
   dirty_ = false;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What several subcommands share: the compiled layer, its operands, a line of progress.
 #pragma once
 

@@ -1,6 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // build/bin/ecoflow: parses the command line, calls one function, prints the error.
 #include <CLI/CLI.hpp>
 
+#include <sstream>
+
+#include "base/files.h"
+#include "base/interrupt.h"
 #include "cli/commands.h"
 
 namespace ecoflow {
@@ -45,9 +50,10 @@ Status CheckRunOptions(const CLI::App& app, RunCommandOptions& options, uint32_t
   return {};
 }
 
-int Main(int argc, char** argv) {
+Result<ExitCode> Run(int argc, char** argv) {
   CLI::App app("EcoFlow: RTL generator, layer compiler and regression for training-capable arrays");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "ecoflow " ECOFLOW_VERSION);
   app.get_formatter()->column_width(34);
 
   GenOptions gen;
@@ -113,9 +119,11 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    fmt::print(stderr, "ecoflow: {}\n", error.what());
-    return static_cast<int>(ExitCode::kBadInput);
+    if (error.get_exit_code() != 0) return BadInput("{}", error.what());
+    std::ostringstream out;  // --help, --version
+    app.exit(error, out, out);
+    ECO_RETURN_IF_ERROR(PrintOut(out.str()));
+    return ExitCode::kOk;
   }
 
   Result<ExitCode> result = ExitCode::kOk;
@@ -139,11 +147,27 @@ int Main(int argc, char** argv) {
   } else if (*area_app) {
     result = AreaCommand(area);
   }
-  if (!result.ok()) {
-    fmt::print(stderr, "ecoflow: {}\n", result.error().message);
-    return static_cast<int>(result.error().code);
+  return result;
+}
+
+// What is left to catch is no fault of the input: memory, or a mistake of this program.
+Result<ExitCode> Caught(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return Machinery("out of memory");
+  } catch (const std::exception& error) {
+    return Machinery("internal error: {}", error.what());
   }
-  return static_cast<int>(result.value());
+}
+
+int Main(int argc, char** argv) {
+  KeepStandardDescriptors();
+  HandleSignals();
+  const Result<ExitCode> result = Caught(argc, argv);
+  if (result.ok()) return static_cast<int>(result.value());
+  PrintError("ecoflow: " + result.error().message);
+  return static_cast<int>(result.error().code);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -29,7 +30,7 @@ Result<ExitCode> PredictBaselineCommand(const RunCommandOptions& options) {
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
   }
-  fmt::print("{}", ToText(report));
+  ECO_RETURN_IF_ERROR(PrintOut(ToText(report)));
   return ExitCode::kOk;
 }
 
@@ -91,7 +92,7 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
   }
-  fmt::print("{}", ToText(report));
+  ECO_RETURN_IF_ERROR(PrintOut(ToText(report)));
   return report.mismatches == 0 ? ExitCode::kOk : ExitCode::kMismatch;
 }
 

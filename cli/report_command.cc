@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -26,26 +26,21 @@ Result<ExitCode> ReportCommand(const ReportCommandOptions& options) {
     report_options.passes = {pass};
   }
   ECO_ASSIGN(const HwConfig config, LoadHwConfig(options.config));
-  ECO_ASSIGN(auto layers, LoadWorkload(options.workload));
-  if (options.batch > 0) {
-    for (Layer& layer : layers) layer.input[0] = options.batch;
-  }
+  ECO_ASSIGN(const Workload workload, LoadWorkload(options.workload, options.batch));
   const bool terminal = ::isatty(2) != 0;
   report_options.progress = [&](std::size_t number, std::size_t of, const std::string& what) {
     if (!terminal) return;
-    fmt::print(stderr, "\r\033[K{} of {}: {} ...", number + 1, of, what);
-    std::fflush(stderr);
+    PrintProgress(fmt::format("\r\033[K{} of {}: {} ...", number + 1, of, what));
   };
-  const auto report = ReportNetwork(std::filesystem::path(options.workload).stem().string(), layers,
-                                    config, report_options);
-  if (terminal) fmt::print(stderr, "\r\033[K");
+  const auto report = ReportNetwork(workload.name, workload.layers, config, report_options);
+  if (terminal) PrintProgress(fmt::format("\r\033[K"));
   if (!report.ok()) return report.error();
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report.value()).dump(1) + "\n"));
   }
   if (!options.csv.empty()) ECO_RETURN_IF_ERROR(WriteFileAtomically(options.csv, ToCsv(report.value())));
   if (!options.html.empty()) ECO_RETURN_IF_ERROR(WriteFileAtomically(options.html, ToHtml(report.value())));
-  fmt::print("{}", ToText(report.value()));
+  ECO_RETURN_IF_ERROR(PrintOut(ToText(report.value())));
   return ExitCode::kOk;
 }
 

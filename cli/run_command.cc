@@ -1,7 +1,10 @@
-#include <filesystem>
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "cli/inputs.h"
 #include "compiler/compiler.h"
 #include "compiler/show.h"
@@ -23,9 +26,39 @@ Result<ExitCode> CompileCommand(const CompileOptions& options) {
   if (options.show) {
     ECO_ASSIGN(shown, ShowMapping(compiled));
   }
-  fmt::print("{}{}{}", DescribeMapping(compiled), options.show ? "\n" : "", shown);
+  ECO_RETURN_IF_ERROR(PrintOut(DescribeMapping(compiled) + (options.show ? "\n" : "") + shown));
   return ExitCode::kOk;
 }
+
+namespace {
+
+// Runs the layer, writes --trace: also of a run that failed or that a signal stops.
+Result<RunResult> Simulate(const RunCommandOptions& options, const CompiledLayer& compiled,
+                           const std::array<std::vector<int16_t>, 2>& operands,
+                           const std::filesystem::path& library, ProgressLine& progress) {
+  const StopsInOrder in_order;
+  std::optional<OutputFile> trace;
+  if (!options.trace.empty()) {
+    ECO_ASSIGN(trace, OutputFile::Create(options.trace));
+  }
+  const uint32_t seed = options.seed.value_or(1);
+  ECO_ASSIGN(const auto model, LoadModel(library, seed, trace ? trace->temporary().string() : ""));
+  RunOptions run_options;
+  run_options.stall = options.stall;
+  run_options.stall_seed = seed;
+  run_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
+  run_options.stop = [&] { return StopRequested() || model->WriteError() != 0; };
+  progress.Restart();
+  auto run = RunOnArray(compiled, *model, operands[0], operands[1], run_options);
+  if (const int error = model->Close(); error != 0) {
+    return BadInput("{}: cannot be written: {}", options.trace.empty() ? "ECOFLOW_RECORD" : options.trace,
+                    std::strerror(error));
+  }
+  if (trace) ECO_RETURN_IF_ERROR(trace->Commit());
+  return run;
+}
+
+}  // namespace
 
 Result<ExitCode> RunCommand(const RunCommandOptions& options) {
   for (const auto& [flag, path] : {std::pair{"--output", options.output},
@@ -43,35 +76,21 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options) {
   model_options.trace = !options.trace.empty();
   model_options.assertions = options.assertions;
   ECO_ASSIGN(const auto library, BuildModel(compiled.config, model_options, note));
-  const uint32_t seed = options.seed.value_or(1);
-  const std::string trace = options.trace.empty() ? "" : options.trace + ".tmp";
-  ECO_ASSIGN(const auto model, LoadModel(library, seed, trace));
-
-  RunOptions run_options;
-  run_options.stall = options.stall;
-  run_options.stall_seed = seed;
-  run_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
-  progress.Restart();
-  auto run = RunOnArray(compiled, *model, operands[0], operands[1], run_options);
-  if (!trace.empty()) {  // also of a run that failed: that is what it is for
-    std::error_code ec;
-    std::filesystem::rename(trace, options.trace, ec);
-  }
-  if (!run.ok()) return run.error();
+  ECO_ASSIGN(const RunResult run, Simulate(options, compiled, operands, library, progress));
   progress.Note("comparing with the golden model");
   const auto golden = Golden(compiled.layer, compiled.pass, operands[0], operands[1]);
   progress.Clear();
 
-  const RunReport report = MakeReport(compiled, run.value(), golden);
+  const RunReport report = MakeReport(compiled, run, golden);
   if (!options.output.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(
         options.output,
-        NpyContent(run.value().output, ResultShape(compiled.layer, compiled.pass))));
+        NpyContent(run.output, ResultShape(compiled.layer, compiled.pass))));
   }
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
   }
-  fmt::print("{}", ToText(report));
+  ECO_RETURN_IF_ERROR(PrintOut(ToText(report)));
   return report.mismatches == 0 ? ExitCode::kOk : ExitCode::kMismatch;
 }
 

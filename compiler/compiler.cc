@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/compiler.h"
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/ints.h"
+#include "base/json_fields.h"
 #include "base/json_schema.h"
 #include "compiler/dataflow/direct.h"
 #include "compiler/dataflow/transposed.h"
@@ -228,21 +230,19 @@ Result<CompiledLayer> ReadCompiled(const fs::path& folder) {
   compiled.mapping = mapping;
   ECO_ASSIGN(const std::string image_text, ReadFile(folder / "image.json"));
   ECO_ASSIGN(const json image, ParseJson(image_text, "image.json"));
-  try {
-    if (image.at("format") != kImageFormat) {
-      return BadInput("image.json: format = {}, expected {}", image.at("format").dump(),
-                      kImageFormat);
-    }
-    ECO_ASSIGN(compiled.pass, ParsePass(image.at("pass").get<std::string>()));
-    compiled.dataflow = image.at("dataflow");
-    compiled.objective = image.at("objective");
-    compiled.useful_macs = image.at("useful_macs");
-    compiled.input_words = image.at("input_words");
-    compiled.output_words = image.at("output_words");
-    compiled.schedule = ScheduleFromJson(image.at("schedule"));
-  } catch (const json::exception& error) {
-    return BadInput("image.json: not an image that this program wrote: {}", error.what());
-  }
+  const JsonPlace at(image, "image.json");
+  int format = 0;
+  ECO_RETURN_IF_ERROR(at.Get("format", format, IntegerRange{kImageFormat, kImageFormat}));
+  std::string pass;
+  ECO_RETURN_IF_ERROR(at.Get("pass", pass));
+  ECO_ASSIGN(compiled.pass, ParsePass(pass));
+  ECO_RETURN_IF_ERROR(at.Get("dataflow", compiled.dataflow));
+  ECO_RETURN_IF_ERROR(at.Get("objective", compiled.objective));
+  const IntegerRange count = {0, std::numeric_limits<int64_t>::max()};
+  ECO_RETURN_IF_ERROR(at.Get("useful_macs", compiled.useful_macs, count));
+  ECO_RETURN_IF_ERROR(at.Get("input_words", compiled.input_words, count));
+  ECO_RETURN_IF_ERROR(at.Get("output_words", compiled.output_words, count));
+  ECO_RETURN_IF_ERROR(at.Get("schedule", compiled.schedule));
   ECO_RETURN_IF_ERROR(CheckSchedule(compiled.schedule, compiled.config));
   return compiled;
 }

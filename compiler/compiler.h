@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The layer compiler: (hardware config, layer, pass, dataflow) -> images, IDs, descriptors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shows the mapping of a small layer the way Figs. 5 and 7 do, from the images that leave the compiler.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Takes a layer through PyTorch's autograd and through `ecoflow run`, and compares.
 
 The error of a random convolution goes back through torch.nn.functional.conv2d (float64, exact for

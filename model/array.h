@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The array of rtl/top/eco_array.sv, register by register, without data: a word in a queue is its
 // destination, a psum is a token. One Step() is one clock.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An exact cycle model of the array: the numbers of a run without random pauses, without the RTL.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gated MACs, from the tensors alone.
 #pragma once
 

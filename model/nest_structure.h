@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The structure of a part of a loop nest: all that decides which items exist and what the chosen
 // variables are, but not by how much the rest (addresses) is shifted. Parts with equal signatures
 // are walked once.

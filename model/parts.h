@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The streams of a schedule without their data, in parts: a part is what the outer loops of a
 // descriptor's nest leave for given indices. Parts of equal structure are walked and stored once.
 #pragma once

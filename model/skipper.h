@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simulates a stretch only once: remembers how the array got from one state to the next, what of
 // the streams and traces that depended on, and what it counted.
 #pragma once

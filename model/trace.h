@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a PE does in a pass, slot by slot, resolved ahead of time: the FSM of rtl/pe/eco_pe.sv runs
 // once per program; range checks are applied piece by piece to each pass word.
 #pragma once

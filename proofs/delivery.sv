@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a global input network owes to each of Rows x Columns PEs: every beat whose tags name it,
 // once, unchanged, and nothing else. A row takes a beat that names it; the beat stays there until
 // every PE of the row that it names has room: in that cycle all of these take it, and it is gone. It

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Both global input networks of eco_array, Y-buses and X-buses together: delivery to all PEs, with any
 // IDs, loaded through the configuration port, any beats and any room.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of eco_array: each grows by what moves, in every cycle of a run. They start anywhere, so that all
 // their bits are covered in a few cycles.
 //

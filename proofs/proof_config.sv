@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // eco_config: every word of the stream is a header or goes where the last header says: broadcast, to all
 // PEs of the rectangle, at the next address; scatter, word k to the k-th PE, row by row.
 module proof_config #(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // eco_fifo: any word that goes in comes out once, unchanged, after exactly the words before it.
 //
 // One word, any, is followed: how many stand before it is counted; when none is left it is the head.

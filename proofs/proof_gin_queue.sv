@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // eco_gin_queue: any word of any beat comes out once, unchanged and with its destination, after
 // exactly the words before it; a full beat fits whenever the queue says so, and it says so when it does.
 module proof_gin_queue #(

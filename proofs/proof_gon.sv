@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The global output network of eco_array with its accumulators: words are taken from the PEs that a
 // command names, all at once, in the order of commands, as soon as they are there and the output
 // moves; three cycles of a moving output later every completed sum leaves, once; nothing else does.

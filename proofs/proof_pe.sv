@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // eco_pe, for any image and any stream: no empty queue is read, none overflows, no file is read where no
 // word is or written where no entry is, no psum is lost. Most of it are the assertions of eco_pe
 // and its queues; here is what surrounds a PE, as freely as its ports allow.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // eco_pe_counters: between a reset or a dump and the next dump, a counter grows by the number of cycles that
 // are its own. The counters start anywhere, so that all their bits are covered in a few cycles.
 module proof_pe_counters #(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // eco_xbus: delivery to the PEs of one row, with any IDs, any beats and any room.
 module proof_xbus #(
   parameter int unsigned Columns = 15,

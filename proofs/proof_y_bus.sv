@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Y-bus: eco_xbus of all rows side by side, joined as in eco_array (which proof_array has, at a
 // smaller size): delivery to one PE in each row, with any row IDs, any beats and any room.
 module proof_y_bus #(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/baseline_report.h"
 
 #include <fmt/format.h>
@@ -117,7 +118,7 @@ nlohmann::ordered_json ToJson(const BaselineReport& r) {
 
 std::string ToText(const BaselineReport& r) {
   std::string out = fmt::format("{} {} of {}, {} baseline, on {} ({} x {} PEs)\n", r.op, r.pass,
-                                r.layer, r.dataflow, r.config, r.rows, r.columns);
+                                Printable(r.layer), r.dataflow, r.config, r.rows, r.columns);
   out += "  a formula, not a run: no such array is simulated, no result is computed\n\n";
   const auto row = [&](const char* name, const std::string& value, const std::string& remark) {
     out += fmt::format("  {:<22}{:>16}  {}\n", name, value, remark);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The baselines of a network report that no array here runs, for one layer: what `ecoflow predict
 // --dataflow lowered | ganax` says.
 #pragma once

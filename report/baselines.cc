@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/baselines.h"
 
 #include "base/ints.h"

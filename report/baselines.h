@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Baselines that are formulas, beside the padded row-stationary dataflow that runs on the array.
 #pragma once
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/network_report.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "choose/choose.h"
 #include "compiler/dataflow/direct.h"
 #include "report/baseline_report.h"
@@ -105,7 +107,7 @@ Result<NetworkReport> ReportNetwork(const std::string& network, const std::vecto
     for (const Pass pass : options.passes) {
       if (options.progress) {
         options.progress(number, layers.size() * options.passes.size(),
-                         fmt::format("{} {}", layer.name, ToString(pass)));
+                         fmt::format("{} {}", Printable(layer.name), ToString(pass)));
       }
       ++number;
       ECO_ASSIGN(ReportRow row, MakeRow(config, layer, pass, options));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole network, layer by layer and pass by pass, by the exact cycle model.
 #pragma once
 

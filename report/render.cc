@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/render.h"
 
 #include <algorithm>
@@ -29,14 +30,6 @@ int64_t Total(const NetworkReport& report, int64_t ReportRow::*field) {
   return total;
 }
 
-std::string Escaped(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
-  }
-  return out;
-}
-
 // Bars per layer of the cycles of each baseline and of this dataflow, as speedup over `lowered`
 // (the paper's Figs. 9 and 10 normalise to the TPU), on a logarithmic axis.
 std::string SpeedupChart(const NetworkReport& report, const std::string& pass) {
@@ -59,7 +52,7 @@ std::string SpeedupChart(const NetworkReport& report, const std::string& pass) {
     return kHeight - place * (kHeight - 14);
   };
   std::string svg = fmt::format("<h2>{}: speedup over lowered</h2>\n<svg width=\"{}\" height=\"{}\" role=\"img\">\n",
-                                Escaped(pass), width, kHeight + 110);
+                                HtmlText(pass), width, kHeight + 110);
   for (double mark = bottom; mark <= top; ++mark) {
     const double y = y_of(std::exp2(mark));
     svg += fmt::format("<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e3e3e3\"/>"
@@ -81,11 +74,11 @@ std::string SpeedupChart(const NetworkReport& report, const std::string& pass) {
       const double y = y_of(speedup);
       svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{:.1f}\" fill=\"{}\">"
                          "<title>{} {}: {} cycles, {:.2f}x</title></rect>\n",
-                         x0 + b * kBar, y, kBar - 1, kHeight - y, color, Escaped(row.layer), name,
+                         x0 + b * kBar, y, kBar - 1, kHeight - y, color, HtmlText(row.layer), name,
                          Thousands(cycles), speedup);
     }
     svg += fmt::format("<text transform=\"translate({:.1f},{}) rotate(-40)\" text-anchor=\"end\">{}</text>\n",
-                       x0 + 2 * kBar, kHeight + 14, Escaped(row.layer));
+                       x0 + 2 * kBar, kHeight + 14, HtmlText(row.layer));
   }
   return svg + "</svg>\n";
 }
@@ -102,23 +95,23 @@ std::string PeMap(const NetworkReport& report, const ReportRow& row) {
                        "<title>PE {},{}: {:.1f} %</title></rect>",
                        c * kCell, r * kCell, kCell - 1, kCell - 1, light, r, c, 100 * row.pe_share[pe]);
   }
-  return svg + fmt::format("</svg><figcaption>{} {}</figcaption></figure>\n", Escaped(row.layer), row.pass);
+  return svg + fmt::format("</svg><figcaption>{} {}</figcaption></figure>\n", HtmlText(row.layer), row.pass);
 }
 
 }  // namespace
 
 std::string ToText(const NetworkReport& report) {
   std::string out = fmt::format("{}, {} dataflow, on {} ({} x {} PEs, {} MHz), by the cycle model\n\n",
-                                report.network, report.dataflow, report.config.name,
+                                Printable(report.network), report.dataflow, report.config.name,
                                 report.config.rows, report.config.columns, report.config.clock_mhz);
   std::size_t name = 5;
-  for (const ReportRow& row : report.rows) name = std::max(name, row.layer.size());
+  for (const ReportRow& row : report.rows) name = std::max(name, Printable(row.layer).size());
   out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10}{:>7}{:>7}  {:<11}{:>6}{:>13}{:>10}{:>9}{:>8}\n", "layer",
                      name, "pass", "mapping", "cycles", "ms", "util", "roof", "bound by", "", "words",
                      "row-st.", "lowered", "ganax");
   for (const ReportRow& row : report.rows) {
     out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10.3f}{:>7.3f}{:>7.3f}  {:<11}{:>6.2f}{:>13}{:>10}{:>9}{:>8}\n",
-                       row.layer, name, row.pass, row.family, Thousands(row.cycles),
+                       Printable(row.layer), name, row.pass, row.family, Thousands(row.cycles),
                        report.Milliseconds(row.cycles), row.Utilization(report.config.pe_count()),
                        row.RooflineFraction(), row.bound_by, row.bound_share,
                        Thousands(row.wide_words + row.narrow_words + row.gon_words + row.local_words),
@@ -181,7 +174,7 @@ std::string ToCsv(const NetworkReport& report) {
       "lowered_cycles,ganax_cycles\n";
   for (const ReportRow& row : report.rows) {
     out += fmt::format("{},{},{},{},{},{:.6f},{},{},{:.6f},{},{:.6f},{},{:.6f},{},{},{},{},{},{},{}\n",
-                       row.layer, row.op, row.pass, row.family, row.cycles, report.Milliseconds(row.cycles),
+                       CsvField(row.layer), row.op, row.pass, row.family, row.cycles, report.Milliseconds(row.cycles),
                        row.macs, row.issued_macs, row.Utilization(report.config.pe_count()),
                        row.roofline_cycles, row.RooflineFraction(), row.bound_by, row.bound_share,
                        row.wide_words, row.narrow_words, row.gon_words, row.local_words,
@@ -199,17 +192,17 @@ std::string ToHtml(const NetworkReport& report) {
       ".key span {{ display: inline-block; width: 11px; height: 11px; margin: 0 4px 0 14px; }}\n"
       "</style></head><body>\n<h1>{0}</h1>\n<p>{1} dataflow on {2}: {3} x {4} PEs, {5} MHz; cycles by the exact "
       "cycle model.</p>\n",
-      Escaped(report.network), Escaped(report.dataflow), Escaped(report.config.name), report.config.rows,
+      HtmlText(report.network), HtmlText(report.dataflow), HtmlText(report.config.name), report.config.rows,
       report.config.columns, report.config.clock_mhz);
   out += "<p class=\"key\">";
   for (const Baseline& b : {kBaselines[1], kBaselines[0], kBaselines[2]}) {
     out += fmt::format("<span style=\"background:{}\"></span>{}", b.color, b.name);
   }
-  out += fmt::format("<span style=\"background:#2b5fb3\"></span>{}</p>\n", Escaped(report.dataflow));
+  out += fmt::format("<span style=\"background:#2b5fb3\"></span>{}</p>\n", HtmlText(report.dataflow));
   for (const char* pass : {"forward", "input-grad", "filter-grad"}) out += SpeedupChart(report, pass);
   out += "<h2>Utilization by PE</h2>\n<p>Share of the cycles in which a PE issues a MAC, dark is busy.</p>\n";
   for (const ReportRow& row : report.rows) out += PeMap(report, row);
-  out += "<h2>Numbers</h2>\n<pre>" + Escaped(ToText(report)) + "</pre>\n</body></html>\n";
+  out += "<h2>Numbers</h2>\n<pre>" + HtmlText(ToText(report)) + "</pre>\n</body></html>\n";
   return out;
 }
 

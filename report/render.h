@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A network report as text, JSON, CSV and one HTML page with charts (no network access needed).
 #pragma once
 

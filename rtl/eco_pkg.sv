@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constants shared by all modules: destinations of a GIN beat, configuration addresses, counters.
 // The fields of the PE image are in the generated eco_image_pkg.
 package eco_pkg;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """And-inverter graphs of Yosys (write_aiger -zinit), read, joined and written for abc."""
 
 

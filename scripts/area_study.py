@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What EcoFlow's network costs over Eyeriss's (Sec. 4.4), one cause at a time, with its spread.
 
 Maps the modules of both input networks for 1..8 IDs and both bus widths of Table 1, and the PE, with
@@ -87,7 +88,7 @@ def network_areas(a, rtl, modules, name, seed, folder):
     (work / "abc.txt").write_text(SCRIPTS[name] + "\n")
     # Nothing drives the ports of the instances above, so only their insides are checked.
     word, cell = ((ROOT / f"area/{part}_level.ys").read_text() for part in ("word", "cell"))
-    files = " ".join(f"{rtl / f}" for f in (rtl / "files.f").read_text().split() if not f.startswith("+"))
+    files = " ".join(f"{rtl / f}" for f in (rtl / "files.f").read_text().split() if f.endswith(".sv"))
     script = "\n".join([
         f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include {files} top.sv", "hierarchy -check -top network",
         "proc", "write_json design.json",

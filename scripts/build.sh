@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Configures and builds into build/: scripts/build.sh [ON|OFF for tests]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Line, branch and toggle coverage of rtl/ by random layers, with a reason for every hole.
 
 Runs build/bin/sweep on small arrays with Verilator's coverage counters, adds up over arrays and instances and

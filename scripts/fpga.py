@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Resources on FPGAs, a small array placed and routed, and what limits the clock in 0.18 um.
 
 Resources by Yosys for ECP5, Xilinx 7 series and iCE40: one PE, one row without its PEs and the rest, added up.
@@ -122,7 +123,7 @@ def generate(config, out):
 
 
 def read_rtl(rtl, without=()):
-    files = [f for f in (rtl / "files.f").read_text().split() if not f.startswith("+")]
+    files = [f for f in (rtl / "files.f").read_text().split() if f.endswith(".sv")]
     return f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include " + " ".join(
         str(rtl / f) for f in files if pathlib.Path(f).stem not in without) + "\n"
 
@@ -130,7 +131,7 @@ def read_rtl(rtl, without=()):
 def as_top(rtl, module):
     """The module with the parameters that eco_top gives as defaults: Yosys' chparam renames modules."""
     given = dict(re.findall(r"\.(\w+)\((\d+)\)", (rtl / "eco_top.sv").read_text()))
-    return re.sub(r"(parameter int unsigned (\w+)\s*= )\d+", lambda m: m[1] + given.get(m[2], m[0].split()[-1]),
+    return re.sub(r"(parameter (?:int unsigned|\[31:0\]) (\w+)\s*= )\d+", lambda m: m[1] + given.get(m[2], m[0].split()[-1]),
                   next(rtl.rglob(f"{module}.sv")).read_text())
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs recorded layers under Icarus Verilog: every output of the array, in every cycle, as under Verilator.
 
-Random layers run on the Verilated RTL, their ports are recorded and replayed on the source under Icarus.
-Icarus 11 does not know `int unsigned` constants in packages and localparam in the head of a module: these words are
-exchanged in a copy. It simulates four states: an output that depends on a register without a value would differ.
+Random layers run on the Verilated RTL, their ports are recorded and replayed under Icarus on the files that `ecoflow gen`
+wrote, as they are. It simulates four states: an output that depends on a register without a value would differ.
 
 usage: icarus.py [--config tests/data/small.json] [--max-macs 1000] [--json F] [--keep DIR]
 """
@@ -96,17 +96,11 @@ def main():
         record.unlink(missing_ok=True)
         subprocess.run([BIN / "sweep", "--config", a.config, "--count", "1", "--max-macs", str(a.max_macs)], cwd=ROOT, check=True,
                        capture_output=True, env={**os.environ, "ECOFLOW_RECORD": str(record)})
-        files = [f for f in (folder / "files.f").read_text().split() if f.endswith(".sv")]
-        for name in files:
-            text = (folder / name).read_text()
-            text = re.sub(r"^module \w+ #\(.*?^\) \(", lambda m: m.group().replace("localparam", "parameter"), text,
-                          flags=re.DOTALL | re.MULTILINE)
-            (folder / name).write_text(re.sub(r"(parameter|localparam) int( unsigned)?", r"\1 integer", text))
         pins = ports((folder / "eco_top.sv").read_text())
         (folder / "testbench.v").write_text(testbench(pins))
         vectors(record, pins, folder / "vectors.txt")
-        built = subprocess.run(["iverilog", "-g2012", "-DSYNTHESIS", "-Irtl/include", "-s", "testbench", "-o", "replay", *files,
-                                "testbench.v"], cwd=folder, capture_output=True, text=True, check=False)
+        built = subprocess.run(["iverilog", "-g2012", "-DSYNTHESIS", "-f", "files.f", "-s", "testbench", "-o", "replay", "testbench.v"],
+                               cwd=folder, capture_output=True, text=True, check=False)
         if built.returncode:
             sys.exit(f"icarus.py: {built.stderr.strip()}")
         begin = time.monotonic()

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what is missing from Debian's packages: scripts/install.sh [run|test|signoff]
 # `run` is what building and running need; `test` adds what the tests need, `signoff` what
 # scripts/signoff.sh needs beyond them.
@@ -8,7 +9,7 @@ run=(g++ make cmake ninja-build ccache verilator yosys qflow-tech-osu018 perl
      libcli11-dev libfmt-dev nlohmann-json3-dev libvalijson-dev libxxhash-dev zlib1g-dev)
 tests=(libgtest-dev libbenchmark-dev libdnnl-dev python3 python3-matplotlib python3-numpy
        python3-torch python3-onnx python3-yaml libonnx-testdata iverilog)
-signoff=(clang nextpnr-ice40 fpga-icestorm opensta)
+signoff=(clang libclang-rt-14-dev nextpnr-ice40 fpga-icestorm opensta)
 
 wanted=("${run[@]}")
 case "${1:-run}" in

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes docs/modules.md, a section for each hand-written module, from the comments of rtl/.
 
 Ports and parameters come from their `///` comments, the rest from the file header. Areas come from
@@ -33,7 +34,7 @@ class Module:
         self.path = path.relative_to(ROOT)
         self.name = path.stem
         self.header = []
-        lines = [l for l in text.splitlines() if not l.startswith("`include")]
+        lines = [l for l in text.splitlines() if not l.startswith(("`include", "// SPDX-"))]
         while lines and not lines[0].strip():
             lines.pop(0)
         while lines[0].startswith("//"):

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Counts how many small faults in the RTL the project's own tests notice.
 
 Yosys' `mutate` makes the faults (mutants): an input or output bit of a cell inverted, tied or mixed with another,

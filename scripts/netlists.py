@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Synthesizes the array with Yosys and runs random layers on netlists in place of the RTL.
 
 Two libraries: generic gates, and the cells of osu018. Of each, the multicast controllers, X-buses and PEs replace their

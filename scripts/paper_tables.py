@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the rows of the paper's Tables 5 and 7 on the RTL, all three passes, under two dataflows.
 
 Channels and filters are cut (depthwise: groups) so that a row takes seconds; --channels 0 leaves

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Proves properties of the RTL for all inputs, and that each proof finds a planted bug.
 
 The modules and what they owe are in proofs/*.sv; assertions of the RTL itself (ECO_ASSERT) are proved with

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The main job from nothing: install, build, then the input gradient of ResNet-50 CONV3 (batch 1,
 # all channels and filters) on the Verilated 13 x 15 array, every output compared.
 # Further arguments go to `ecoflow run`, for instance --batch 4.

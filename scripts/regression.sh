@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The whole regression: on every array, without and with random stalls, 200 random layers of each
 # op and pass under ecoflow, 100 under row-stationary, 50 under auto; then docs/support.md from what
 # ran. As many arrays side by side as there are processors.

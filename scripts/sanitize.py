@@ -1,11 +1,12 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Builds all C++ with address and undefined-behaviour sanitizers (clang), runs the tests and fuzzes every reader.
 
 Tests: every GoogleTest program but the few cases of LEFT_OUT, and random layers on a small array. Fuzz targets:
-hardware config, layer, image and .npy, each for --seconds from its corpus (tests/fuzz). A finding of either is an exit
+hardware config, layer, image, cell library and .npy, each for --fuzz-seconds from its corpus (tests/fuzz). A finding of either is an exit
 status of 1; the input that shows it stays in build/sanitize/findings.
 
-usage: sanitize.py [--seconds 60] [--only tests|fuzz] [--json F]
+usage: sanitize.py [--fuzz-seconds 60] [--target NAME] [--only tests|fuzz] [--json F]
 """
 import argparse
 import json
@@ -19,8 +20,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/sanitize"
-TARGETS = ("hw_config", "layer", "image", "npy")
-MAX_BYTES = {"npy": 4096}
+TARGETS = ("hw_config", "layer", "image", "liberty", "npy")
+MAX_BYTES = {"npy": 4096, "liberty": 4096}
 # -O1: less than that and the compiler's proof takes minutes.
 CONFIGURE = ["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
              "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only", "-DECOFLOW_FUZZ=ON", "-DECOFLOW_TESTS=ON"]
@@ -73,7 +74,8 @@ def fuzz(name, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=60, help="for each fuzz target")
+    parser.add_argument("--fuzz-seconds", "--seconds", dest="seconds", type=int, default=60, help="for each fuzz target")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="fuzz only this one; more than once for more")
     parser.add_argument("--only", choices=("tests", "fuzz"))
     parser.add_argument("--json", help="write all results")
     a = parser.parse_args()
@@ -90,7 +92,7 @@ def main():
         print(f"{'FAIL' if failed else 'ok':<5}{number} tests in {time.monotonic() - begin:.0f} s, {len(failed)} failed {' '.join(failed)}", flush=True)
     if a.only != "tests":
         result["fuzz"] = {}
-        for name in TARGETS:
+        for name in a.target or TARGETS:
             runs, covered, finding = fuzz(name, a.seconds)
             bad += bool(finding) or not runs
             result["fuzz"][name] = {"inputs": runs, "covered_edges": covered, "seconds": a.seconds, "finding": finding}

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """How cycles, mapper time and model time grow as a layer or the array doubles.
 
 Starts from ResNet-50_CONV3 of workloads/paper_table5.json on ecoflow_13x15 and doubles its batch, its

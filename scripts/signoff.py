@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs every check of the hardware, two at a time, and writes one page of results beside their targets.
 
 Called by scripts/signoff.sh, which installs and builds first. Each check is a program that also runs alone; its output
@@ -116,7 +117,7 @@ def checks(a):
 
     # The longest first: two run at a time.
     return [
-        Check("sanitize", "C++ with sanitizers, fuzzers", f"scripts/sanitize.py --seconds {a.fuzz_seconds} --json {{json}}", sanitize_rows),
+        Check("sanitize", "C++ with sanitizers, fuzzers", f"scripts/sanitize.py --fuzz-seconds {a.fuzz_seconds} --json {{json}}", sanitize_rows),
         Check("mutants", "small faults that the tests notice", "scripts/mutants.py --json {json}", mutant_rows),
         Check("netlists", "synthesized gates and cells run layers", "scripts/netlists.py --json {json}", netlist_rows),
         Check("coverage", "lines, branches and toggles of rtl/", "scripts/coverage.py --json {json}", coverage_rows),
@@ -126,6 +127,7 @@ def checks(a):
         Check("fpga", "resources, Fmax, longest paths", "scripts/fpga.py --markdown {out}/fpga.md --json {json}", fpga_rows),
         Check("icarus", "second simulator", "scripts/icarus.py --json {json}", icarus_rows),
         Check("lint", "Verilator -Wall of every configuration", lint, gtest),
+        Check("lint_grid", "Verilator -Wall of extreme configurations", "build/bin/lint_grid_test --gtest_output=json:{json}", gtest),
         Check("handoff", "SDC, XDC, FuseSoC, Bender, OpenROAD, memories", handoff, gtest),
         Check("docs", "module pages are those of the RTL", "scripts/module_docs.py --check", lambda _: []),
     ]

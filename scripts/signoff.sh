@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Everything that says whether the RTL can be trusted: scripts/signoff.sh [options of scripts/signoff.py]
 # Installs, builds, runs every check and writes build/signoff/signoff.md and .json. Exit status 1 when one fails.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Prints the support matrix from the results of scripts/regression.sh: what ran, on which array.
 
 usage: support_matrix.py FOLDER

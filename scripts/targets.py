@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Prints every figure that this project aims at beside its target; exit status 1 when one is missed.
 
 By the cycle model; with --rtl, rows that the RTL simulates in less than two minutes run there, too, and

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs, builds and runs every test. Longer regressions: build/bin/sweep --help.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Tests by label: unit (fast), rtl (builds small Verilated models), e2e (the program as a user
 # calls it, random layers).
 find_package(GTest REQUIRED)
@@ -12,14 +13,15 @@ function(eco_gtest label)
   set_tests_properties(${T_NAME} PROPERTIES LABELS ${label} TIMEOUT 900)
 endfunction()
 
-eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES tests/base/json_schema_test.cc)
+eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES
+  tests/base/files_test.cc tests/base/json_schema_test.cc tests/base/licence_test.cc tests/base/numbers_test.cc tests/base/text_test.cc)
 eco_gtest(unit NAME config_test LIBRARIES eco_config SOURCES tests/gen/hw_config_test.cc)
 eco_gtest(unit NAME handoff_test LIBRARIES eco_gen SOURCES tests/gen/handoff_test.cc)
 eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
   tests/compiler/dilated_example_test.cc tests/compiler/direct_test.cc tests/compiler/image_test.cc tests/compiler/layer_test.cc tests/compiler/proof_test.cc
   tests/compiler/stream_test.cc tests/compiler/worked_example_test.cc)
 eco_gtest(unit NAME tb_test LIBRARIES eco_tb dnnl SOURCES
-  tests/tb/golden_test.cc tests/tb/npy_test.cc)
+  tests/tb/golden_test.cc tests/tb/model_cache_test.cc tests/tb/npy_test.cc)
 eco_gtest(unit NAME model_test LIBRARIES eco_tb eco_model SOURCES
   tests/e2e/random_layers.cc tests/model/model_test.cc tests/model/objective_test.cc)
 eco_gtest(unit NAME compute_test LIBRARIES eco_tb SOURCES
@@ -31,9 +33,17 @@ eco_gtest(unit NAME choose_test LIBRARIES eco_choose SOURCES
 eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES tests/report/report_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
+eco_gtest(rtl NAME lint_grid_test LIBRARIES eco_gen SOURCES tests/gen/lint_grid_test.cc)
+set_tests_properties(lint_grid_test PROPERTIES TIMEOUT 1800)
 eco_gtest(rtl NAME array_test LIBRARIES eco_tb SOURCES tests/tb/array_test.cc)
-eco_gtest(e2e NAME cli_test LIBRARIES eco_tb SOURCES tests/e2e/cli_test.cc)
-target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>")
+# Waveforms are read by the reader that comes with Verilator.
+find_package(ZLIB REQUIRED)
+execute_process(COMMAND verilator --getenv VERILATOR_ROOT OUTPUT_VARIABLE VERILATOR_ROOT
+  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+eco_gtest(e2e NAME cli_test LIBRARIES eco_tb ZLIB::ZLIB SOURCES tests/e2e/cli_test.cc tests/e2e/fst_reader.cc)
+target_include_directories(cli_test SYSTEM PRIVATE ${VERILATOR_ROOT}/include)
+set_source_files_properties(tests/e2e/fst_reader.cc PROPERTIES COMPILE_OPTIONS "-w;-fpermissive")
+target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>" ECOFLOW_VERSION="${PROJECT_VERSION}")
 add_dependencies(cli_test ecoflow)
 
 # Random layers of every op, pass and dataflow, without and with random stalls; the whole regression

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The direct convolution behind a layer's pass, in one general form:
 //
 // out[b][g*outc + o][y][x] = sum over r, i, j of

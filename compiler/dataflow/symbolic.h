@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The symbolic steps of Sec. 4.1.1 as the paper words them, for one channel, one filter and one
 // map of errors: outer product, labels, one column per PE, circular shift. The compiler's
 // mappings are checked against them where the paper's own mapping fits the array.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The transposed convolution behind a layer's pass (Sec. 2.1.2): every element of a small map is
 // multiplied by a kernel and scattered into a larger one.
 //

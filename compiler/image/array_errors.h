@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors that the array keeps until reset, bits of stat 5 (rtl/eco_pkg.sv, Err*; a test compares).
 #pragma once
 

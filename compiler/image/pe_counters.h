@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of a PE, in the order in which it sends them (rtl/eco_pkg.sv; a test compares).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PE image: the words that program a PE's FSM (image_fields.def holds every field).
 #pragma once
 

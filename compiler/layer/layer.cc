@@ -1,10 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/layer/layer.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/files.h"
+#include "base/ints.h"
+#include "base/json_fields.h"
 #include "base/json_schema.h"
+#include "base/text.h"
 
 namespace ecoflow {
 using nlohmann::json;
@@ -126,47 +133,119 @@ Status CheckLayer(const Layer& layer, const std::string& where) {
 
 namespace {
 
-template <std::size_t N>
-void ReadArray(const json& object, const char* key, std::array<int, N>& out) {
-  if (object.contains(key)) object.at(key).get_to(out);
+constexpr int64_t kMaxPad = 4096;  // as in the schema
+
+// The name of a layer object; empty when it has none.
+std::string NameOf(const json& object) {
+  const bool named = object.is_object() && object.contains("name") && object["name"].is_string();
+  return named ? object["name"].get<std::string>() : "";
+}
+
+// Pads that ONNX makes from auto_pad and output_shape, one axis after the other.
+Status MakePads(Layer& layer, const std::string& auto_pad,
+                const std::optional<std::array<int, 2>>& output_shape, const std::string& where) {
+  const bool same = auto_pad.starts_with("SAME");
+  if (!output_shape && !same) return {};  // as in `pads`; VALID: none
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const int64_t in = layer.input[2 + axis], stride = layer.strides[axis];
+    const int64_t reach = int64_t{layer.dilations[axis]} * (layer.kernel[axis] - 1) + 1;
+    int64_t total = 0;
+    if (layer.op == Op::kConv) {
+      total = std::max<int64_t>(0, (CeilDiv(in, stride) - 1) * stride + reach - in);
+    } else {
+      const int64_t out = output_shape ? (*output_shape)[axis] : in * stride;
+      total = (in - 1) * stride + layer.output_padding[axis] + reach - out;
+      // Elements that no input reaches lie behind the end.
+      const int64_t beyond = std::max<int64_t>(0, -total) + layer.output_padding[axis];
+      const int64_t limit = std::max(layer.strides[axis], layer.dilations[axis]);
+      if (beyond >= limit && total < 0) {
+        return BadInput("{}: output_shape = {}, expected at most {}: {} is what the layer has without "
+                        "pads, and less than {} more", where, out, out + total + limit - 1 - layer.output_padding[axis],
+                        out + total - layer.output_padding[axis], limit);
+      }
+      if (total < 0) layer.output_padding[axis] = static_cast<int>(beyond);
+      total = std::max<int64_t>(0, total);
+    }
+    const int64_t less = total / 2, more = total - less;
+    if (more > kMaxPad) {
+      return BadInput("{}: {} gives pads of {}, expected at most {}", where,
+                      output_shape ? "output_shape" : "auto_pad", more, kMaxPad);
+    }
+    // The odd one: at the end for SAME_UPPER of either op, at the beginning otherwise.
+    const bool at_end = auto_pad == "SAME_UPPER";
+    layer.pads[axis] = static_cast<int>(at_end ? less : more);
+    layer.pads[axis + 2] = static_cast<int>(at_end ? more : less);
+  }
+  return {};
 }
 
 Result<Layer> FromJson(const json& object, const std::string& where, int batch) {
   ECO_RETURN_IF_ERROR(CheckSchema(object, where, "compiler/layer/layer.schema.json"));
+  const JsonPlace at(object, where);
   Layer layer;
-  layer.name = object.at("name");
-  layer.op = object.at("op") == "Conv" ? Op::kConv : Op::kConvTranspose;
-  object.at("output_channels").get_to(layer.output_channels);
-  ReadArray(object, "input", layer.input);
-  ReadArray(object, "kernel_shape", layer.kernel);
-  ReadArray(object, "strides", layer.strides);
-  ReadArray(object, "pads", layer.pads);
-  ReadArray(object, "dilations", layer.dilations);
-  ReadArray(object, "output_padding", layer.output_padding);
-  layer.group = object.value("group", 1);
+  ECO_RETURN_IF_ERROR(at.Get("name", layer.name));
+  std::string op, auto_pad = "NOTSET";
+  ECO_RETURN_IF_ERROR(at.Get("op", op));
+  layer.op = op == "Conv" ? Op::kConv : Op::kConvTranspose;
+  ECO_RETURN_IF_ERROR(at.Get("output_channels", layer.output_channels));
+  ECO_RETURN_IF_ERROR(at.Get("input", layer.input));
+  ECO_RETURN_IF_ERROR(at.Get("kernel_shape", layer.kernel));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("strides", layer.strides));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("pads", layer.pads));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("dilations", layer.dilations));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("output_padding", layer.output_padding));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("group", layer.group));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("auto_pad", auto_pad));
+  std::optional<std::array<int, 2>> output_shape;
+  if (object.contains("output_shape")) {
+    ECO_RETURN_IF_ERROR(at.Get("output_shape", output_shape.emplace()));
+  }
+  if (layer.op == Op::kConv && output_shape) {
+    return BadInput("{}: output_shape: expected for ConvTranspose only", where);
+  }
+  if (auto_pad != "NOTSET" && object.contains("pads")) {
+    return BadInput("{}: pads: not together with auto_pad = \"{}\"", where, auto_pad);
+  }
   if (batch > 0) layer.input[0] = batch;
+  ECO_RETURN_IF_ERROR(MakePads(layer, auto_pad, output_shape, where));
   ECO_RETURN_IF_ERROR(CheckLayer(layer, where));
   return layer;
 }
 
-// The layer objects of a document, with the name that stands for each in messages.
-Result<std::vector<std::pair<std::string, json>>> LayerObjects(const json& document,
-                                                               const std::string& name) {
+// The layer objects of a document.
+struct LayerObjects {
+  std::string name;  // the workload's own; empty without
+  std::vector<std::pair<std::string, json>> objects;  // with what stands for each in messages
+};
+
+Result<LayerObjects> FindLayers(const json& document, const std::string& name) {
+  LayerObjects found;
   if (!document.is_object()) return BadInput("{}: expected a layer or a workload object", name);
-  if (!document.contains("layers")) return std::vector{std::pair{name, document}};
+  if (!document.contains("layers")) {
+    found.objects = {{name, document}};
+    return found;
+  }
   for (const auto& [key, value] : document.items()) {
     if (key != "name" && key != "layers") {
       return BadInput("{}: unknown key {}, expected one of name, layers", name, key);
     }
   }
-  if (!document["layers"].is_array() || document["layers"].empty()) {
+  ECO_RETURN_IF_ERROR(JsonPlace(document, name).GetIfAny("name", found.name));
+  const json& layers = document["layers"];
+  if (!layers.is_array() || layers.empty()) {
     return BadInput("{}: layers, expected a list of at least one layer", name);
   }
-  std::vector<std::pair<std::string, json>> objects;
-  for (std::size_t k = 0; k < document["layers"].size(); ++k) {
-    objects.emplace_back(fmt::format("{}: layers[{}]", name, k), document["layers"][k]);
+  std::map<std::string, std::size_t> first;
+  for (std::size_t k = 0; k < layers.size(); ++k) {
+    const std::string own = NameOf(layers[k]);
+    const auto [before, is_new] = first.emplace(own, k);
+    if (!is_new && !own.empty()) {
+      return BadInput("{}: layers[{}] and layers[{}] have the same name = \"{}\", expected different ones",
+                      name, before->second, k, own);
+    }
+    found.objects.emplace_back(fmt::format("{}: layers[{}]", name, k), layers[k]);
   }
-  return objects;
+  return found;
 }
 
 }  // namespace
@@ -174,17 +253,17 @@ Result<std::vector<std::pair<std::string, json>>> LayerObjects(const json& docum
 Result<Layer> ParseLayer(const std::string& text, const std::string& name,
                          const std::string& layer_name, int batch) {
   ECO_ASSIGN(const json document, ParseJson(text, name));
-  ECO_ASSIGN(const auto objects, LayerObjects(document, name));
+  ECO_ASSIGN(const LayerObjects found, FindLayers(document, name));
+  const auto& objects = found.objects;
   if (layer_name.empty()) {
     if (objects.size() == 1) return FromJson(objects[0].second, objects[0].first, batch);
     return BadInput("{}: holds {} layers, expected --layer NAME to pick one", name, objects.size());
   }
   std::string names;
   for (const auto& [where, object] : objects) {
-    const bool named = object.is_object() && object.contains("name") && object["name"].is_string();
-    const std::string found = named ? object["name"].get<std::string>() : "";
-    if (found == layer_name) return FromJson(object, where, batch);
-    names += (names.empty() ? "" : ", ") + found;
+    const std::string own = NameOf(object);
+    if (own == layer_name) return FromJson(object, where, batch);
+    names += (names.empty() ? "" : ", ") + own;
   }
   return BadInput("--layer {}: not in {}, expected one of {}", layer_name, name, names);
 }
@@ -194,17 +273,19 @@ Result<Layer> LoadLayer(const std::string& path, const std::string& layer_name, 
   return ParseLayer(text, std::filesystem::path(path).filename().string(), layer_name, batch);
 }
 
-Result<std::vector<Layer>> LoadWorkload(const std::string& path) {
+Result<Workload> LoadWorkload(const std::string& path, int batch) {
   ECO_ASSIGN(const std::string text, ReadFile(path));
-  const std::string name = std::filesystem::path(path).filename().string();
+  const std::filesystem::path file = path;
+  const std::string name = file.filename().string();
   ECO_ASSIGN(const json document, ParseJson(text, name));
-  ECO_ASSIGN(const auto objects, LayerObjects(document, name));
-  std::vector<Layer> layers;
-  for (const auto& [where, object] : objects) {
-    ECO_ASSIGN(Layer layer, FromJson(object, where, 0));
-    layers.push_back(std::move(layer));
+  ECO_ASSIGN(const LayerObjects found, FindLayers(document, name));
+  Workload workload;
+  workload.name = found.name.empty() ? ToUtf8(file.stem().string()) : found.name;
+  for (const auto& [where, object] : found.objects) {
+    ECO_ASSIGN(Layer layer, FromJson(object, where, batch));
+    workload.layers.push_back(std::move(layer));
   }
-  return layers;
+  return workload;
 }
 
 std::string ToJsonText(const Layer& layer) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A convolution layer in ONNX's terms, and the three passes of its training.
 #pragma once
 
@@ -25,7 +26,7 @@ struct Layer {
   int output_channels = 1;
   std::array<int, 2> kernel = {1, 1};
   std::array<int, 2> strides = {1, 1};
-  std::array<int, 4> pads = {0, 0, 0, 0};    // top, left, bottom, right
+  std::array<int, 4> pads = {0, 0, 0, 0};    // top, left, bottom, right; also of auto_pad, output_shape
   std::array<int, 2> dilations = {1, 1};
   int group = 1;
   std::array<int, 2> output_padding = {0, 0};
@@ -48,12 +49,18 @@ std::array<int64_t, 4> TensorShape(const Layer& layer, Tensor tensor);
 std::array<int64_t, 4> ResultShape(const Layer& layer, Pass pass);
 
 // Reads a layer file: one layer, or a workload {"name", "layers"} from which `layer_name` picks
-// one. `batch` > 0 overrides input[0]. Checks shapes; messages name file, field, value and range.
+// one. `batch` > 0 overrides input[0]. Checks shapes; messages name file, field, value and range. No two
+// layers of a file have one name.
 Result<Layer> LoadLayer(const std::string& path, const std::string& layer_name, int batch);
 Result<Layer> ParseLayer(const std::string& text, const std::string& name,
                          const std::string& layer_name, int batch);
-// Every layer of a workload file (a single layer counts as a workload of one).
-Result<std::vector<Layer>> LoadWorkload(const std::string& path);
+
+// A workload file, with `batch` as above; a single layer counts as a workload of one.
+struct Workload {
+  std::string name;  // its own, else that of the file
+  std::vector<Layer> layers;
+};
+Result<Workload> LoadWorkload(const std::string& path, int batch = 0);
 
 // Checks sizes that the schema cannot see. `where` stands for the file in messages.
 Status CheckLayer(const Layer& layer, const std::string& where);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a mapping is estimated to cost, and which of two is better.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix product on chains: fixed vectors x streamed items, reduced over k. A PE holds `columns`
 // vectors of `depth` words of the fixed operand; of the streamed operand each item sends `depth`
 // words to a row of all PE columns. An item gives each PE `columns` sums, which climb a chain of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results per PE (Sec. 4.2, "each filter gradient to one PE"): a PE computes one element of a
 // result map, for as many result channels as its psum file holds. Kernel elements are broadcast,
 // one a cycle; each input element is multicast to the PEs that use it. For a filter gradient the

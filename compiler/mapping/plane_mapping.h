@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A plane per PE, for depthwise layers: a PE computes everything of one result channel whose sums
 // have a single input channel (grouping, Sec. 4.1.1: several results on one PE). It keeps a window of
 // input rows in its ifmap file, which the sweep over the map slides along; both input networks

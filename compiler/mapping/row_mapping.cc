@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/mapping/row_mapping.h"
 
 #include <algorithm>

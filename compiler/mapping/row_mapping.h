@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row-stationary mapping (Sec. 2.3 and the Eyeriss papers): a PE for each kernel row and result
 // row. A PE holds a row of p filters and q channels and slides along a row of the input; input
 // rows reach their PEs by diagonal multicast, psums climb the column.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the symbol columns of a transposed convolution sit in the array (Sec. 4.1.1).
 //
 // A PE takes one error column of the symbolic outer product with the columns that the circular

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Images, pass words and streams of matrix products on chains (mapping/matrix_mapping.h).
 #pragma once
 

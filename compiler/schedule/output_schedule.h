@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Images, pass words and streams of a mapping with one result per PE (mapping/output_mapping.h).
 #pragma once
 

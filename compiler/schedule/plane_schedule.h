@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Images, pass words and streams of a mapping with a plane per PE (mapping/plane_mapping.h).
 #pragma once
 

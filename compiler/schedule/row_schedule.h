@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Images, pass words and streams of a row-stationary mapping (mapping/row_mapping.h).
 #pragma once
 

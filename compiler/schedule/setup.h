@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Configuration words before the first pass: IDs of all controllers, loaders, enable.
 #pragma once
 

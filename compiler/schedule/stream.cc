@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/schedule/stream.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
 #include "base/result.h"
 #include "compiler/image/pe_image.h"
 
@@ -11,22 +13,9 @@ using nlohmann::json;
 
 // The small ones are arrays, and what a register does not do is left out: images stay small.
 void to_json(json& document, const Loop& loop) { document = json::array({loop.name, loop.bound}); }
-void from_json(const json& document, Loop& loop) {
-  document.at(0).get_to(loop.name);
-  document.at(1).get_to(loop.bound);
-}
 void to_json(json& document, const Term& term) { document = json::array({term.var, term.factor}); }
-void from_json(const json& document, Term& term) {
-  document.at(0).get_to(term.var);
-  document.at(1).get_to(term.factor);
-}
 void to_json(json& document, const Range& range) {
   document = json::array({range.var, range.low, range.high});
-}
-void from_json(const json& document, Range& range) {
-  document.at(0).get_to(range.var);
-  document.at(1).get_to(range.low);
-  document.at(2).get_to(range.high);
 }
 void to_json(json& document, const Register& reg) {
   const Register plain;
@@ -36,27 +25,141 @@ void to_json(json& document, const Register& reg) {
   if (reg.modulus != plain.modulus) document["modulus"] = reg.modulus;
   if (reg.cap != plain.cap) document["cap"] = reg.cap;
 }
-void from_json(const json& document, Register& reg) {
-  const Register plain;
-  document.at("name").get_to(reg.name);
-  document.at("terms").get_to(reg.terms);
-  reg.base = document.value("base", plain.base);
-  reg.divisor = document.value("divisor", plain.divisor);
-  reg.modulus = document.value("modulus", plain.modulus);
-  reg.cap = document.value("cap", plain.cap);
+void to_json(json& document, const LoopNest& nest) {
+  document = {{"loops", nest.loops}, {"registers", nest.registers}, {"keep", nest.keep}};
 }
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoopNest, loops, registers, keep)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GinDescriptor, nest, operand, destination, row_tag, col_tag,
-                                   address, real, interleave, turn_loops, part)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GonDescriptor, nest, row, col, slot, address, first, last, part)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ParamField, name, var)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PassDescriptor, nest, pass_loops, round_loops, fields, active, from_below,
-                                   to_above, first_program, variant)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Schedule, setup, programs, passes, wide, narrow, gon,
-                                   num_passes)
+void to_json(json& document, const GinDescriptor& d) {
+  document = {{"nest", d.nest},       {"operand", d.operand}, {"destination", d.destination},
+              {"row_tag", d.row_tag}, {"col_tag", d.col_tag}, {"address", d.address},
+              {"real", d.real},       {"interleave", d.interleave},
+              {"turn_loops", d.turn_loops}, {"part", d.part}};
+}
+void to_json(json& document, const GonDescriptor& d) {
+  document = {{"nest", d.nest},       {"row", d.row},     {"col", d.col},   {"slot", d.slot},
+              {"address", d.address}, {"first", d.first}, {"last", d.last}, {"part", d.part}};
+}
+void to_json(json& document, const ParamField& field) {
+  document = {{"name", field.name}, {"var", field.var}};
+}
+void to_json(json& document, const PassDescriptor& d) {
+  document = {{"nest", d.nest},           {"pass_loops", d.pass_loops}, {"round_loops", d.round_loops},
+              {"fields", d.fields},
+              {"active", d.active},       {"from_below", d.from_below}, {"to_above", d.to_above},
+              {"first_program", d.first_program}, {"variant", d.variant}};
+}
+json ToJson(const Schedule& s) {
+  return {{"setup", s.setup}, {"programs", s.programs}, {"passes", s.passes}, {"wide", s.wide},
+          {"narrow", s.narrow}, {"gon", s.gon}, {"num_passes", s.num_passes}};
+}
 
-json ToJson(const Schedule& schedule) { return schedule; }
-Schedule ScheduleFromJson(const json& document) { return document.get<Schedule>(); }
+namespace {
+
+constexpr int64_t kHuge = int64_t{1} << 40;     // iterations of a loop
+constexpr int64_t kLargest = int64_t{1} << 60;  // value of a variable
+constexpr IntegerRange kValue = {-kLargest, kLargest};
+
+// What a number of the document may be that counts something which is there: 0..count-1.
+template <typename Container>
+IntegerRange IndexOf(const Container& container) {
+  return {0, static_cast<int64_t>(container.size()) - 1};
+}
+IntegerRange VariableOf(const LoopNest& nest) {
+  return {0, static_cast<int64_t>(nest.loops.size() + nest.registers.size()) - 1};
+}
+
+}  // namespace
+
+static Status Read(const JsonPlace& at, Loop& loop) {
+  ECO_RETURN_IF_ERROR(at.HasItems(2));
+  ECO_RETURN_IF_ERROR(Read(at.Item(0), loop.name));
+  return Read(at.Item(1), loop.bound, IntegerRange{1, kHuge});
+}
+static Status Read(const JsonPlace& at, Term& term, const IntegerRange& variable) {
+  ECO_RETURN_IF_ERROR(at.HasItems(2));
+  ECO_RETURN_IF_ERROR(Read(at.Item(0), term.var, variable));
+  return Read(at.Item(1), term.factor, kValue);
+}
+static Status Read(const JsonPlace& at, Range& range, const IntegerRange& variable) {
+  ECO_RETURN_IF_ERROR(at.HasItems(3));
+  ECO_RETURN_IF_ERROR(Read(at.Item(0), range.var, variable));
+  ECO_RETURN_IF_ERROR(Read(at.Item(1), range.low));
+  return Read(at.Item(2), range.high);
+}
+static Status Read(const JsonPlace& at, Register& reg, const IntegerRange& variable) {
+  ECO_RETURN_IF_ERROR(at.Get("name", reg.name));
+  ECO_RETURN_IF_ERROR(at.Get("terms", reg.terms, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("base", reg.base, kValue));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("divisor", reg.divisor, IntegerRange{1, kLargest}));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("modulus", reg.modulus, IntegerRange{0, kLargest}));
+  return at.GetIfAny("cap", reg.cap);
+}
+// A register takes loops and the registers before it.
+static Status Read(const JsonPlace& at, std::vector<Register>& registers, const LoopNest& nest) {
+  if (!at.value().is_array()) return at.Wrong("an array");
+  const auto loops = static_cast<int64_t>(nest.loops.size());
+  for (std::size_t k = 0; k < at.value().size(); ++k) {
+    const IntegerRange before = {0, loops + static_cast<int64_t>(k) - 1};
+    ECO_RETURN_IF_ERROR(Read(at.Item(k), registers.emplace_back(), before));
+  }
+  return {};
+}
+static Status Read(const JsonPlace& at, LoopNest& nest) {
+  ECO_RETURN_IF_ERROR(at.Get("loops", nest.loops));
+  ECO_RETURN_IF_ERROR(at.Get("registers", nest.registers, nest));
+  return at.Get("keep", nest.keep, VariableOf(nest));
+}
+static Status Read(const JsonPlace& at, GinDescriptor& d, const Schedule& schedule) {
+  ECO_RETURN_IF_ERROR(at.Get("nest", d.nest));
+  const IntegerRange variable = VariableOf(d.nest);
+  const auto loops = static_cast<int64_t>(d.nest.loops.size());
+  ECO_RETURN_IF_ERROR(at.Get("operand", d.operand, IntegerRange{0, 1}));
+  ECO_RETURN_IF_ERROR(at.Get("destination", d.destination, IntegerRange{0, 2}));
+  ECO_RETURN_IF_ERROR(at.Get("row_tag", d.row_tag, variable));
+  ECO_RETURN_IF_ERROR(at.Get("col_tag", d.col_tag, variable));
+  ECO_RETURN_IF_ERROR(at.Get("address", d.address, variable));
+  ECO_RETURN_IF_ERROR(at.Get("real", d.real, variable));
+  ECO_RETURN_IF_ERROR(at.Get("interleave", d.interleave, IntegerRange{-1, loops - 1}));
+  ECO_RETURN_IF_ERROR(at.Get("turn_loops", d.turn_loops, IntegerRange{0, loops}));
+  return at.Get("part", d.part, IndexOf(schedule.passes));
+}
+static Status Read(const JsonPlace& at, GonDescriptor& d, const Schedule& schedule) {
+  ECO_RETURN_IF_ERROR(at.Get("nest", d.nest));
+  const IntegerRange variable = VariableOf(d.nest);
+  ECO_RETURN_IF_ERROR(at.Get("row", d.row, variable));
+  ECO_RETURN_IF_ERROR(at.Get("col", d.col, variable));
+  ECO_RETURN_IF_ERROR(at.Get("slot", d.slot, variable));
+  ECO_RETURN_IF_ERROR(at.Get("address", d.address, variable));
+  ECO_RETURN_IF_ERROR(at.Get("first", d.first, variable));
+  ECO_RETURN_IF_ERROR(at.Get("last", d.last, variable));
+  return at.Get("part", d.part, IndexOf(schedule.passes));
+}
+static Status Read(const JsonPlace& at, ParamField& field, const IntegerRange& variable) {
+  ECO_RETURN_IF_ERROR(at.Get("name", field.name));
+  return at.Get("var", field.var, variable);
+}
+static Status Read(const JsonPlace& at, PassDescriptor& d, const Schedule& schedule) {
+  ECO_RETURN_IF_ERROR(at.Get("nest", d.nest));
+  const IntegerRange variable = VariableOf(d.nest);
+  const auto loops = static_cast<int64_t>(d.nest.loops.size());
+  ECO_RETURN_IF_ERROR(at.Get("pass_loops", d.pass_loops, IntegerRange{0, loops - 2}));
+  ECO_RETURN_IF_ERROR(at.Get("round_loops", d.round_loops, IntegerRange{0, d.pass_loops}));
+  ECO_RETURN_IF_ERROR(at.Get("fields", d.fields, variable));
+  ECO_RETURN_IF_ERROR(at.Get("active", d.active, variable));
+  ECO_RETURN_IF_ERROR(at.Get("from_below", d.from_below, variable));
+  ECO_RETURN_IF_ERROR(at.Get("to_above", d.to_above, variable));
+  ECO_RETURN_IF_ERROR(at.Get("first_program", d.first_program, IndexOf(schedule.programs)));
+  return at.Get("variant", d.variant, IntegerRange{-1, variable.high});
+}
+
+Status Read(const JsonPlace& at, Schedule& schedule) {
+  ECO_RETURN_IF_ERROR(at.Get("setup", schedule.setup));
+  ECO_RETURN_IF_ERROR(at.Get("programs", schedule.programs));
+  ECO_RETURN_IF_ERROR(at.Get("passes", schedule.passes, schedule));
+  ECO_RETURN_IF_ERROR(at.Get("wide", schedule.wide, schedule));
+  ECO_RETURN_IF_ERROR(at.Get("narrow", schedule.narrow, schedule));
+  ECO_RETURN_IF_ERROR(at.Get("gon", schedule.gon, schedule));
+  return at.Get("num_passes", schedule.num_passes, IntegerRange{0, kLargest});
+}
 
 int64_t ImageBytes(const Schedule& schedule) {
   return static_cast<int64_t>(ToJson(schedule).dump().size());
@@ -133,9 +236,6 @@ int LoopNest::Remainder(std::string name, int var, int64_t modulus) {
 }
 
 namespace {
-
-constexpr int64_t kHuge = int64_t{1} << 40;    // iterations of a loop
-constexpr int64_t kLargest = int64_t{1} << 60;  // value of a variable
 
 // Whether `value` lies between -kLargest and kLargest.
 bool IsSmall(__int128 value) { return value >= -kLargest && value <= kLargest; }

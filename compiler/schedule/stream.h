@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stream descriptors: nested loops that say which word goes where, instead of word lists.
 //
 // A descriptor is executed by a sequencer (tb/drivers today, hardware later): loop indices from
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_fields.h"
 #include "base/result.h"
 #include "gen/config/hw_config.h"
 
@@ -141,7 +143,9 @@ int64_t ProgramOf(const PassDescriptor& descriptor, const NestCursor& cursor);
 Status CheckSchedule(const Schedule& schedule, const HwConfig& config);
 
 nlohmann::json ToJson(const Schedule& schedule);
-Schedule ScheduleFromJson(const nlohmann::json& document);
+// The schedule of a document: every number in the range that it can have by itself (variables that
+// exist, bounds of at least one); CheckSchedule looks at what remains.
+Status Read(const JsonPlace& at, Schedule& schedule);
 
 // Size of what a sequencer needs: image words and descriptors, as compile writes them.
 int64_t ImageBytes(const Schedule& schedule);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a strip mapping to what the array executes: PE images, IDs and stream descriptors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Computes the result of a schedule on values, without the RTL and without time: images, pass words
 // and descriptors are executed pass by pass (execute.h), products are added in the PEs, up the
 // columns and in the accumulator, as the array does. That a schedule is right can so be seen on all

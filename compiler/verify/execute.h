@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Executes a round of passes (PassDescriptor, mostly one pass) on symbols: IDs, image, pass words and streams are read as the
 // array reads them, words are element numbers instead of values, time does not exist.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proof that a schedule computes its pass, on symbols, from the images and descriptors that leave
 // the compiler (Sec. 4.1.1: products and labels). Nothing of the mapping is used: what a product
 // is and where it belongs comes from the definition of the convolution (relation.h).

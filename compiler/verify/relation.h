@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a product of two operand elements is for, from the definition of the pass alone: nothing
 // here knows of mappings, problems or descriptors.
 #pragma once

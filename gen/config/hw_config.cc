@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gen/config/hw_config.h"
 
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json_fields.h"
 #include "base/json_schema.h"
 
 namespace ecoflow {
 namespace fs = std::filesystem;
+using nlohmann::json;
 using nlohmann::ordered_json;
 
 namespace {
@@ -46,10 +49,13 @@ Result<HwConfig> ParseHwConfig(const std::string& text, const std::string& name)
   ECO_RETURN_IF_ERROR(CheckSchema(document, name, kSchema));
   ECO_RETURN_IF_ERROR(FillDefaults(document, kSchema));
   HwConfig config;
+  Status read;
   VisitFields(config, [&](const char* group, const char* key, auto& field) {
-    const auto& object = *group == '\0' ? document : document[group];
-    object.at(key).get_to(field);
+    if (!read.ok()) return;
+    const JsonPlace all(document, name);
+    read = *group == '\0' ? all.Get(key, field) : all.Member(group).Get(key, field);
   });
+  ECO_RETURN_IF_ERROR(read);
   if (config.queue_depth < config.wide_lanes() || config.queue_depth < config.narrow_lanes()) {
     return BadInput("{}: pe.queue_depth = {}, expected at least the {} words of a GIN beat", name,
                     config.queue_depth, std::max(config.wide_lanes(), config.narrow_lanes()));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hardware configuration: what the generator builds and what the compiler may count on.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The most words of a beat that hw_config.schema.json allows.
 #pragma once
 

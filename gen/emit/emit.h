@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The RTL generator: a hardware configuration becomes SystemVerilog, file list and manifest.
 #pragma once
 
@@ -11,11 +12,12 @@
 namespace ecoflow {
 
 // Every file of the bundle by its name relative to the output folder. Hand-written modules are
-// copied from rtl/; generated are
+// copied from rtl/, in words that every tool knows; generated are
 //   eco_top.sv          the configured array: parameters and one instance
 //   eco_image_pkg.sv    fields of the PE image
 //   ecoflow_params.h    the same widths for C++ testbenches
-//   files.f             what a tool has to read, in order
+//   files.f             what a tool has to read, in order, names relative to its folder; lint waivers,
+//                       which are empty to other tools than Verilator, come first
 //   manifest.json       ports, widths, ID counts, memories, configuration and its hash
 //   config.json         the effective configuration
 // The same configuration gives the same bytes.

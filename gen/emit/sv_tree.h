@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small SystemVerilog tree: one place for indentation, commas and identifier checks.
 #pragma once
 

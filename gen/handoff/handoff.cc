@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gen/handoff/handoff.h"
 
 #include <algorithm>
@@ -90,7 +91,7 @@ Status AddHandOff(const HwConfig& config, Bundle& bundle, const TimingBudget& bu
     constexpr std::string_view kInclude = "+incdir+";
     if (word.starts_with(kInclude)) {
       lists["INCLUDE_DIR"].push_back(word.substr(kInclude.size()));
-    } else {
+    } else if (word.ends_with(".sv")) {
       lists["RTL_FILE"].push_back(word);
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hand-off to flows: what synthesis, FPGA and package tools expect beside the RTL.
 #pragma once
 

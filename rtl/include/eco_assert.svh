@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Assertions: active under Verilator, obligations of the proofs (proofs/) under Yosys with FORMAL,
 // compiled out for synthesis and Icarus.
 // Simulation is two-state: every property is qualified by a valid, none looks for X.

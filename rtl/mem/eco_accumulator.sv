@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Accumulator of one GON lane, the part of the global buffer that adds psums on write

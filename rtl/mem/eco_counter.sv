@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counter in two halves, so that its width does not bound the clock. Both halves show the same moment.
 //
 // Latency: an increment shows two cycles later. Reset: zero.

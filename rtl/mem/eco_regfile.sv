@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Register file with one write and one read port (Table 3: 75, 224 and 24 entries, 1 cycle).
 // The wrapper to replace when a flow has register-file or SRAM macros.
 //

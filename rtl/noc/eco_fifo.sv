@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // First-in first-out queue of psums (chain input and GON output of a PE).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Input queue of a PE on one global input network: takes up to `Lanes` words at once, gives one

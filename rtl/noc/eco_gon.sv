@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Global output network: a command names, lane by lane, the PE whose word leaves next, and what

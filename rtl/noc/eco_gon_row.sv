@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // One row of the global output network: takes words from the row's PEs in the order of the requests

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multicast controller (Sec. 4.4, Fig. 8): holds the IDs of one X-bus (row IDs) or of one PE
 // (column IDs) and tells whether the tag of a beat names it.
 //

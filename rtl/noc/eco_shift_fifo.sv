@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Short first-in first-out queue whose head is a register: words move up when the head leaves. Used as a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // X-bus of one array row on one global input network (Sec. 4.4, Fig. 8), with the row's

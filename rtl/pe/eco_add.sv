@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sum of two numbers, its upper half worked out for both carries (carry select): 0.4 ns faster at 32 bits
 // in 0.18 um than one carry chain, for half an adder more. Latency 0.
 module eco_add #(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic of a PE for int16 operands and int32 psums (modulo 2^32): a pipelined multiplier
 // with zero gating, then an adder. The one module to replace for another number format.
 //

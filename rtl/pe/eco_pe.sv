@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Processing element (Sec. 4.4, "PE Requirements"; Table 3): register files for ifmap, filter and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One coordinate (Y, X or Z) of the slot in ADDRESS, and whether it is out of range.
 //
 // Arithmetic is modulo 2^Bits; the value is in range when 0 <= value < limit, so a negative one counts

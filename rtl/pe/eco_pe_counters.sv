@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of a PE: in every cycle of a run exactly one of eco_pkg::CntIssued..CntAdder counts,
 // so that their sum is the number of cycles. CfgDump sends all counters out through the output
 // queue, in the order of eco_pkg, while the PE is idle.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Image store of a PE: two banks of loop records, the words that hold for a whole pass, and the
 // pass word that waits.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Loop nest of a PE: the slots of a pass, one a cycle, generated ahead of their issue. Nothing here

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // What becomes of an issued slot: product, psum, and where the psum goes.

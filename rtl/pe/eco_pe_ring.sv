@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Register file of a PE for one operand (ifmap or filter) as a ring. A loader appends words in the

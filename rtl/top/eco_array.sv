@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // The accelerator's array: rows of PEs on Y-buses (Fig. 8), Local links up the columns, global

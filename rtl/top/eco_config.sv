@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 `include "eco_assert.svh"
 
 // Configuration port: unpacks the 64-bit stream and addresses PEs and X-buses.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One row of the array: the X-buses of both global input networks, the PEs, and the row's part of the
 // global output network. Latency and handshake are those of eco_xbus, eco_pe and eco_gon_row. Reset: as theirs.
 module eco_row #(

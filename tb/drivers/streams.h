@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sequencer in software: turns stream descriptors and tensors into beats for the array's ports.
 #pragma once
 

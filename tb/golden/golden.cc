@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tb/golden/golden.h"
 
 namespace ecoflow {

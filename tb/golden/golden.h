@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Golden model: the definition of each pass as straight loops. Shares nothing with the compiler
 // but the layer's attributes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Verilated array behind its ports; implemented by the shared object that model_cache builds.
 #pragma once
 
@@ -47,6 +48,10 @@ class ArrayModel {
   virtual bool AssertionFailed() const = 0;
   // Coverage since the start, in Verilator's format; nothing when the model was built without.
   virtual void WriteCoverage(const char* path) = 0;
+  // The number (errno) of the first error in writing the waveform or record, 0 without.
+  virtual int WriteError() const = 0;
+  // Completes waveform and record, whose last words are only written now; WriteError() after that.
+  virtual int Close() = 0;
 };
 
 // Entry point of the shared object. `trace_path`: FST file, or nullptr. State that reset does not

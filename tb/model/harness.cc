@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiled together with the Verilated array into one shared object per configuration.
 #include <verilated.h>
 #if VM_TRACE_FST
@@ -5,6 +6,14 @@
 #endif
 
 #include <memory>
+
+#if VM_TRACE_FST
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#endif
 
 #include "Veco_top.h"
 #include "ecoflow_params.h"
@@ -47,6 +56,16 @@ uint32_t GetWord32(const VlWide<Words>& port, int k) {
   return port[static_cast<std::size_t>(k)];
 }
 
+#if VM_TRACE_FST
+// The first error of the waveform's writer, which looks at none itself. The linker sends its calls
+// to the functions below (--wrap, model_cache.cc).
+int trace_error = 0;
+
+void NoteTraceError(bool failed) {
+  if (failed && trace_error == 0) trace_error = errno != 0 ? errno : EIO;
+}
+#endif
+
 class VerilatedArray : public ArrayModel {
  public:
   VerilatedArray(uint32_t seed, const char* trace_path) {
@@ -63,14 +82,15 @@ class VerilatedArray : public ArrayModel {
     if (trace_path != nullptr) {
       trace_ = std::make_unique<VerilatedFstC>();
       top_->trace(trace_.get(), 99);
+      errno = 0;
+      trace_error = 0;
       trace_->open(trace_path);
+      NoteTraceError(!trace_->isOpen());
     }
 #endif
   }
   ~VerilatedArray() override {
-#if VM_TRACE_FST
-    if (trace_) trace_->close();
-#endif
+    Close();
     top_->final();
   }
 
@@ -156,6 +176,22 @@ class VerilatedArray : public ArrayModel {
 #endif
   }
 
+  int WriteError() const override {
+#if VM_TRACE_FST
+    return trace_error;
+#else
+    return 0;
+#endif
+  }
+
+  int Close() override {
+#if VM_TRACE_FST
+    if (trace_) trace_->close();
+    trace_.reset();
+#endif
+    return WriteError();
+  }
+
  private:
   void Dump() {
 #if VM_TRACE_FST
@@ -174,6 +210,43 @@ class VerilatedArray : public ArrayModel {
 
 }  // namespace
 }  // namespace ecoflow
+
+#if VM_TRACE_FST
+extern "C" {
+int __real_fflush(FILE* file);
+int __real_fclose(FILE* file);
+void* __real_mmap(void* address, size_t size, int protection, int flags, int fd, off_t offset);
+
+// stdio remembers that a write failed, whichever function it was in.
+int __wrap_fflush(FILE* file) {
+  errno = 0;
+  const int result = __real_fflush(file);
+  ecoflow::NoteTraceError(result != 0 || (file != nullptr && ferror(file) != 0));
+  return result;
+}
+int __wrap_fclose(FILE* file) {
+  __wrap_fflush(file);
+  const int result = __real_fclose(file);
+  ecoflow::NoteTraceError(result != 0);
+  return result;
+}
+// Scratch files, a few bytes for each signal: in memory, so that no disk has to have room.
+FILE* __wrap_tmpfile() {
+  const int fd = memfd_create("ecoflow", MFD_CLOEXEC);
+  return fd < 0 ? nullptr : fdopen(fd, "w+b");
+}
+// Touching a page that the file could not be extended to would be a SIGBUS.
+void* __wrap_mmap(void* address, size_t size, int protection, int flags, int fd, off_t offset) {
+  struct stat file {};
+  if (fd >= 0 && fstat(fd, &file) == 0 && file.st_size < offset + static_cast<off_t>(size)) {
+    errno = ENOSPC;
+    ecoflow::NoteTraceError(true);
+    return __real_mmap(address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  }
+  return __real_mmap(address, size, protection, flags, fd, offset);
+}
+}
+#endif
 
 extern "C" ecoflow::ArrayModel* ecoflow_create_array_model(uint32_t seed, const char* trace_path) {
   return new ecoflow::VerilatedArray(seed, trace_path);

@@ -1,14 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tb/model/model_cache.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <map>
+#include <vector>
 
 #include "base/files.h"
 #include "base/process.h"
@@ -22,8 +29,12 @@ namespace {
 // A lock that other processes wait for; released when it goes.
 class FileLock {
  public:
-  explicit FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_CREAT | O_RDWR, 0666)) {
-    if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+  // `flags`: LOCK_NB not to wait.
+  FileLock(const fs::path& path, int flags)
+      : fd_(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
+    if (fd_ < 0 || ::flock(fd_, LOCK_EX | flags) == 0 || errno != EWOULDBLOCK) return;
+    ::close(fd_);
+    fd_ = -1;
   }
   ~FileLock() {
     if (fd_ >= 0) ::close(fd_);
@@ -36,18 +47,25 @@ class FileLock {
   int fd_;
 };
 
-std::string VerilatorFlags(const ModelOptions& options, bool netlist) {
+// Arguments of verilator, but for the files.
+std::vector<std::string> VerilatorFlags(const ModelOptions& options, bool netlist) {
   // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs; GCC's vectors and
   // common subexpressions cost that one long function a tenth of its speed.
-  std::string flags =
-      "--cc --exe --build -j 2 -O3 --x-assign fast --x-initial unique -fno-table -Wno-fatal "
-      "--top-module eco_top -CFLAGS '-fPIC -std=c++20 -fno-tree-slp-vectorize -fno-gcse' -LDFLAGS -shared -MAKEFLAGS OPT_FAST=";
+  std::vector<std::string> flags = {
+      "--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique",
+      "-fno-table", "-Wno-fatal", "--top-module", "eco_top", "-CFLAGS", "-fPIC -std=c++20 -I.. -fno-tree-slp-vectorize -fno-gcse",
+      "-LDFLAGS", "-shared", "--Mdir", "obj", "-o", "../model.so"};
   // GCC takes minutes over a netlist that it optimizes, and few cycles run on one.
   const char* level = std::getenv("ECOFLOW_NETLIST_OPT");
-  flags += !netlist ? "-O2" : level != nullptr ? level : "-O1";
-  flags += options.assertions ? " --assert" : " --noassert";
-  if (options.trace) flags += " --trace-fst";
-  if (options.coverage) flags += " --coverage-line --coverage-toggle";
+  flags.insert(flags.end(), {"-MAKEFLAGS", std::string("OPT_FAST=") +
+                                               (!netlist ? "-O2" : level != nullptr ? level : "-O1")});
+  flags.emplace_back(options.assertions ? "--assert" : "--noassert");
+  if (options.trace) {
+    // The harness looks at what becomes of the waveform's writes.
+    flags.insert(flags.end(), {"--trace-fst", "-LDFLAGS",
+                               "-Wl,--wrap=fflush,--wrap=fclose,--wrap=tmpfile,--wrap=mmap"});
+  }
+  if (options.coverage) flags.insert(flags.end(), {"--coverage-line", "--coverage-toggle"});
   return flags;
 }
 
@@ -56,18 +74,16 @@ class Recorder : public ArrayModel {
  public:
   Recorder(std::unique_ptr<ArrayModel> model, const char* path)
       : model_(std::move(model)), file_(std::fopen(path, "a")) {}
-  ~Recorder() override {
-    if (file_ != nullptr) std::fclose(file_);
-  }
+  ~Recorder() override { (void)Close(); }
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
   void Reset() override {
     model_->Reset();
-    if (file_ != nullptr) fmt::print(file_, "reset\n");
+    Write("reset\n");
   }
   void Clear() override {
     model_->Clear();
-    if (file_ != nullptr) fmt::print(file_, "clear\n");
+    Write("clear\n");
   }
   void Settle(ArrayPins& pins) override {
     model_->Settle(pins);
@@ -77,43 +93,122 @@ class Recorder : public ArrayModel {
     model_->Clock();
     if (file_ == nullptr) return;
     const ArrayPins& p = last_;
-    fmt::print(file_, "{:d} {}", p.cfg_valid, p.cfg_data);
+    Write(fmt::format("{:d} {}", p.cfg_valid, p.cfg_data));
     for (const ArrayPins::Gin& gin : {p.wide, p.narrow}) {
-      fmt::print(file_, " {:d} {} {} {} {} {}", gin.valid, gin.row, gin.col, gin.dest, gin.count,
-                 fmt::join(gin.words, ","));
+      Write(fmt::format(" {:d} {} {} {} {} {}", gin.valid, gin.row, gin.col, gin.dest, gin.count,
+                        fmt::join(gin.words, ",")));
     }
-    fmt::print(file_, " {:d} {:d} {} {} {} {} {} {} {:d} {}", p.gon_valid, p.gon_end, p.gon_enabled,
-               p.gon_first, p.gon_last, fmt::join(p.gon_row, ","), fmt::join(p.gon_col, ","),
-               fmt::join(p.gon_slot, ","), p.out_ready, p.stat_select);
-    fmt::print(file_, " {:d} {:d} {:d} {:d} {:d} {} {} {:d} {}\n", p.cfg_ready, p.wide.ready,
-               p.narrow.ready, p.gon_ready, p.out_valid, p.out_lanes, fmt::join(p.out_words, ","),
-               p.done, p.stat);
+    Write(fmt::format(" {:d} {:d} {} {} {} {} {} {} {:d} {}", p.gon_valid, p.gon_end, p.gon_enabled,
+                      p.gon_first, p.gon_last, fmt::join(p.gon_row, ","), fmt::join(p.gon_col, ","),
+                      fmt::join(p.gon_slot, ","), p.out_ready, p.stat_select));
+    Write(fmt::format(" {:d} {:d} {:d} {:d} {:d} {} {} {:d} {}\n", p.cfg_ready, p.wide.ready,
+                      p.narrow.ready, p.gon_ready, p.out_valid, p.out_lanes,
+                      fmt::join(p.out_words, ","), p.done, p.stat));
   }
   bool AssertionFailed() const override { return model_->AssertionFailed(); }
   void WriteCoverage(const char* path) override { model_->WriteCoverage(path); }
+  // Of waveform and record.
+  int WriteError() const override { return error_ != 0 ? error_ : model_->WriteError(); }
+  int Close() override {
+    const bool failed = file_ == nullptr ? !closed_ : (std::ferror(file_) != 0) | (std::fclose(file_) != 0);
+    if (failed && error_ == 0) error_ = errno != 0 ? errno : EIO;
+    file_ = nullptr;
+    closed_ = true;
+    (void)model_->Close();
+    return WriteError();
+  }
 
  private:
+  void Write(const std::string& text) {
+    if (file_ != nullptr) std::fputs(text.c_str(), file_);
+  }
   std::unique_ptr<ArrayModel> model_;
   std::FILE* file_;
+  bool closed_ = false;
+  int error_ = 0;
   ArrayPins last_;
 };
 
 }  // namespace
 
-fs::path CacheRoot() {
-  const auto variable = [](const char* name) -> std::string {
+namespace {
+
+// Where users without a home keep theirs.
+fs::path SharedPlace() { return fs::path("/tmp") / fmt::format("ecoflow-{}", ::geteuid()); }
+
+}  // namespace
+
+Result<fs::path> CacheRoot() {
+  const auto variable = [](const char* name) -> fs::path {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
   };
-  if (const auto root = variable("ECOFLOW_CACHE"); !root.empty()) return root;
-  if (const auto root = variable("XDG_CACHE_HOME"); !root.empty()) return fs::path(root) / "ecoflow";
-  const auto home = variable("HOME");
-  return fs::path(home.empty() ? "/tmp" : home) / ".cache" / "ecoflow";
+  if (const auto root = variable("ECOFLOW_CACHE"); !root.empty()) {
+    std::error_code ec;
+    const fs::path absolute = fs::absolute(root, ec);
+    if (ec) return Machinery("ECOFLOW_CACHE {}: {}", root.string(), ec.message());
+    return absolute;
+  }
+  // Not absolute is not set (XDG Base Directory Specification).
+  if (const auto root = variable("XDG_CACHE_HOME"); root.is_absolute()) return root / "ecoflow";
+  if (const auto home = variable("HOME"); home.is_absolute()) return home / ".cache" / "ecoflow";
+  if (const passwd* user = ::getpwuid(::geteuid()); user != nullptr) {
+    const fs::path home = user->pw_dir;
+    std::error_code ec;
+    if (home.is_absolute() && fs::is_directory(home, ec) && ::access(home.c_str(), W_OK) == 0) {
+      return home / ".cache" / "ecoflow";
+    }
+  }
+  return SharedPlace();
 }
+
+namespace {
+
+// Makes the folder, for this user alone, where it does not exist. Others must not have made it nor
+// be able to put anything there: what is found in it is executed.
+Status MakePrivate(const fs::path& folder) {
+  std::error_code ec;
+  fs::create_directories(folder.parent_path(), ec);
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Machinery("{}: cache cannot be written: {}", folder.string(), std::strerror(errno));
+  }
+  struct stat found {};
+  if (::lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode)) {
+    return Machinery("{}: cache cannot be written: is no folder", folder.string());
+  }
+  if (found.st_uid != ::geteuid()) {
+    return Machinery("{}: belongs to user {}, a cache must belong to user {}, who loads from it",
+                     folder.string(), found.st_uid, ::geteuid());
+  }
+  if ((found.st_mode & 022) != 0) {
+    return Machinery("{}: others can write there (mode {:o}), expected only its owner, who loads from it",
+                     folder.string(), found.st_mode & 07777);
+  }
+  return {};
+}
+
+// Removes builds that were killed when models were still built in the cache. Those that run hold the
+// lock of their model.
+void RemoveStaleBuilds(const fs::path& models) {
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(models, ec)) {
+    const std::string name = entry.path().filename().string();
+    const auto at = name.find(".build");
+    if (at == std::string::npos) continue;
+    const FileLock lock(models / (name.substr(0, at) + ".lock"), LOCK_NB);
+    if (lock.held()) fs::remove_all(entry.path(), ec);
+  }
+}
+
+// What the harness is compiled from, by name relative to the root.
+constexpr const char* kHarness[] = {"tb/model/harness.cc", "tb/model/array_model.h",
+                                    "gen/config/limits.h"};
+
+}  // namespace
 
 Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
                             const std::function<void(const std::string&)>& note) {
-  static const auto version = RunShell("verilator --version");
+  static const auto version = RunProgram({{"verilator", "--version"}, {}, {}});
   if (!version.ok()) {
     return Machinery("verilator is missing or does not start: install it (scripts/install.sh)");
   }
@@ -127,55 +222,100 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
     ECO_ASSIGN(bundle["netlist.v"], ReadFile(netlist));
     bundle["files.f"] = "netlist.v\n";
   }
-  const fs::path source = SourceRoot();
-  std::string key = VerilatorFlags(options, netlist != nullptr) + version.value();
-  for (const auto& [name, text] : bundle) key += name + '\0' + text;
-  for (const char* file : {"tb/model/harness.cc", "tb/model/array_model.h"}) {
-    ECO_ASSIGN(const std::string text, ReadFile(source / file));
-    key += text;
+  for (const char* file : kHarness) {
+    ECO_ASSIGN(bundle[file], ReadFile(SourceRoot() / file));
   }
-  const fs::path models = CacheRoot() / "models";
+  // Everything has a name relative to the folder of the build, wherever the project itself stands.
+  Command verilator;
+  verilator.words = {"verilator"};
+  for (std::string& flag : VerilatorFlags(options, netlist != nullptr)) {
+    verilator.words.push_back(std::move(flag));
+  }
+  std::string key = fmt::format("{}", fmt::join(verilator.words, " ")) + version.value();
+  for (const auto& [name, text] : bundle) key += name + '\0' + text;
+  verilator.words.insert(verilator.words.end(), {"-f", "files.f", "tb/model/harness.cc"});
+  for (const auto& [name, text] : bundle) {
+    const bool listed = bundle.at("files.f").find(name) != std::string::npos;
+    if (name.ends_with(".vlt") && !listed) verilator.words.push_back(name);
+  }
+  if (HasProgram("ccache")) verilator.environment = {{"OBJCACHE", "ccache"}};
+
+  ECO_ASSIGN(const fs::path root, CacheRoot());
+  const fs::path models = root / "models";
+  if (root == SharedPlace()) ECO_RETURN_IF_ERROR(MakePrivate(root));
+  ECO_RETURN_IF_ERROR(MakePrivate(models));
+  RemoveStaleBuilds(models);
   const fs::path folder = models / HashHex(key);
   const fs::path library = folder / "model.so";
   std::error_code ec;
   if (fs::exists(library, ec)) return library;
 
-  fs::create_directories(models, ec);
-  const FileLock lock(folder.string() + ".lock");
+  const FileLock lock(folder.string() + ".lock", 0);
   if (!lock.held()) return Machinery("{}: cache cannot be written", models.string());
   if (fs::exists(library, ec)) return library;  // another process was faster
 
   note(fmt::format("building the Verilated model of {} ({} x {} PEs), once",
                    config.name, config.rows, config.columns));
-  const fs::path work = folder.string() + fmt::format(".build{}", ::getpid());
-  fs::remove_all(work, ec);
-  fs::create_directories(work, ec);
-  ECO_RETURN_IF_ERROR(WriteBundle(bundle, work));
-  std::string waivers;
-  for (const auto& [name, text] : bundle) {
-    if (name.ends_with(".vlt")) waivers += " " + name;
+  // Not in the cache, whose path may hold what make cannot: spaces, dollar signs, colons.
+  ECO_ASSIGN(const TemporaryFolder work, TemporaryFolder::Create());
+  if (const Status written = WriteBundle(bundle, work.path()); !written.ok()) {
+    return Machinery("{}", written.error().message);
   }
-  const std::string command = fmt::format(
-      "cd {} && OBJCACHE=\"$(command -v ccache)\" CCACHE_BASEDIR={} verilator {} -CFLAGS '-I{} -I{}' --Mdir obj -o ../model.so -f files.f {} {}",
-      ShellQuote(work), ShellQuote(work), VerilatorFlags(options, netlist != nullptr), source.string(), work.string(), waivers,
-      ShellQuote(source / "tb/model/harness.cc"));
-  const auto built = RunShell(command);
+  verilator.folder = work.path();
+  const auto built = RunProgram(verilator);
   if (!built.ok()) {
     const fs::path log = folder.string() + ".log";
     (void)WriteFileAtomically(log, built.error().message);
-    fs::remove_all(work, ec);
     return Machinery("the Verilated model of {} does not build; see {}", config.name, log.string());
   }
-  fs::remove_all(work / "obj", ec);
-  fs::rename(work, folder, ec);
-  if (ec) return Machinery("{}: cannot be created: {}", folder.string(), ec.message());
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Machinery("{}: cannot be created: {}", folder.string(), std::strerror(errno));
+  }
+  auto kept = OutputFile::Create(library);
+  if (!kept.ok()) return Machinery("{}", kept.error().message);
+  const fs::path copy = kept.value().temporary();
+  if (!fs::copy_file(work.path() / "model.so", copy, ec) || ::chmod(copy.c_str(), 0700) != 0) {
+    return Machinery("{}: cannot be written: {}", library.string(),
+                     ec ? ec.message() : std::strerror(errno));
+  }
+  if (const Status moved = kept.value().Commit(); !moved.ok()) {
+    return Machinery("{}", moved.error().message);
+  }
   return library;
 }
 
+namespace {
+
+// The shared object, opened once it is known that nobody else could have written it.
+Result<void*> OpenPrivate(const fs::path& shared_object) {
+  // Stays open: what is loaded is what was looked at, and the name of each model is its own.
+  const int fd = ::open(shared_object.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  struct stat found {};
+  if (fd < 0 || ::fstat(fd, &found) != 0) {
+    return Machinery("{}: cannot be loaded: {}", shared_object.string(), std::strerror(errno));
+  }
+  if (found.st_uid != ::geteuid() || (found.st_mode & 022) != 0) {
+    ::close(fd);
+    return Machinery("{}: belongs to user {} with mode {:o}, expected user {} and no write permission "
+                     "for others", shared_object.string(), found.st_uid, found.st_mode & 0777, ::geteuid());
+  }
+  void* handle = ::dlopen(fmt::format("/proc/self/fd/{}", fd).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    return Machinery("{}: cannot be loaded: {}", shared_object.string(), ::dlerror());
+  }
+  return handle;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<ArrayModel>> LoadModel(const fs::path& shared_object, uint32_t seed,
                                               const std::string& trace_path) {
-  void* handle = ::dlopen(shared_object.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return Machinery("{}: cannot be loaded: {}", shared_object.string(), ::dlerror());
+  // By its file: a process loads a model many times.
+  static std::map<fs::path, void*> loaded;
+  if (!loaded.contains(shared_object)) {
+    ECO_ASSIGN(loaded[shared_object], OpenPrivate(shared_object));
+  }
+  void* handle = loaded[shared_object];
   const auto create = reinterpret_cast<CreateArrayModel>(::dlsym(handle, kCreateArrayModel));
   if (create == nullptr) return Machinery("{}: is not a model", shared_object.string());
   std::unique_ptr<ArrayModel> model(create(seed, trace_path.empty() ? nullptr : trace_path.c_str()));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds the Verilated model of a configuration once and keeps it.
 #pragma once
 
@@ -24,11 +25,12 @@ struct ModelOptions {
 Result<std::filesystem::path> BuildModel(const HwConfig& config, const ModelOptions& options,
                                          const std::function<void(const std::string&)>& note);
 
-// Loads a model; `trace_path` may be empty.
+// Loads a model that belongs to this user and that no other can write; `trace_path` may be empty.
 Result<std::unique_ptr<ArrayModel>> LoadModel(const std::filesystem::path& shared_object,
                                               uint32_t seed, const std::string& trace_path);
 
-// Where models are kept: $ECOFLOW_CACHE, else $XDG_CACHE_HOME/ecoflow, else ~/.cache/ecoflow.
-std::filesystem::path CacheRoot();
+// Where models are kept, an absolute path: $ECOFLOW_CACHE, else $XDG_CACHE_HOME/ecoflow, else
+// .cache/ecoflow in $HOME or in the home that the system knows, else /tmp/ecoflow-<user ID>.
+Result<std::filesystem::path> CacheRoot();
 
 }  // namespace ecoflow

@@ -1,16 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tb/run/npy.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <regex>
 
 #include "base/files.h"
+#include "base/numbers.h"
 
 namespace ecoflow {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
+constexpr IntegerRange kExtent = {0, std::numeric_limits<int64_t>::max()};  // of an axis
 constexpr std::string_view kMagic = "\x93NUMPY";
 
 std::string ShapeText(const std::array<int64_t, 4>& shape) {
@@ -48,13 +52,13 @@ Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<i
   }
   if (fortran[1] == "True") return BadInput("{}: Fortran order, expected C order", path);
   static const std::regex number("[0-9]+");
-  std::string found;
-  for (auto it = std::sregex_iterator(size[1].first == size[1].second ? header.end() : size[1].first,
-                                      size[1].second, number);
+  std::vector<int64_t> found;
+  for (auto it = std::sregex_iterator(size[1].first, size[1].second, number);
        it != std::sregex_iterator(); ++it) {
-    found += (found.empty() ? "" : ", ") + it->str();
+    ECO_ASSIGN(const __int128 extent, TextInteger(it->str(), path, "shape", kExtent));
+    found.push_back(static_cast<int64_t>(extent));
   }
-  if ("(" + found + ")" != ShapeText(shape)) {
+  if (!std::equal(found.begin(), found.end(), shape.begin(), shape.end())) {
     return BadInput("{}: shape {}, expected {}", path, size[1].str(), ShapeText(shape));
   }
   const auto elements = static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);

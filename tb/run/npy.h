@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NumPy .npy files of the tensors. Own code, because the libraries at hand (xtensor, Debian 12)
 // take truncated files for whole ones and allocate what the header asks for.
 #pragma once

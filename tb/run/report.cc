@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tb/run/report.h"
 
 #include <algorithm>
@@ -122,7 +123,7 @@ std::string ToText(const RunReport& r) {
   };
   const auto percent = [](double share) { return fmt::format("{:.1f} %", 100 * share); };
   std::string out = fmt::format("{} {} of {}, {} dataflow, on {} ({} x {} PEs)\n", r.op, r.pass,
-                                r.layer, r.dataflow, r.config, r.rows, r.columns);
+                                Printable(r.layer), r.dataflow, r.config, r.rows, r.columns);
   if (r.predicted) {
     out += fmt::format("  predicted by the cycle model, {}\n",
                        r.compared ? "results computed from images and descriptors"
@@ -189,7 +190,7 @@ std::string Table(const std::string& title, const nlohmann::ordered_json& rows) 
 
 std::string DescribeMapping(const CompiledLayer& compiled) {
   std::string out = fmt::format("{} {} of {}, {} dataflow, on {}\n", ToString(compiled.layer.op),
-                                ToString(compiled.pass), compiled.layer.name, compiled.dataflow,
+                                ToString(compiled.pass), Printable(compiled.layer.name), compiled.dataflow,
                                 compiled.config.name);
   for (const auto& [key, value] : compiled.mapping.items()) {
     const bool rows = value.is_array() && !value.empty() && value[0].is_object();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run reports: the fields of `run --json`, and the same as a table.
 #pragma once
 

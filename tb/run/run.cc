@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tb/run/run.h"
 
 #include <chrono>
@@ -216,6 +217,9 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
     }
     if (model.AssertionFailed()) {
       return Machinery("an assertion of the RTL failed in cycle {}{}", cycle, ErrorSuffix(model, pins));
+    }
+    if (options.stop && cycle % 64 == 0 && options.stop()) {
+      return Machinery("stopped in cycle {}", cycle);
     }
     if (options.progress && cycle % 1024 == 0) {
       const auto total = std::max<int64_t>(1, schedule.num_passes);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Executes a compiled layer on the Verilated array, counts, compares.
 #pragma once
 
@@ -21,6 +22,8 @@ struct RunOptions {
   int64_t watchdog_cycles = 200000;  // without any handshake
   // Told now and then: share of the passes begun (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
+  // Asked now and then: whether to stop before the end.
+  std::function<bool()> stop;
 };
 
 struct RunResult {
@@ -34,7 +37,7 @@ struct RunResult {
 };
 
 // Runs on `model` after a reset. `operands` in the order of PassOperands. Fails (machinery) when
-// nothing moves any more, or an assertion of the RTL fails.
+// nothing moves any more, an assertion of the RTL fails or `stop` says so.
 Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
                              const std::vector<int16_t>& first, const std::vector<int16_t>& second,
                              const RunOptions& options);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speed of the cycle model and of the Verilated array on full-size layers, and whether they agree.
 //   build/bin/model_speed [--layer ResNet-50_CONV3] [--pass input-grad] [--no-rtl] ...
 #include <CLI/CLI.hpp>
@@ -48,7 +49,7 @@ int Main(int argc, char** argv) {
   bool good = true;
   fmt::print("{:<20}{:<13}{:>12}{:>8}{:>10}{:>12}{:>11}{:>8}  {}\n", "layer", "pass", "cycles",
              "s", "kcycles/s", "simulated", "RTL k/s", "ratio", "counters");
-  for (Layer layer : all.value()) {
+  for (Layer layer : all.value().layers) {
     if (!layers.empty() && std::find(layers.begin(), layers.end(), layer.name) == layers.end()) continue;
     layer.input[0] = batch;
     for (const Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simulation speed: clock cycles a second of the Verilated array with all PEs at work.
 //   build/bin/sim_speed [--benchmark_repetitions=5]
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The choice by the cycle model: never slower than what it contains, never an image that locks up.
 #include "choose/choose.h"
 

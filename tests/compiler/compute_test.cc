@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functional executor against the golden model, on every mapping family and on random layers,
 // and on schedules with a planted mistake.
 #include "compiler/verify/compute.h"

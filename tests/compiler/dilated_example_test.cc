@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The paper's worked example of a dilated convolution: Fig. 7 and Sec. 4.2. Filter gradients of a
 // 3x3 filter at stride 2; ifmap 5x5 (PE02's groups need the fifth row and column).
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Zeros of padded convolutions: the formulas and examples of Sec. 3.1.
 #include "compiler/dataflow/direct.h"
 
@@ -122,7 +123,7 @@ TEST(ImageSizeTest, EveryTableRowTakesLessThan64KB) {
   for (const char* file : {"paper_table5.json", "paper_table7.json", "alexnet_original.json"}) {
     const auto layers = LoadWorkload((SourceRoot() / "workloads" / file).string());
     ASSERT_TRUE(layers.ok());
-    for (const Layer& layer : layers.value()) {
+    for (const Layer& layer : layers.value().layers) {
       for (const Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
         for (const char* dataflow : {"ecoflow", "row-stationary", "auto"}) {
           const auto compiled = Compile(config, layer, pass, dataflow);

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/layer/layer.h"
 
 #include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
 
 namespace ecoflow {
 namespace {
@@ -49,7 +52,7 @@ TEST(LayerTest, MessagesNameFieldValueAndRange) {
             "l.json: missing key output_channels");
   EXPECT_NE(ErrorOf(R"({"name": "a", "op": "Conv", "input": [1, 1, 5, 5], "output_channels": 1,
                         "kernel_shape": [1, 1], "stride": [1, 1]})")
-                .find("l.json: unknown key stride, expected one of dilations"),
+                .find("l.json: unknown key stride, expected one of auto_pad"),
             std::string::npos);
   EXPECT_EQ(ErrorOf(R"({"name": "a", "op": "Conv", "input": [1, 1, 5, 5], "output_channels": 1,
                         "kernel_shape": [7, 1], "pads": [1, 0, 0, 0]})"),
@@ -87,6 +90,96 @@ TEST(LayerTest, PicksALayerOfAWorkload) {
             "l.json: layers, expected a list of at least one layer");
   EXPECT_EQ(ErrorOf(R"({"nam": "w", "layers": [1]})"),
             "l.json: unknown key nam, expected one of name, layers");
+}
+
+TEST(LayerTest, TwoLayersOfOneNameAreRefused) {
+  const std::string one = R"({"op": "Conv", "input": [1, 1, 5, 5], "output_channels": 1,
+                              "kernel_shape": [1, 1], "name": )";
+  const std::string workload =
+      R"({"layers": [)" + one + "\"a\"}, " + one + "\"b\"}, " + one + "\"a\"}]}";
+  for (const char* pick : {"", "a", "b"}) {
+    EXPECT_EQ(ErrorOf(workload, pick),
+              "l.json: layers[0] and layers[2] have the same name = \"a\", expected different ones");
+  }
+  EXPECT_EQ(ErrorOf(R"({"name": 5, "layers": [1]})"), "l.json: name = 5, expected text");
+}
+
+TEST(LayerTest, NumbersAreWhole) {
+  const std::string begin = R"({"name": "a", "op": "Conv", "input": [1, 1, 5, 5], "kernel_shape": [1, 1],
+                                "output_channels": )";
+  for (const char* bad : {"5e79", "3.0", "18446744073709551615", "-1", "true"}) {
+    const std::string shown = nlohmann::json::parse(bad).dump();
+    EXPECT_EQ(ErrorOf(begin + bad + "}"), "l.json: output_channels = " + shown + ", expected 1..1000000");
+  }
+}
+
+// ONNX's operator reference, axis by axis: pads before and behind.
+struct PadCase {
+  const char* attributes;
+  std::array<int, 4> pads;
+  std::array<int, 2> output_padding = {0, 0};
+  std::array<int64_t, 2> output;
+};
+
+void ExpectPads(const std::string& op, const std::string& shape, const std::vector<PadCase>& cases) {
+  for (const PadCase& c : cases) {
+    const auto layer = ParseLayer(R"({"name": "a", "op": ")" + op + R"(", "output_channels": 1, )" + shape +
+                                      c.attributes + "}", "l.json", "", 0);
+    ASSERT_TRUE(layer.ok()) << c.attributes << layer.error().message;
+    EXPECT_EQ(layer.value().pads, c.pads) << c.attributes;
+    EXPECT_EQ(layer.value().output_padding, c.output_padding) << c.attributes;
+    EXPECT_EQ(layer.value().OutputSize(0), c.output[0]) << c.attributes;
+    EXPECT_EQ(layer.value().OutputSize(1), c.output[1]) << c.attributes;
+  }
+}
+
+TEST(LayerTest, AutoPadOfConv) {
+  // ceil(5 / 2) = 3 rows, ceil(6 / 2) = 3 columns; totals (3-1)*2+3-5 = 2 and (3-1)*2+3-6 = 1.
+  ExpectPads("Conv", R"("input": [1, 1, 5, 6], "kernel_shape": [3, 3], "strides": [2, 2], )",
+             {{R"("auto_pad": "SAME_UPPER")", {1, 0, 1, 1}, {0, 0}, {3, 3}},
+              {R"("auto_pad": "SAME_LOWER")", {1, 1, 1, 0}, {0, 0}, {3, 3}},
+              {R"("auto_pad": "VALID")", {0, 0, 0, 0}, {0, 0}, {2, 2}},
+              {R"("auto_pad": "NOTSET", "pads": [1, 2, 3, 4])", {1, 2, 3, 4}, {0, 0}, {4, 5}}});
+  // A kernel smaller than the stride needs none; a dilated one more.
+  ExpectPads("Conv", R"("input": [1, 1, 6, 6], "kernel_shape": [1, 2], "strides": [3, 1], "dilations": [1, 3], )",
+             {{R"("auto_pad": "SAME_UPPER")", {0, 1, 0, 2}, {0, 0}, {2, 6}}});
+}
+
+TEST(LayerTest, AutoPadAndOutputShapeOfConvTranspose) {
+  // 3 rows and columns at stride 2: 6 wanted; totals 2*2+3-6 = 1 and, kernel 4, 2.
+  ExpectPads("ConvTranspose", R"("input": [1, 1, 3, 3], "kernel_shape": [3, 4], "strides": [2, 2], )",
+             {{R"("auto_pad": "SAME_UPPER")", {0, 1, 1, 1}, {0, 0}, {6, 6}},
+              {R"("auto_pad": "SAME_LOWER")", {1, 1, 0, 1}, {0, 0}, {6, 6}},
+              {R"("auto_pad": "VALID")", {0, 0, 0, 0}, {0, 0}, {7, 8}},
+              // The odd one at the beginning unless SAME_UPPER; pads beside output_shape are ignored.
+              {R"("output_shape": [4, 5])", {2, 2, 1, 1}, {0, 0}, {4, 5}},
+              {R"("output_shape": [4, 5], "pads": [9, 9, 9, 9])", {2, 2, 1, 1}, {0, 0}, {4, 5}},
+              {R"("output_shape": [4, 5], "auto_pad": "SAME_UPPER")", {1, 1, 2, 2}, {0, 0}, {4, 5}},
+              {R"("output_shape": [7, 8], "output_padding": [1, 0])", {1, 0, 0, 0}, {1, 0}, {7, 8}},
+              // One more than the layer has without pads: behind the end.
+              {R"("output_shape": [8, 9])", {0, 0, 0, 0}, {1, 1}, {8, 9}}});
+  // Stride 3, kernel 1: 9 wanted, 7 there; two elements that no input reaches.
+  ExpectPads("ConvTranspose", R"("input": [1, 1, 3, 3], "kernel_shape": [1, 1], "strides": [3, 3], )",
+             {{R"("auto_pad": "SAME_UPPER")", {0, 0, 0, 0}, {2, 2}, {9, 9}}});
+}
+
+TEST(LayerTest, PadsThatContradictAreRefused) {
+  const std::string conv = R"({"name": "a", "op": "Conv", "input": [1, 1, 5, 5], "output_channels": 1,
+                               "kernel_shape": [3, 3], )";
+  EXPECT_EQ(ErrorOf(conv + R"("auto_pad": "SAME_UPPER", "pads": [1, 1, 1, 1]})"),
+            "l.json: pads: not together with auto_pad = \"SAME_UPPER\"");
+  EXPECT_EQ(ErrorOf(conv + R"("auto_pad": "SAME"})"),
+            "l.json: auto_pad = \"SAME\", expected \"NOTSET\" or \"SAME_UPPER\" or \"SAME_LOWER\" or \"VALID\"");
+  EXPECT_EQ(ErrorOf(conv + R"("output_shape": [5, 5]})"),
+            "l.json: output_shape: expected for ConvTranspose only");
+  const std::string transposed = R"({"name": "a", "op": "ConvTranspose", "input": [1, 1, 3, 3],
+                                     "output_channels": 1, "kernel_shape": [3, 3], "strides": [2, 2], )";
+  EXPECT_EQ(ErrorOf(transposed + R"("output_shape": [9, 7]})"),
+            "l.json: output_shape = 9, expected at most 8: 7 is what the layer has without pads, and less "
+            "than 2 more");
+  EXPECT_EQ(ErrorOf(R"({"name": "a", "op": "ConvTranspose", "input": [1, 1, 100000, 1], "output_channels": 1,
+                        "kernel_shape": [1, 1], "output_shape": [1, 1]})"),
+            "l.json: output_shape gives pads of 50000, expected at most 4096");
 }
 
 TEST(LayerTest, TextParsesBackToTheSame) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The proof must fail on schedules that are wrong: each test plants one mistake.
 #include "compiler/verify/proof.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The paper's worked example of a transposed convolution: Fig. 5 and Sec. 4.1.1, 4.1.2.
 // Stride 2, 5x5 output, 3x3 filter, 2x2 error.
 #include <gtest/gtest.h>

@@ -1,17 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program as a user calls it: exit status, one line of error, nothing left behind; contract
 // of --json; compile then run --image.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "tb/run/npy.h"
+#include "tests/e2e/fst_reader.h"
 
 namespace ecoflow {
 namespace {
@@ -46,10 +54,11 @@ class CliTest : public ::testing::Test {
     content.append(2 * elements, '\0');
     Write(name, content);
   }
-  Outcome Ecoflow(const std::string& arguments) const {
+  // `before`: words of the shell before the program's name (variables, limits).
+  Outcome Ecoflow(const std::string& arguments, const std::string& before = "") const {
     Outcome o;
-    const std::string command = "cd " + folder_.string() + " && " ECOFLOW_BINARY " " + arguments +
-                                " > stdout.txt 2> stderr.txt < /dev/null";
+    const std::string command = "cd " + folder_.string() + " && { " + before + " " ECOFLOW_BINARY " " +
+                                arguments + "; } > stdout.txt 2> stderr.txt < /dev/null";
     const int status = std::system(command.c_str());
     o.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     o.out = ReadFile(folder_ / "stdout.txt").value();
@@ -57,6 +66,54 @@ class CliTest : public ::testing::Test {
     fs::remove(folder_ / "stdout.txt");
     fs::remove(folder_ / "stderr.txt");
     return o;
+  }
+  // Starts the program in the folder without a shell; its process.
+  pid_t Start(std::vector<std::string> arguments,
+              const std::vector<std::pair<std::string, std::string>>& environment = {}) const {
+    arguments.insert(arguments.begin(), ECOFLOW_BINARY);
+    std::vector<char*> words;
+    for (std::string& word : arguments) words.push_back(word.data());
+    words.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    if (::chdir(folder_.c_str()) != 0) ::_exit(99);
+    const int out = ::open("stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ::dup2(out, 1);
+    ::dup2(out, 2);
+    ::execv(words[0], words.data());
+    ::_exit(99);
+  }
+  static int Wait(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+  }
+  // Waits (a minute at most) until `true_now` is.
+  template <typename Condition>
+  static bool Becomes(Condition true_now) {
+    for (int k = 0; k < 1200; ++k) {
+      if (true_now()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return false;
+  }
+  // Processes that work in a folder below this one.
+  int ProcessesBelow(const fs::path& folder) const {
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      std::error_code ec;
+      const std::string where = fs::read_symlink(entry.path() / "cwd", ec).string();
+      count += !ec && where.starts_with(folder.string() + "/");
+    }
+    return count;
+  }
+  // An array that no other test has.
+  void WriteConfig(const std::string& name, int rows, int columns) const {
+    json hw = json::parse(ReadFile(SourceRoot() / "gen/configs/ecoflow_4x4.json").value());
+    hw["array"] = {{"rows", rows}, {"columns", columns}};
+    hw["name"] = "other";
+    Write(name, hw.dump());
   }
   std::size_t Files() const {
     return static_cast<std::size_t>(std::distance(fs::recursive_directory_iterator(folder_), {}));
@@ -326,8 +383,209 @@ TEST_F(CliTest, TensorFilesAreRead) {
 }
 
 TEST_F(CliTest, TraceIsWritten) {
-  ASSERT_EQ(Ecoflow(std::string(kRun) + "--trace t.fst").status, 0);
-  EXPECT_GT(fs::file_size(folder_ / "t.fst"), 1000u);
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--trace t.fst --json r.json").status, 0);
+  const Waveform wave = ReadWaveform((folder_ / "t.fst").string());
+  EXPECT_TRUE(wave.readable);
+  EXPECT_GT(wave.signals, 1000u);
+  EXPECT_GT(wave.changes, 10000u);
+  // Two times a cycle.
+  EXPECT_GT(wave.end_time, 2 * json::parse(ReadFile(folder_ / "r.json").value())["cycles"].get<uint64_t>());
+  EXPECT_EQ(Files(), 3u);
+}
+
+TEST_F(CliTest, OutputsGoThroughWhatIsNoRegularFile) {
+  fs::create_symlink("/dev/null", folder_ / "null");
+  fs::create_symlink("real.json", folder_ / "link.json");
+  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  std::string got;
+  std::thread reader([&] { got = ReadFile(folder_ / "fifo").value(); });
+  EXPECT_EQ(Ecoflow(std::string(kRun) + "--json link.json --output null --trace null").status, 0);
+  EXPECT_EQ(Ecoflow(std::string(kRun) + "--json fifo").status, 0);
+  reader.join();
+  EXPECT_TRUE(fs::is_symlink(folder_ / "null") && fs::is_character_file("/dev/null"));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link.json") && fs::is_fifo(folder_ / "fifo"));
+  json a = json::parse(got), b = json::parse(ReadFile(folder_ / "real.json").value());
+  EXPECT_EQ(a["cycles"], b["cycles"]);
+  // What the report itself goes to: one behind the other.
+  const Outcome o = Ecoflow(std::string(kRun) + "--json /dev/stdout");
+  EXPECT_EQ(o.status, 0);
+  EXPECT_LT(o.out.find("\"cycles\""), o.out.find("match: true"));
+}
+
+// Files of at most 20 blocks (10 KB or 20 KB, as the shell counts) stand for a full disk.
+TEST_F(CliTest, AFullDiskIsNoticedByEveryOutput) {
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--trace t.fst").status, 0);  // the model is built
+  fs::remove(folder_ / "t.fst");
+  const auto expect = [&](const Outcome& o, const std::string& file, const std::string& why) {
+    EXPECT_EQ(o.status, 2) << file;
+    EXPECT_EQ(o.err, "ecoflow: " + file + ": cannot be written: " + why + "\n");
+    EXPECT_EQ(o.out, "");
+  };
+  expect(Ecoflow(std::string(kRun) + "--trace t.fst", "ulimit -f 20;"), "t.fst", "File too large");
+  EXPECT_EQ(Files(), 1u);
+  Write("large.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 99, 99], "output_channels": 2,
+                          "kernel_shape": [3, 3]})");
+  expect(Ecoflow("predict large.json --pass forward --config ecoflow_4x4 --output o.npy", "ulimit -f 20;"),
+         "o.npy", "File too large");
+  EXPECT_EQ(Files(), 2u);
+  for (const char* option : {"--json", "--output", "--trace"}) {
+    expect(Ecoflow(std::string(kRun) + option + " /dev/full"), "/dev/full", "No space left on device");
+  }
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
+  EXPECT_EQ(Ecoflow("gen --config ecoflow_4x4 --out rtl", "ulimit -f 1;").status, 2);
+}
+
+TEST_F(CliTest, StandardOutputThatCannotBeWrittenIsExitThree) {
+  const std::string image = "compile layer.json --pass input-grad --config ecoflow_4x4 --out image --show";
+  for (const std::string& command : {std::string(kRun), image, std::string("--help"), std::string("--version"),
+                                     std::string("report layer.json --config ecoflow_4x4"),
+                                     std::string("predict layer.json --pass forward --config ecoflow_4x4")}) {
+    const Outcome full = Ecoflow(command + " > /dev/full");
+    EXPECT_EQ(full.status, 3) << command;
+    EXPECT_EQ(full.err, "ecoflow: standard output cannot be written: No space left on device\n");
+    const Outcome closed = Ecoflow(command + " >&-");
+    EXPECT_EQ(closed.status, 3) << command;
+    EXPECT_EQ(closed.err, "ecoflow: standard output cannot be written: Bad file descriptor\n");
+    // A reader that goes away is no error.
+    const Outcome gone = Ecoflow(command + "; echo $? >&2; } | true", "{");
+    EXPECT_EQ(gone.err, "0\n") << command;
+  }
+  // With descriptor 1 closed, no file gets its number.
+  EXPECT_EQ(Ecoflow(std::string(kRun) + "--json r.json >&-").status, 3);
+  EXPECT_EQ(ReadFile(folder_ / "r.json").value().find("match: true"), std::string::npos);
+  EXPECT_EQ(Ecoflow("run none.json --pass forward 2> /dev/full").status, 2);
+  EXPECT_EQ(Ecoflow("run none.json --pass forward 2>&-").status, 2);
+}
+
+TEST_F(CliTest, ASignalClosesTheWaveform) {
+  Write("long.json", R"({"name": "l", "op": "Conv", "input": [8, 32, 28, 28], "output_channels": 32,
+                         "kernel_shape": [3, 3]})");
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--trace warm.fst").status, 0);  // the model is built
+  fs::remove(folder_ / "warm.fst");
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const pid_t child = Start({"run", "long.json", "--pass", "forward", "--config", "ecoflow_4x4", "--trace",
+                               "t.fst", "--json", "r.json"});
+    ASSERT_TRUE(Becomes([&] {
+      std::error_code ec;
+      return fs::file_size(folder_ / "t.fst.tmp0/file", ec) > 100000 && !ec;
+    }));
+    ::kill(child, signal);
+    const int status = Wait(child);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal) << status;
+    const Waveform wave = ReadWaveform((folder_ / "t.fst").string());
+    EXPECT_TRUE(wave.readable);
+    EXPECT_GT(wave.end_time, 100u);
+    EXPECT_GT(wave.changes, 10000u);
+    EXPECT_EQ(ReadFile(folder_ / "stdout.txt").value(), "");
+    EXPECT_EQ(Files(), 4u);  // two layers, t.fst, stdout.txt
+  }
+}
+
+TEST_F(CliTest, ASignalEndsABuildAndAllThatBelongsToIt) {
+  WriteConfig("hw.json", 3, 1);
+  fs::create_directory(folder_ / "tmp");
+  const std::vector<std::pair<std::string, std::string>> environment = {
+      {"ECOFLOW_CACHE", "cache"}, {"TMPDIR", (folder_ / "tmp").string()}, {"CCACHE_DISABLE", "1"}};
+  const auto models = [&] {  // finished ones
+    std::error_code ec;
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator(folder_ / "cache/models", ec)) count += entry.is_directory();
+    return count;
+  };
+  const auto start = [&] {
+    const pid_t child = Start({"run", "layer.json", "--pass", "forward", "--config", "hw.json"}, environment);
+    EXPECT_TRUE(Becomes([&] { return ProcessesBelow(folder_ / "tmp") >= 3; }));  // make, compiler ...
+    return child;
+  };
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const pid_t child = start();
+    ::kill(child, signal);
+    const int status = Wait(child);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal) << status;
+    EXPECT_EQ(ProcessesBelow(folder_ / "tmp"), 0);
+    EXPECT_TRUE(fs::is_empty(folder_ / "tmp"));
+    EXPECT_EQ(models(), 0);
+    EXPECT_EQ(ReadFile(folder_ / "stdout.txt").value(), "");
+  }
+  // Nobody cleans up after SIGKILL but the next one; also what older versions left in the cache.
+  const pid_t child = start();
+  ::kill(child, SIGKILL);
+  Wait(child);
+  EXPECT_FALSE(fs::is_empty(folder_ / "tmp"));
+  fs::create_directory(folder_ / "cache/models/0123456789abcdef.build77");
+  ASSERT_TRUE(Becomes([&] { return ProcessesBelow(folder_ / "tmp") == 0; }));
+  const int status = Wait(Start({"run", "layer.json", "--pass", "forward", "--config", "hw.json"}, environment));
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << ReadFile(folder_ / "stdout.txt").value();
+  for (const auto& entry : fs::directory_iterator(folder_ / "tmp")) ADD_FAILURE() << entry.path();
+  EXPECT_EQ(models(), 1);
+}
+
+TEST_F(CliTest, AnyCachePathWillDo) {
+  WriteConfig("hw.json", 2, 1);
+  const std::string name = "r $(touch x) 'q' \"d\"; & (e)";
+  const auto run = [&](const std::string& cache) {
+    const int status = Wait(Start({"run", "layer.json", "--pass", "forward", "--config", "hw.json"},
+                                  {{"ECOFLOW_CACHE", cache}}));
+    EXPECT_EQ(WEXITSTATUS(status), 0) << cache << ReadFile(folder_ / "stdout.txt").value();
+  };
+  run(name);  // relative
+  EXPECT_TRUE(fs::is_directory(folder_ / name / "models"));
+  const auto built = fs::last_write_time(folder_ / name / "models");
+  run((folder_ / name).string());
+  EXPECT_EQ(fs::last_write_time(folder_ / name / "models"), built);  // the same one
+  EXPECT_FALSE(fs::exists(folder_ / "x"));
+  // What others can write is not loaded.
+  for (const auto& entry : fs::directory_iterator(folder_ / name / "models")) {
+    if (entry.is_directory()) fs::permissions(entry.path() / "model.so", fs::perms::others_write, fs::perm_options::add);
+  }
+  const auto refused = [&] {
+    const int status = Wait(Start({"run", "layer.json", "--pass", "forward", "--config", "hw.json"},
+                                  {{"ECOFLOW_CACHE", name}}));
+    EXPECT_EQ(WEXITSTATUS(status), 3);
+    return ReadFile(folder_ / "stdout.txt").value();
+  };
+  EXPECT_NE(refused().find("expected user"), std::string::npos);
+  fs::permissions(folder_ / name / "models", fs::perms::others_write, fs::perm_options::add);
+  EXPECT_NE(refused().find("others can write there"), std::string::npos);
+}
+
+TEST_F(CliTest, NumbersOfFilesAreChecked) {
+  ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
+  const std::string good = ReadFile(folder_ / "image/image.json").value();
+  for (const char* bad : {"5e79", "-1", "2.0", "true", "null"}) {
+    std::string text = good;
+    const std::string key = "\"useful_macs\":";
+    const auto at = text.find(key) + key.size();
+    text.replace(at, text.find(',', at) - at, bad);
+    Write("image/image.json", text);
+    for (const char* command : {"run", "predict"}) {
+      ExpectRefused(std::string(command) + " --image image",
+                    "image.json: useful_macs = " + json::parse(bad).dump() +
+                        ", expected an integer, 0..9223372036854775807");
+    }
+  }
+}
+
+TEST_F(CliTest, AWorkloadsNameIsTheReports) {
+  Write("w.json", R"({"name": "my \"net\"", "layers": [{"name": "l", "op": "Conv", "input": [1, 2, 7, 7],
+                      "output_channels": 3, "kernel_shape": [3, 3]}]})");
+  const Outcome o = Ecoflow("report w.json --pass forward --config ecoflow_4x4 --json r.json");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(json::parse(ReadFile(folder_ / "r.json").value())["network"], "my \"net\"");
+  EXPECT_EQ(o.out.find("my \"net\", "), 0u) << o.out;
+  ASSERT_EQ(Ecoflow("report layer.json --pass forward --config ecoflow_4x4 --json r.json").status, 0);
+  EXPECT_EQ(json::parse(ReadFile(folder_ / "r.json").value())["network"], "layer");
+  Write("large.json", R"({"name": "l", "op": "Conv", "input": [1, 2, 700, 700], "output_channels": 3,
+                          "kernel_shape": [3, 3]})");
+  ExpectRefused("report large.json --batch 1000000",
+                "large.json: input: a tensor of the layer has 2^31 elements or more");
+}
+
+TEST_F(CliTest, VersionIsTheProjects) {
+  const Outcome o = Ecoflow("--version");
+  EXPECT_EQ(o.status, 0);
+  EXPECT_EQ(o.out, "ecoflow " ECOFLOW_VERSION "\n");
+  EXPECT_EQ(o.err, "");
 }
 
 TEST_F(CliTest, GenWritesTheBundle) {
@@ -436,15 +694,18 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   Write("image/image.json", image.dump());
   const Outcome o = Ecoflow("run --image image");
   EXPECT_EQ(o.status, 2);
-  EXPECT_EQ(o.err.find("ecoflow: image.json: not an image that this program wrote"), 0u) << o.err;
+  EXPECT_EQ(o.err, "ecoflow: image.json: missing key schedule.gon\n");
   image = json::parse(good);
   image["schedule"]["wide"][0]["address"] = 1000;
   Write("image/image.json", image.dump());
-  ExpectRefused("run --image image", "image.json: schedule.wide is damaged");
+  const auto& nest = image["schedule"]["wide"][0]["nest"];
+  ExpectRefused("run --image image", "image.json: schedule.wide[0].address = 1000, expected an integer, 0.." +
+                                         std::to_string(nest["loops"].size() + nest["registers"].size() - 1));
   image = json::parse(good);
   image["schedule"]["narrow"][0]["nest"]["loops"][0][1] = 0;
   Write("image/image.json", image.dump());
-  ExpectRefused("run --image image", "image.json: schedule.narrow is damaged");
+  ExpectRefused("run --image image", "image.json: schedule.narrow[0].nest.loops[0][1] = 0, expected an "
+                                     "integer, 1..1099511627776");
   image = json::parse(good);
   for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
     if (reg["name"] == "address") reg["base"] = 54;

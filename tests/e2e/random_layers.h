@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random layers for the regression: every attribute of a convolution.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the random layers of large arrays are like: enough of them with several passes and several parts.
 #include "tests/e2e/random_layers.h"
 

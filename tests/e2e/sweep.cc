@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Regression over random layers on the RTL, a row for each dataflow, operation and pass. Prints
 // every failure with the command that replays it. Exit status 1 when a layer failed or was refused.
 #include <CLI/CLI.hpp>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every file that the program reads as a fuzz target: with ECOFLOW_FUZZ NAME_fuzz for libFuzzer, with
 # ECOFLOW_TESTS the corpus as an ordinary test, NAME_corpus.
 function(eco_fuzz name library)
@@ -18,4 +19,5 @@ endfunction()
 eco_fuzz(hw_config eco_config)
 eco_fuzz(image eco_compiler)
 eco_fuzz(layer eco_layer)
+eco_fuzz(liberty eco_area)
 eco_fuzz(npy eco_npy)

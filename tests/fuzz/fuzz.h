@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the fuzz targets share. Each target defines FuzzOne; fuzz_main.cc calls it from libFuzzer, or
 // with the files named on the command line.
 #pragma once

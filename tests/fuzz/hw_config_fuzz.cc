@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hardware configuration: refused with a message, or the same after writing and reading it again.
 #include "gen/config/hw_config.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // image.json of an image folder, beside a good configuration and layer: refused with a message, or
 // a schedule that passed CheckSchedule and survives writing and reading.
 #include <filesystem>
@@ -22,7 +23,8 @@ void FuzzOne(const std::string& input) {
   const auto compiled = ReadCompiled(folder.path());
   if (!compiled.ok()) return ExpectRefusal(compiled.error());
   const auto document = ToJson(compiled.value().schedule);
-  FUZZ_CHECK(ToJson(ScheduleFromJson(document)) == document);
+  Schedule again;
+  FUZZ_CHECK(Read(JsonPlace(document, "schedule"), again).ok() && ToJson(again) == document);
 }
 
 }  // namespace ecoflow

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layer or workload: refused with a message, or shapes of at least one element that survive writing
 // and reading.
 #include "compiler/layer/layer.h"

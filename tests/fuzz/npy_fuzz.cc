@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // .npy: refused with a message, or a tensor of the shape that was asked for.
 #include "tb/run/npy.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gen/handoff/handoff.h"
 
 #include <unistd.h>
@@ -29,7 +30,7 @@ std::vector<std::string> RtlFiles(const Bundle& bundle) {
   std::vector<std::string> files;
   std::istringstream words(bundle.at("files.f"));
   for (std::string word; words >> word;) {
-    if (word[0] != '+') files.push_back(word);
+    if (word.ends_with(".sv")) files.push_back(word);
   }
   return files;
 }
@@ -39,6 +40,13 @@ class HandOffTest : public ::testing::TestWithParam<const char*> {
   HwConfig config_ = LoadHwConfig(GetParam()).value();
   Bundle bundle_ = HandOff(config_);
 };
+
+TEST_P(HandOffTest, EveryFileNamesItsLicence) {
+  for (const auto& [name, text] : bundle_) {
+    if (name.ends_with(".json") || name == "files.f") continue;
+    EXPECT_NE(text.substr(0, 200).find("SPDX-License-Identifier: Apache-2.0\n"), std::string::npos) << name;
+  }
+}
 
 TEST_P(HandOffTest, SameInputGivesSameBytes) { EXPECT_EQ(HandOff(config_), bundle_); }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gen/config/hw_config.h"
 
 #include <gtest/gtest.h>
@@ -73,6 +74,18 @@ TEST(HwConfigTest, RefusesValuesOutOfRange) {
   d = Shipped();
   d["network"]["gon_bits"] = 48;
   EXPECT_EQ(ErrorOf(d), "hw.json: network.gon_bits = 48, expected a multiple of 32, 32..320");
+}
+
+// The validator behind the schema would convert them to integers before it looks at a multiple.
+TEST(HwConfigTest, RefusesNumbersThatNoIntegerHolds) {
+  for (const auto& [number, shown] : {std::pair{"5e79", "5e+79"}, std::pair{"-5e79", "-5e+79"},
+                                      std::pair{"64.0", "64.0"},
+                                      std::pair{"18446744073709551615", "18446744073709551615"}}) {
+    json d = Shipped();
+    d["network"]["gon_bits"] = json::parse(number);
+    EXPECT_EQ(ErrorOf(d), std::string("hw.json: network.gon_bits = ") + shown +
+                              ", expected a multiple of 32, 32..320");
+  }
 }
 
 TEST(HwConfigTest, RefusesUnknownAndMissingKeys) {

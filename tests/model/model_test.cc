@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cycle model without the RTL: structures of nests, skipping, zeros, damaged schedules. That
 // its numbers are those of the RTL is the work of `sweep --predict`.
 #include <gtest/gtest.h>

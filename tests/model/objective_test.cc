@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the mapper goes for: estimates against the cycle model's counts.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cycles of every row of the paper's Tables 5 and 7 (three passes, batch 4, by the exact cycle model) against
 // a table that is kept: exit status 1 when a row became slower than allowed, or when a roofline fraction
 // misses its target. Nothing is timed; the result is the same on every machine.
@@ -17,7 +18,7 @@ namespace ecoflow {
 namespace {
 using nlohmann::ordered_json;
 
-constexpr int64_t kBatch = 4;
+constexpr int kBatch = 4;
 // A mapping that loses more has lost something; a pass that starts a few cycles later does not.
 constexpr double kAllowedSlowdown = 0.03;
 
@@ -26,13 +27,12 @@ Result<std::vector<ReportRow>> RunRows(const HwConfig& config, const std::string
   std::vector<ReportRow> rows;
   for (const char* table : {"paper_table5", "paper_table7"}) {
     const std::string file = fmt::format("{}/workloads/{}.json", ECOFLOW_SOURCE_ROOT, table);
-    ECO_ASSIGN(auto layers, LoadWorkload(file));
-    for (Layer& layer : layers) layer.input[0] = kBatch;
+    ECO_ASSIGN(const Workload workload, LoadWorkload(file, kBatch));
     ReportOptions options;
     options.passes = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
     options.dataflow = dataflow;
     options.baselines = false;
-    ECO_ASSIGN(const NetworkReport report, ReportNetwork(table, layers, config, options));
+    ECO_ASSIGN(const NetworkReport report, ReportNetwork(table, workload.layers, config, options));
     rows.insert(rows.end(), report.rows.begin(), report.rows.end());
   }
   return rows;

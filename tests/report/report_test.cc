@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -48,11 +49,13 @@ class ReportTest : public ::testing::Test {
     options_.passes = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
     options_.dataflow = "ecoflow";
     report_ = ReportNetwork("net", layers_, hw_, options_).value();
+    plain_ = ToText(report_);
   }
   HwConfig hw_ = LoadHwConfig("ecoflow_4x4").value();
   std::vector<Layer> layers_;
   ReportOptions options_;
   NetworkReport report_;
+  std::string plain_;
 };
 
 TEST_F(ReportTest, RowsAreTheCycleModels) {
@@ -91,6 +94,49 @@ TEST_F(ReportTest, FormsAgree) {
   const std::string text = ToText(report_);
   for (const char* pass : {"forward", "input-grad", "filter-grad"}) {
     EXPECT_NE(text.find(pass), std::string::npos);
+  }
+}
+
+// Lines and fields of a text by RFC 4180.
+std::vector<std::vector<std::string>> ParseCsv(const std::string& text) {
+  std::vector<std::vector<std::string>> lines = {{""}};
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    std::string& field = lines.back().back();
+    if (quoted && c == '"' && at + 1 < text.size() && text[at + 1] == '"') {
+      field += text[++at];
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (quoted || (c != ',' && c != '\n')) {
+      field += c;
+    } else if (c == ',') {
+      lines.back().emplace_back();
+    } else {
+      lines.emplace_back(1);
+    }
+  }
+  lines.pop_back();
+  return lines;
+}
+
+TEST_F(ReportTest, AnyNameSurvivesEveryForm) {
+  for (const std::string name : {"a, \"b\"", "<script>&'\"", "two\nlines\r\n", "\x1b[31mred", "\xC3\xA4"}) {
+    layers_[0].name = name;
+    const auto report = ReportNetwork(name, layers_, hw_, options_).value();
+    const auto csv = ParseCsv(ToCsv(report));
+    ASSERT_EQ(csv.size(), 4u) << name;
+    for (const auto& line : csv) EXPECT_EQ(line.size(), csv[0].size()) << name;
+    EXPECT_EQ(csv[1][0], name);
+    const auto json = nlohmann::json::parse(ToJson(report).dump());
+    EXPECT_EQ(json["network"], name);
+    EXPECT_EQ(json["rows"][0]["layer"], name);
+    const std::string html = ToHtml(report), text = ToText(report);
+    EXPECT_EQ(html.find("<script"), std::string::npos);
+    EXPECT_EQ(html.find('\x1b'), std::string::npos);
+    EXPECT_EQ(text.find('\x1b'), std::string::npos);
+    // A title, a head, three rows, a total, and what stands between and below.
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), std::count(plain_.begin(), plain_.end(), '\n')) << name;
   }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Verilated array without the compiler: random IDs, beats, commands and programs, far from what layers use.
 #include <gtest/gtest.h>
 

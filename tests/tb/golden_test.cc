@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The golden model against an independent implementation, oneDNN, on random shapes. Operands are
 // small, so that oneDNN's float sums are exact.
 #include "tb/golden/golden.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tb/run/npy.h"
 
 #include <unistd.h>
@@ -56,6 +57,8 @@ TEST_F(NpyTest, SaysWhatIsWrong) {
             ": dtype <f4, expected '<i2' (int16, little endian)");
   EXPECT_EQ(ErrorOf(File(">i2", "False", "(1, 2, 3, 1)", 12)),
             ": dtype >i2, expected '<i2' (int16, little endian)");
+  EXPECT_EQ(ErrorOf(File("<i2", "False", "(1, 2, 18446744073709551619, 1)", 12)),
+            ": shape = 18446744073709551619, expected an integer, 0..9223372036854775807");
   EXPECT_EQ(ErrorOf(File("<i2", "True", "(1, 2, 3, 1)", 12)), ": Fortran order, expected C order");
   EXPECT_EQ(ErrorOf(File("<i2", "False", "(1, 3, 2, 1)", 12)),
             ": shape (1, 3, 2, 1), expected (1, 2, 3, 1)");
