@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a global input network owes to each of Rows x Columns PEs: every beat whose tags name it,
-// once, unchanged, and nothing else. A row takes a beat that names it; the beat stays there until
-// every PE of the row that it names has room: in that cycle all of these take it, and it is gone. It
-// waits for nobody else, and no other beat takes its place before.
+// once, unchanged, in order, and nothing else. A row takes beats that name it, up to three; the first of them
+// stays until every PE of the row that it names has room: in that cycle all of these take it, and it is
+// gone. It waits for nobody else.
 module delivery #(
   parameter int unsigned Rows     = 1,
   parameter int unsigned Columns  = 15,
@@ -25,57 +25,73 @@ module delivery #(
   input logic [Rows*Columns*Payload-1:0]       bus_i        // what they take
 );
   localparam int unsigned Ids = NumIds*IdBits;
+  logic [Rows-1:0] few;
   for (genvar r = 0; r < Rows; r++) begin : gen_row
     // Whom the tags name, as the paper says it: one of the IDs equals the tag.
     logic row_named;
-    logic [Columns-1:0] named, room;
-    logic [IdBits-1:0] tag_q;
+    logic [Columns-1:0] names, named, room;
     always_comb begin
       row_named = 1'b0;
       for (int k = 0; k < NumIds; k++) begin
         if (row_ids_i[r*Ids + k*IdBits +: IdBits] == row_tag_i) row_named = 1'b1;
       end
     end
-
-    logic held_q, waits, taken;  // the row holds a beat; a PE that it names has no room
-    logic [Payload-1:0] beat_q;
-    assign room  = room_i[r*Columns +: Columns];
-    assign waits = |(named & ~room);
-    assign taken = valid_i & ready_i & row_named;
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) held_q <= 1'b0;
-      else held_q <= taken | (held_q & waits);
-      if (taken) begin
-        beat_q <= beat_i;
-        tag_q  <= col_tag_i;
-      end
-    end
-    always @(posedge clk_i) if (rst_ni) begin
-      // Not lost: no beat takes its place.
-      assert (!(taken && held_q && waits));
-    end
-
-    for (genvar c = 0; c < Columns; c++) begin : gen_col
+    for (genvar c = 0; c < Columns; c++) begin : gen_names
       logic one;
       always_comb begin
         one = 1'b0;
         for (int k = 0; k < NumIds; k++) begin
-          if (col_ids_i[(r*Columns + c)*Ids + k*IdBits +: IdBits] == tag_q) one = 1'b1;
+          if (col_ids_i[(r*Columns + c)*Ids + k*IdBits +: IdBits] == col_tag_i) one = 1'b1;
         end
       end
-      assign named[c] = one;
+      assign names[c] = one;
+    end
+
+    // Beats that the row holds, the first in place 0.
+    logic [1:0] held_q;
+    logic [3*Columns-1:0] names_q;
+    logic [3*Payload-1:0] beats_q;
+    logic held, waits, taken, gone;
+    assign named = names_q[Columns-1:0];
+    assign held  = held_q != '0;
+    assign room  = room_i[r*Columns +: Columns];
+    assign waits = |(named & ~room);
+    assign gone  = held & ~waits;
+    assign taken = valid_i & ready_i & row_named;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) held_q <= '0;
+      else held_q <= held_q + 2'(taken) - 2'(gone);
+      if (gone) begin
+        names_q <= names_q >> Columns;
+        beats_q <= beats_q >> Payload;
+      end
+      for (int k = 0; k < 3; k++) begin
+        if (taken && 2'(k) == held_q - 2'(gone)) begin
+          names_q[k*Columns +: Columns] <= names;
+          beats_q[k*Payload +: Payload] <= beat_i;
+        end
+      end
+    end
+    assign few[r] = held_q <= 2'd1;
+    always @(posedge clk_i) if (rst_ni) begin
+      // Not lost.
+      assert (!(taken && held_q == 2'd3 && waits));
+    end
+
+    for (genvar c = 0; c < Columns; c++) begin : gen_col
       always @(posedge clk_i) if (rst_ni) begin
         // Exactly once, with room.
-        assert (push_i[r*Columns + c] == (held_q && !waits && named[c]));
-        assert (!push_i[r*Columns + c] || room[c]);
+        assert (push_i[r*Columns + c] == (gone && named[c]));
         // Unchanged, also while it waits.
-        assert (!held_q || bus_i[(r*Columns + c)*Payload +: Payload] == beat_q);
+        assert (!held || bus_i[(r*Columns + c)*Payload +: Payload] == beats_q[Payload-1:0]);
       end
     end
   end
 
+  logic few_q;  // no row held more than one beat in the cycle before
+  always_ff @(posedge clk_i) few_q <= rst_ni & (&few);
   always @(posedge clk_i) if (rst_ni) begin
     EntersWhenOpen: assert (!ready_i || open_i);
-    Moves: assert (!(valid_i && open_i && (&room_i)) || ready_i);
+    Moves: assert (!(valid_i && open_i && few_q) || ready_i);
   end
 endmodule

@@ -39,8 +39,9 @@ module proof_array #(
   input logic [GonLanes*SlotBits-1:0] gon_slot_i,
   input logic                       out_ready_i,
   // what stands in the place of the PEs
-  input logic [Pes-1:0]             pe_cfg_ready, pe_wide_ready, pe_narrow_ready, pe_out_valid,
-  input logic [Pes*32-1:0]          pe_out_data
+  input logic [Pes-1:0]             pe_cfg_ready, pe_cfg_idle, pe_wide_ready, pe_narrow_ready, pe_out_valid,
+  input logic [Pes*32-1:0]          pe_out_data,
+  input logic [Pes*2-1:0]           pe_error
 );
   logic rst_ni = 1'b0;
   always_ff @(posedge clk_i) rst_ni <= 1'b1;
@@ -48,7 +49,7 @@ module proof_array #(
   logic cfg_ready, wide_ready, narrow_ready, gon_ready, out_valid;
   logic [GonLanes-1:0] out_lane;
   logic [GonLanes*32-1:0] out_data;
-  logic [Pes-1:0] pe_cfg_sel, pe_cfg_we, pe_wide_push, pe_narrow_push, pe_out_sel, pe_out_pop;
+  logic [Pes-1:0] pe_cfg_we, pe_wide_push, pe_narrow_push, pe_out_pop;
   logic [Pes*6-1:0] pe_cfg_addr;
   logic [Pes*2-1:0] pe_wide_dest, pe_narrow_dest;
   logic [Pes*WideCnt-1:0] pe_wide_count;
@@ -57,7 +58,7 @@ module proof_array #(
   logic [Pes*NarrowLanes*16-1:0] pe_narrow_data;
 
   eco_array u_array (
-    .clk_i, .rst_ni, .cfg_valid_i, .cfg_ready_o(cfg_ready), .cfg_data_i,
+    .clk_i, .rst_ni, .clear_i(1'b0), .cfg_valid_i, .cfg_ready_o(cfg_ready), .cfg_data_i,
     .wide_valid_i, .wide_ready_o(wide_ready), .wide_row_i, .wide_col_i, .wide_dest_i, .wide_count_i,
     .wide_data_i,
     .narrow_valid_i, .narrow_ready_o(narrow_ready), .narrow_row_i, .narrow_col_i, .narrow_dest_i,
@@ -70,14 +71,16 @@ module proof_array #(
   );
 
   // Who is addressed by a configuration word: a second configuration port, as the array's own.
-  logic we;
-  logic [Rows-1:0] cfg_row, cfg_stop;
-  logic [Columns-1:0] cfg_col;
+  logic we, dump;
+  logic [Rows-1:0] stop_row, cfg_row, cfg_stop;
+  logic [Columns-1:0] stop_col, cfg_col;
   logic [5:0] addr;
   logic [63:0] word;
   eco_config #(.Rows(Rows), .Columns(Columns)) u_config (
     .clk_i, .rst_ni, .valid_i(cfg_valid_i), .ready_o(), .data_i(cfg_data_i),
-    .we_o(we), .row_o(cfg_row), .col_o(cfg_col), .addr_o(addr), .data_o(word), .stop_i(cfg_stop)
+    .row_o(stop_row), .col_o(stop_col), .dump_o(dump), .stop_i(cfg_stop),
+    .we_o(we), .we_row_o(cfg_row), .we_col_o(cfg_col), .addr_o(addr), .data_o(word),
+    .bad_header_o(), .bad_address_o()
   );
 
   localparam int unsigned Ids = NumIds*IdBits;
@@ -89,7 +92,8 @@ module proof_array #(
     else if (we && addr == eco_pkg::CfgEnable) open_q <= 1'b1;
   end
   for (genvar r = 0; r < Rows; r++) begin : gen_row
-    assign cfg_stop[r] = cfg_row[r] & (|(cfg_col & ~pe_cfg_ready[r*Columns +: Columns]));
+    assign cfg_stop[r] = stop_row[r] & (|(stop_col & ~(dump ? pe_cfg_idle[r*Columns +: Columns]
+                                                            : pe_cfg_ready[r*Columns +: Columns])));
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         row_wide_q[r*Ids +: Ids]   <= '1;

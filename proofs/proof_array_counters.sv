@@ -40,16 +40,17 @@ module proof_array_counters #(
   input logic [GonLanes*SlotBits-1:0] gon_slot_i,
   input logic                       out_ready_i,
   // what stands in the place of the PEs
-  input logic [Pes-1:0]             pe_cfg_ready, pe_wide_ready, pe_narrow_ready, pe_out_valid,
-  input logic [Pes*32-1:0]          pe_out_data
+  input logic [Pes-1:0]             pe_cfg_ready, pe_cfg_idle, pe_wide_ready, pe_narrow_ready, pe_out_valid,
+  input logic [Pes*32-1:0]          pe_out_data,
+  input logic [Pes*2-1:0]           pe_error
 );
   (* anyconst *) logic [2:0] select;  // the counter looked at
   logic [47:0] stat;
-  logic running;
+  logic done;
   logic cfg_ready, wide_ready, narrow_ready, gon_ready, out_valid;
   logic [GonLanes-1:0] out_lane;
   logic [GonLanes*32-1:0] out_data;
-  logic [Pes-1:0] pe_cfg_sel, pe_cfg_we, pe_wide_push, pe_narrow_push, pe_out_sel, pe_out_pop;
+  logic [Pes-1:0] pe_cfg_we, pe_wide_push, pe_narrow_push, pe_out_pop;
   logic [Pes*6-1:0] pe_cfg_addr;
   logic [Pes*2-1:0] pe_wide_dest, pe_narrow_dest;
   logic [Pes*WideCnt-1:0] pe_wide_count;
@@ -58,7 +59,7 @@ module proof_array_counters #(
   logic [Pes*NarrowLanes*16-1:0] pe_narrow_data;
 
   eco_array u_array (
-    .clk_i, .rst_ni, .cfg_valid_i, .cfg_ready_o(cfg_ready), .cfg_data_i,
+    .clk_i, .rst_ni, .clear_i(1'b0), .cfg_valid_i, .cfg_ready_o(cfg_ready), .cfg_data_i,
     .wide_valid_i, .wide_ready_o(wide_ready), .wide_row_i, .wide_col_i, .wide_dest_i, .wide_count_i,
     .wide_data_i,
     .narrow_valid_i, .narrow_ready_o(narrow_ready), .narrow_row_i, .narrow_col_i, .narrow_dest_i,
@@ -66,44 +67,34 @@ module proof_array_counters #(
     .gon_valid_i, .gon_ready_o(gon_ready), .gon_end_i, .gon_en_i, .gon_row_i, .gon_col_i,
     .gon_first_i, .gon_last_i, .gon_slot_i,
     .out_valid_o(out_valid), .out_ready_i, .out_lane_o(out_lane), .out_data_o(out_data),
-    .running_o(running), .stat_sel_i(select), .stat_o(stat),
+    .done_o(done), .stat_sel_i(select), .stat_o(stat),
     PE_PORTS
   );
 
-  // How much it grows: between `least` and `most`. Two lanes may stand on one PE in a state that no
-  // run reaches, so that a PE that gives a word may count twice.
-  logic [47:0] least, most;
-  logic [7:0] words;
+  // How much it grows. Words of the GON stand in proof_gon.
+  logic [47:0] grows;
   always_comb begin
-    words = '0;
-    for (int n = 0; n < Pes; n++) words = words + 8'(pe_out_sel[n] & pe_out_pop[n]);
-    least = '0;
-    if (select == 3'd0) least = 48'd1;
-    if (select == 3'd1) least = 48'(cfg_valid_i & cfg_ready);
-    if (select == 3'd2 && wide_valid_i && wide_ready) least = 48'(wide_count_i);
-    if (select == 3'd3 && narrow_valid_i && narrow_ready) least = 48'(narrow_count_i);
-    most = least;
-    if (select == 3'd4) begin
-      least = 48'(words);
-      most  = words == '0 ? '0 : 48'(GonLanes);
-    end
+    grows = '0;
+    if (select == 3'd0) grows = 48'd1;
+    if (select == 3'd1) grows = 48'(cfg_valid_i & cfg_ready);
+    if (select == 3'd2 && wide_valid_i && wide_ready) grows = 48'(wide_count_i);
+    if (select == 3'd3 && narrow_valid_i && narrow_ready) grows = 48'(narrow_count_i);
   end
 
-  logic begun = 1'b0;
-  logic running_q, reset_q;
-  logic [47:0] stat_q, least_q, most_q;
+  // What moves in cycle t shows from t + 3 on; whether the run went on then, done_o tells at t + 4.
+  logic [2:0] age_q = '0;  // cycles of which everything is known
+  logic [4*48-1:0] grows_q;
+  logic [47:0] stat_1_q, stat_2_q;
+  logic reset_q = 1'b0;
   always_ff @(posedge clk_i) begin
-    begun     <= 1'b1;
-    reset_q   <= !rst_ni;
-    running_q <= running;
-    stat_q    <= stat;
-    least_q   <= least;
-    most_q    <= most;
+    reset_q  <= !rst_ni;
+    age_q    <= !rst_ni ? '0 : age_q == 3'd7 ? age_q : age_q + 3'd1;
+    grows_q  <= {grows_q[3*48-1:0], grows};
+    stat_1_q <= stat;
+    stat_2_q <= stat_1_q;
   end
-  always @(posedge clk_i) if (begun) begin
-    Reset: assert (!reset_q || (running && stat == '0));
-    Stops: assert (reset_q || running_q || (!running && stat == stat_q));
-    Grows: assert (reset_q || !running_q || select > 3'd4
-                   || (stat - stat_q >= least_q && stat - stat_q <= most_q));
+  always @(posedge clk_i) begin
+    Reset: assert (!reset_q || (!done && (select > 3'd4 || stat == '0)));
+    Grows: assert (age_q != 3'd7 || select > 3'd3 || stat_1_q - stat_2_q == (done ? '0 : grows_q[3*48 +: 48]));
   end
 endmodule

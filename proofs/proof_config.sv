@@ -14,13 +14,14 @@ module proof_config #(
   always_ff @(posedge clk_i) rst_ni <= 1'b1;
 
   logic ready, we;
-  logic [Rows-1:0] row;
-  logic [Columns-1:0] col;
+  logic [Rows-1:0] row, we_row;
+  logic [Columns-1:0] col, we_col;
   logic [5:0] addr;
   logic [63:0] word;
   eco_config #(.Rows(Rows), .Columns(Columns)) u_config (
-    .clk_i, .rst_ni, .valid_i, .ready_o(ready), .data_i, .we_o(we), .row_o(row), .col_o(col),
-    .addr_o(addr), .data_o(word), .stop_i
+    .clk_i, .rst_ni, .valid_i, .ready_o(ready), .data_i, .row_o(row), .col_o(col), .dump_o(), .stop_i,
+    .we_o(we), .we_row_o(we_row), .we_col_o(we_col), .addr_o(addr), .data_o(word),
+    .bad_header_o(), .bad_address_o()
   );
 
   logic [15:0] count_q, index_q;  // words of the header, words taken
@@ -43,22 +44,29 @@ module proof_config #(
   // A PE, any, and its place in the rectangle.
   (* anyconst *) logic [7:0] r;
   (* anyconst *) logic [7:0] c;
-  logic in_rectangle, named;
+  logic good, in_rectangle, named, beyond;
   logic [15:0] place;
-  assign in_rectangle = row_lo_q <= r && r <= row_hi_q && col_lo_q <= c && c <= col_hi_q;
+  assign good = 32'(row_hi_q) < Rows && 32'(col_hi_q) < Columns && row_lo_q <= row_hi_q && col_lo_q <= col_hi_q;
+  assign in_rectangle = good && row_lo_q <= r && r <= row_hi_q && col_lo_q <= c && c <= col_hi_q;
   assign place = 16'(8'(r - row_lo_q)) * 16'(9'(col_hi_q) - 9'(col_lo_q) + 9'd1) + 16'(8'(c - col_lo_q));
   assign named = in_rectangle && (!scatter_q || place == index_q);
+  assign beyond = !scatter_q && 17'(addr_q) + 17'(index_q) > 17'd63;  // past the last address
 
+  // What was taken is written in the next cycle.
+  logic taken_q, named_q;
+  logic [5:0] where_q;
+  logic [63:0] word_q;
+  always_ff @(posedge clk_i) begin
+    taken_q <= rst_ni & valid_i & inside & ready;
+    named_q <= named & ~beyond;
+    where_q <= 6'(addr_q + (scatter_q ? 6'd0 : 6'(index_q)));
+    word_q  <= data_i;
+  end
   always @(posedge clk_i) if (rst_ni) begin
     assume (r < 8'(Rows) && c < 8'(Columns));
-    assume (!(valid_i && !inside) || (data_i[7:0] <= data_i[15:8] && data_i[23:16] <= data_i[31:24]));
-    // No more words than PEs.
-    assume (!(inside && scatter_q) || 17'(index_q) < (17'(row_hi_q) - 17'(row_lo_q) + 17'd1)
-                                                     * (17'(col_hi_q) - 17'(col_lo_q) + 17'd1));
     Taken: assert (ready == (!inside || stop_i == '0));
-    Written: assert (we == (valid_i && inside && ready));
-    Named: assert (!inside || (row[r] && col[c]) == named);
-    Address: assert (!inside || addr == 6'(addr_q + (scatter_q ? 6'd0 : 6'(index_q))));
-    Unchanged: assert (word == data_i);
+    Asked: assert (!inside || (row[r] && col[c]) == named);
+    Written: assert ((we && we_row[r] && we_col[c]) == (taken_q && named_q));
+    Address: assert (!(taken_q && named_q) || (addr == where_q && word == word_q));
   end
 endmodule

@@ -32,7 +32,7 @@ module proof_xbus #(
     .clk_i, .rst_ni, .row_id_we_i, .col_id_we_i, .col_sel_i, .ids_i,
     .valid_i, .row_tag_i, .col_tag_i,
     .dest_i(beat_i[1:0]), .count_i(beat_i[2 +: CntBits]), .data_i(beat_i[2+CntBits +: Lanes*16]),
-    .stop_o(stop), .go_i(go), .ready_i, .push_o(push),
+    .stop_o(stop), .found_o(), .go_i(go), .ready_i, .push_o(push),
     .dest_o(bus[1:0]), .count_o(bus[2 +: CntBits]), .data_o(bus[2+CntBits +: Lanes*16])
   );
 

@@ -34,7 +34,7 @@ module proof_y_bus #(
       .clk_i, .rst_ni, .row_id_we_i(row_id_we_i[r]), .col_id_we_i(col_id_we_i[r]), .col_sel_i(1'b1),
       .ids_i, .valid_i, .row_tag_i, .col_tag_i,
       .dest_i(beat_i[1:0]), .count_i(beat_i[2 +: CntBits]), .data_i(beat_i[2+CntBits +: Lanes*16]),
-      .stop_o(stop[r]), .go_i(valid_i & ready), .ready_i(ready_i[r]), .push_o(push[r]),
+      .stop_o(stop[r]), .found_o(), .go_i(valid_i & ready), .ready_i(ready_i[r]), .push_o(push[r]),
       .dest_o(bus[r*Payload +: 2]), .count_o(bus[r*Payload + 2 +: CntBits]),
       .data_o(bus[r*Payload + 2 + CntBits +: Lanes*16])
     );

