@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The global output network of eco_array with its accumulators: words are taken from the PEs that a
-// command names, all at once, in the order of commands, as soon as they are there and the output
-// moves; three cycles of a moving output later every completed sum leaves, once; nothing else does.
+// The global output network of eco_array with its accumulators: a PE gives its words to the commands that name
+// it, in their order, ahead of their turn; a command's words leave together, in the order of commands, as
+// soon as they are there and the output moves; three cycles of a moving output later every completed sum
+// leaves, once; nothing else does.
 //
 // The PEs are taken out of eco_array; their ports come here (PE_PORTS, see scripts/prove.py).
 module proof_gon #(

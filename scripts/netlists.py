@@ -55,13 +55,13 @@ opt_clean -purge
 select -assert-none t:$_DLATCH*
 write_verilog -noattr netlist.v
 """}
-CONTROLLER = "rtl/noc/eco_multicast_ctrl.sv"
-STOP = "assign stop_o  = match_o & ~ready_i;"
+XBUS = "rtl/noc/eco_xbus.sv"
+STOP = "assign stop_o = row_match & ~ready_q;"
 # What stands instead of STOP; each must stop the synthesis.
 PLANTED = {
-    "undriven net": "logic nothing;\n  assign stop_o = match_o & ~nothing;",
-    "multiple drivers": STOP + "\n  assign stop_o = valid_i & ~ready_i;",
-    "latch": "logic held;\n  always @* if (valid_i) held = ready_i;\n  assign stop_o = match_o & ~held;",
+    "undriven net": "logic nothing;\n  assign stop_o = row_match & ~nothing;",
+    "multiple drivers": STOP + "\n  assign stop_o = valid_i & ~ready_q;",
+    "latch": "logic held;\n  always @* if (valid_i) held = ready_q;\n  assign stop_o = row_match & ~held;",
 }
 
 
@@ -198,9 +198,9 @@ def main():
             begin = time.monotonic()
             folder = base / "planted" / what.replace(" ", "_")
             files = generate(a.config, folder)
-            path = folder / CONTROLLER
+            path = folder / XBUS
             if STOP not in path.read_text():
-                sys.exit(f"netlists.py: {CONTROLLER} has no line {STOP}")
+                sys.exit(f"netlists.py: {XBUS} has no line {STOP}")
             path.write_text(path.read_text().replace(STOP, text))
             found = yosys(folder, READ.format(files=" ".join(files)) + WORDS)
             row(f"planted {what}", "" if found else "goes through", time.monotonic() - begin)

@@ -87,7 +87,7 @@ PROOFS += [
     Proof("y_bus", "13 rows, 5 IDs, 5 lanes: exactly once, unchanged, to the named", "proof_y_bus", ["delivery.sv"],
           bugs={"a row takes a beat that another row stops":
                 ("noc/eco_xbus.sv", "assign push   = row_match & go_i;", "assign push   = row_match & ready_q;")}),
-    Proof("gon", "2 x 2 PEs, 2 lanes, 4 slots: in order, once, none starves", "proof_gon", array=SMALL, bound=14,
+    Proof("gon", "2 x 2 PEs, 2 lanes, 4 slots: in order, once, none starves", "proof_gon", array=SMALL, bound=11,
           bugs={"a command does not wait for its second lane":
                 ("noc/eco_gon.sv", "~(|(order_en & ~there))", "~(order_en[0] & ~there[0])"),
                 "a sum that is read while it is written is old":
