@@ -143,10 +143,11 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
   std::deque<std::array<int64_t, kMaxGonLanes>> expected;
 
   const auto begin = std::chrono::steady_clock::now();
-  model.Reset();
+  options.clear ? model.Clear() : model.Reset();
   ArrayPins pins;
   int64_t quiet = 0;
   for (int64_t cycle = 0;; ++cycle) {
+    if (cycle == options.most_cycles) return Machinery("stopped in cycle {}", cycle);
     pins.cfg_valid = config_port.Valid(!config.done());
     if (pins.cfg_valid) pins.cfg_data = config.front();
     Drive(pins.wide, wide_port.Valid(!wide.done()), wide.front());

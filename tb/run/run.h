@@ -20,6 +20,8 @@ struct RunOptions {
   double stall = 0;        // probability that a stream pauses before a word, and that output waits
   uint32_t stall_seed = 1;
   int64_t watchdog_cycles = 200000;  // without any handshake
+  bool clear = false;                // begin with the soft clear of an array that has run, not with a reset
+  int64_t most_cycles = INT64_MAX;   // leave the array as it stands after so many
   // Told now and then: share of the passes begun (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
   // Asked now and then: whether to stop before the end.

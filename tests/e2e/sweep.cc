@@ -77,8 +77,10 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
   return "";
 }
 
+constexpr uint64_t kLayersOnAnArray = 40;
+
 // Runs, compares, and checks that the MACs are those that the dataflow is to issue.
-Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint64_t seed,
+Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case& test, uint64_t seed,
                int64_t max_macs, double stall, bool predict, bool verbose) {
   const Layer layer =
       RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs, config.pe_count());
@@ -94,6 +96,14 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, const Case& test, uint
   options.stall = stall;
   options.stall_seed = static_cast<uint32_t>(seed);
   options.watchdog_cycles = 20000;
+  // Layer after layer on one array: every third is begun and cleared away in some cycle first.
+  options.clear = !fresh;
+  if (seed % 3 == 0) {
+    RunOptions cut = options;
+    cut.most_cycles = static_cast<int64_t>(seed * 7919 % 1500);
+    (void)RunOnArray(compiled, model, first, second, cut);
+    options.clear = seed % 2 == 0;
+  }
   const auto run = RunOnArray(compiled, model, first, second, options);
   if (!run.ok()) return {run.error().message};
   const RunReport report =
@@ -181,14 +191,18 @@ int Main(int argc, char** argv) {
     uint64_t passed = 0, refused = 0, failed = 0;
     int64_t cycles = 0;
     double fractions = 0;
+    uint64_t loaded_at = first;
     for (uint64_t seed = first; seed < first + count; ++seed) {
-      if (model == nullptr || coverage_file.empty()) {
+      // A new array, with other random state before its reset, for every forty layers.
+      const bool fresh = model == nullptr || ((seed - first) % kLayersOnAnArray == 0 && coverage_file.empty());
+      if (fresh) {
+        loaded_at = seed;
         auto loaded = LoadModel(library.value(), static_cast<uint32_t>(seed), "");
         if (!loaded.ok()) return fmt::print(stderr, "{}\n", loaded.error().message), 3;
         model = std::move(loaded.value());
       }
       const Outcome outcome =
-          RunOne(config.value(), *model, test, seed, max_macs, stall, predict, verbose);
+          RunOne(config.value(), *model, fresh, test, seed, max_macs, stall, predict, verbose);
       if (outcome.failure.empty()) {
         ++passed;
         cycles += outcome.cycles;
@@ -200,9 +214,9 @@ int Main(int argc, char** argv) {
       }
       ++(outcome.refused ? refused : failed);
       fmt::print("{} seed {}: {}\n  replay: build/bin/sweep --config {} --dataflow {} --op {} "
-                 "--pass {} --first {} --count 1 --stall {} --max-macs {}{}{}\n",
+                 "--pass {} --first {} --count {} --stall {} --max-macs {}{}{}\n",
                  outcome.refused ? "REFUSED" : "FAILED", seed, outcome.failure, config_name,
-                 test.dataflow, ToString(test.op), ToString(test.pass), seed, stall, max_macs,
+                 test.dataflow, ToString(test.op), ToString(test.pass), loaded_at, seed - loaded_at + 1, stall, max_macs,
                  assertions ? " --assert" : "", predict ? " --predict" : "");
       std::fflush(stdout);
     }
