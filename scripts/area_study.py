@@ -155,7 +155,7 @@ def study(a):
         out.setdefault("array", {})[kind] = spread(
             array_without_network(reports[s], kind) + network(1, EYERISS, n, reports[s]) for (s, _), n in networks.items())
     # A PE with a fixed FSM and without counters, about as small as the paper's may be.
-    lean = {s: r["pe_count"] * (r["pe"]["image_store"] + r["pe"]["counters"]) for s, r in reports.items()}
+    lean = {s: r["pe_count"] * (r["pe"]["image"] + r["pe"]["counters"]) for s, r in reports.items()}
     out["modules"] = {m: spread(n[m] for n in networks.values()) for m in modules}
     out["rows"] = []
     for lanes in (EYERISS, ECOFLOW_BUSES):
@@ -273,7 +273,7 @@ def markdown(s, a):
                    "Both make the PE large and the network's share small."), ""]
     body = []
     total = sum(p["median"] for p in s["pe"].values())
-    notes = {"image_store": "two banks of 18 words of 64 bits: the program of the FSM",
+    notes = {"image": "two banks of 18 words of 64 bits: the program of the FSM",
              "control": "FSM, addresses, range checks, loaders, links", "counters": "measurement only"}
     for part, area in s["pe"].items():
         file = s["register_files"].get(part)
