@@ -77,14 +77,14 @@ ANY_IMAGE = [f"w:u_pe.{net}" for net in ("record_a", "record_b", "first_others",
 SMALL = {"Rows": 2, "Columns": 2, "NumIds": 2, "IdBits": 2, "WideLanes": 2, "NarrowLanes": 1, "GonLanes": 2, "AccSlots": 4}
 PROOFS += [
     Proof("array", "2 x 2 PEs, 2 IDs, both networks: exactly once, unchanged, to the named", "proof_array",
-          ["delivery.sv"], array=SMALL, bound=9,
+          ["delivery.sv"], array=SMALL,
           bugs={"a beat moves although a row stops it":
                 ("top/eco_array.sv", "narrow_go = narrow_valid_i & narrow_ready_o;", "narrow_go = narrow_valid_i & enabled_q & ~narrow_stop[0];"),
                 "beats enter before the IDs are in place":
                 ("top/eco_array.sv", "enabled_q & ~(|wide_stop);", "~(|wide_stop);"),
                 "the wide IDs of columns go to the narrow network as well":
                 ("top/eco_row.sv", "cfg_addr_i == eco_pkg::CfgColNarrow", "(cfg_addr_i | 6'd1) == eco_pkg::CfgColNarrow")}),
-    Proof("y_bus", "13 rows, 5 IDs, 5 lanes: exactly once, unchanged, to the named", "proof_y_bus", ["delivery.sv"], bound=9,
+    Proof("y_bus", "13 rows, 5 IDs, 5 lanes: exactly once, unchanged, to the named", "proof_y_bus", ["delivery.sv"],
           bugs={"a row takes a beat that another row stops":
                 ("noc/eco_xbus.sv", "assign push   = row_match & go_i;", "assign push   = row_match & ready_q;")}),
     Proof("gon", "2 x 2 PEs, 2 lanes, 4 slots: in order, once, none starves", "proof_gon", array=SMALL, bound=11,

@@ -79,5 +79,6 @@ module eco_gon_row #(
     assign valid_o[k] = held[0];
   end
 
+  `ECO_ASSERT(ReadyMeansRoom, !ready_o || !there[Requests-1])
   `ECO_ASSERT(OnlyFromThoseWithAWord, (pop_o & ~valid_i) == '0)
 endmodule

@@ -48,4 +48,5 @@ module eco_shift_fifo #(
 
   `ECO_ASSERT(NoOverflow, !push_i || pop_i || !valid_o[Depth-1])
   `ECO_ASSERT(NoUnderflow, !pop_i || valid_o[0])
+  `ECO_ASSERT(NoGaps, (valid & (valid + 1'b1)) == '0)
 endmodule

@@ -75,5 +75,6 @@ module eco_xbus #(
   assign fire   = there[0] & ~(|(named & ~ready_i));
   assign push_o = named & {Columns{fire}};
 
+  `ECO_ASSERT(ReadyMeansRoom, !ready_q || !there[Beats-1])
   `ECO_ASSERT(OnlyWithRoom, (push_o & ~ready_i) == '0)
 endmodule

@@ -44,6 +44,7 @@ std::string NameOf(const ReportRow& row) { return row.layer + " " + row.pass; }
 std::vector<std::string> Check(const std::string& config, const std::string& dataflow,
                                const std::vector<ReportRow>& rows, const ordered_json& kept) {
   std::vector<std::string> complaints;
+  const auto missed = kept.value("missed", std::vector<std::string>());
   double logs = 0;
   fmt::print("{} {}\n", config, dataflow);
   for (const ReportRow& row : rows) {
@@ -60,12 +61,15 @@ std::vector<std::string> Check(const std::string& config, const std::string& dat
                                        NameOf(row), dataflow, Thousands(before), Thousands(row.cycles), change,
                                        100 * kAllowedSlowdown));
     }
-    const double each = kept["targets"].value("each", 0.0);
-    const double target = kept["targets"].value(NameOf(row), each);
-    if (fraction < target) {
-      complaints.push_back(fmt::format("{} {}, {}: {:.3f} of the roofline, expected at least {:.3f}", config,
-                                       NameOf(row), dataflow, fraction, target));
-    }
+    // A row that is known to miss its target is printed as such; the target stays.
+    const double target = kept["targets"].value("each", 0.0);
+    const bool misses = fraction < target;
+    const bool known = std::find(missed.begin(), missed.end(), NameOf(row)) != missed.end();
+    const std::string what = fmt::format("{} {}, {}: {:.3f} of the roofline, target {:.3f}", config,
+                                         NameOf(row), dataflow, fraction, target);
+    if (misses && known) fmt::print("MISSED, as known: {}\n", what);
+    if (misses && !known) complaints.push_back(what);
+    if (!misses && known) complaints.push_back(what + ": no longer missed, take it off the list");
   }
   const double mean = std::exp(logs / static_cast<double>(rows.size()));
   const double target = kept["targets"].value("geometric_mean", 0.0);
