@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/image/pe_fsm.h"
+
 namespace ecoflow {
 namespace {
 
@@ -23,17 +25,7 @@ enum RawFlag : uint16_t {
 // Pieces have at least so many slots, where the next level would not make them far longer.
 constexpr int64_t kPieceSlots = 32, kShortPieceSlots = 8, kLongPieceSlots = 512;
 constexpr int64_t kMaxSlots = int64_t{1} << 30;  // of a pass
-constexpr int64_t kIndexMask = (1 << 14) - 1, kOffsetMask = (1 << 9) - 1;
-constexpr int32_t kCoordinateMask = (1 << 15) - 1, kSafe = 1 << 14;
-
-std::array<int64_t, 3> Kinds(const PeImage& image) {
-  return {image.mode.YKind, image.mode.XKind, image.mode.ZKind};
-}
-
-int32_t SignExtend15(int64_t value) {
-  const auto low = static_cast<int32_t>(value & kCoordinateMask);
-  return low >= kSafe ? low - 2 * kSafe : low;
-}
+constexpr int32_t kSafe = 1 << (kCoordinateBits - 1);
 
 }  // namespace
 
@@ -85,87 +77,56 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
   if (!fresh) return program;
   program.image = image;
 
-  int psum_mask = 1;
-  while (psum_mask < hw_.psum_depth) psum_mask *= 2;
-  psum_mask = std::max(psum_mask, 2) - 1;
-  std::array<int64_t, kMaxLevels> index{}, last{};
-  for (std::size_t l = 0; l < levels; ++l) last[l] = image.levels[l].a.Last;
-  if (param) last[static_cast<std::size_t>(image.mode.ParamLevel)] = param_last;
   // Pieces end where a level from `cut` on steps.
   std::size_t cut = 0;
   for (int64_t slots = 1; cut < levels && slots < kPieceSlots; ++cut) {
-    const int64_t longer = slots * (last[cut] + 1);
+    const bool by_param = image.mode.ParamLevel == static_cast<int64_t>(cut);
+    const int64_t longer = slots * ((by_param ? param_last : image.levels[cut].a.Last) + 1);
     if (slots >= kShortPieceSlots && longer > kLongPieceSlots) break;
     slots = longer;
   }
 
-  unsigned zero = (1u << levels) - 1;
-  int64_t ifmap = 0, filter = 0, psum = 0;
-  std::array<int32_t, 3> offset{};
+  // With bases of zero coordinates are offsets from their bases.
+  PeFsm fsm(program.image, hw_.num_levels(), hw_.psum_depth, param_last, {});
   std::array<bool, 3> reset{};
   std::vector<RawSlot> slots;
-  int64_t count = 0;
-  for (bool done = false; !done;) {
-    unsigned at_last = 0;
-    for (std::size_t l = 0; l < levels; ++l) {
-      int64_t end = last[l];
-      if (l == 1 && index[3] < image.limit.Ragged) --end;
-      at_last |= static_cast<unsigned>(index[l] == (end & kIndexMask)) << l;
-    }
-    std::size_t step = 0;
-    while (step < levels && (at_last >> step & 1) != 0) ++step;
-    done = step == levels;
+  for (int64_t count = 0;; fsm.Next()) {
     if (++count > kMaxSlots) {
       endless_ = true;
       break;
     }
 
-    const unsigned all = (1u << levels) - 1;
-    const unsigned kept = ~static_cast<unsigned>(image.mode.ReduceMask) & all;
-    const auto& a = image.levels[step].a;
-    const auto& b = image.levels[step].b;
+    const PeImage::Record& record = fsm.record();
     RawSlot slot{};
-    slot.ifmap_offset = static_cast<uint16_t>(ifmap);
-    slot.filter_offset = static_cast<uint16_t>(filter);
-    slot.ifmap_free = static_cast<uint16_t>(a.ARelease);
-    slot.filter_free = static_cast<uint16_t>(a.BRelease);
-    slot.psum = static_cast<uint16_t>(psum);
-    slot.offset = offset;
+    slot.ifmap_offset = static_cast<uint16_t>(fsm.ifmap_offset());
+    slot.filter_offset = static_cast<uint16_t>(fsm.filter_offset());
+    slot.ifmap_free = static_cast<uint16_t>(record.a.ARelease);
+    slot.filter_free = static_cast<uint16_t>(record.a.BRelease);
+    slot.psum = static_cast<uint16_t>(fsm.psum());
+    slot.offset = fsm.coordinates();
+    const NestSlot nest = fsm.slot();
     const auto flag = [&](bool holds, RawFlag f) {
       if (holds) slot.flags |= f;
     };
-    flag((zero | kept) == all, kFirst);
-    flag((zero | kept | 2) == all, kFirstButOne);
-    flag((at_last | kept) == all, kFinal);
-    flag((at_last | kept | 2) == all, kFinalButOne);
-    flag(index[2] >= image.mode.ChainInMin, kBelowIndex);
-    flag(index[2] < image.mode.ChainOutMax, kAboveIndex);
-    flag(done, kRawPassEnd);
+    flag(nest.first, kFirst);
+    flag(nest.first_but_1, kFirstButOne);
+    flag(nest.final, kFinal);
+    flag(nest.final_but_1, kFinalButOne);
+    flag(nest.below, kBelowIndex);
+    flag(nest.above, kAboveIndex);
+    flag(fsm.pass_end(), kRawPassEnd);
     slots.push_back(slot);
 
-    if (step >= cut) {
+    if (fsm.step() >= static_cast<int>(cut)) {
       std::array<int32_t, 3> shift{};
       const RawPiece* piece = Intern(image, std::move(slots), reset, shift);
       program.pieces.push_back({piece, shift});
       slots.clear();
       reset = {};
     }
-    if (done) break;
-    for (std::size_t l = 0; l < step; ++l) index[l] = 0;
-    index[step] = (index[step] + 1) & kIndexMask;
-    zero = (zero | ((1u << step) - 1)) & ~(1u << step);
-    ifmap = ((a.AReset != 0 ? 0 : ifmap) + a.ADelta) & kOffsetMask;
-    filter = ((a.BReset != 0 ? 0 : filter) + a.BDelta) & kOffsetMask;
-    psum = ((a.PReset != 0 ? 0 : psum) + a.PDelta) & psum_mask;
-    const std::array<std::pair<int64_t, int64_t>, 3> moves = {
-        {{b.YReset, b.YDelta}, {b.XReset, b.XDelta}, {b.ZReset, b.ZDelta}}};
-    for (std::size_t k = 0; k < 3; ++k) {
-      if (moves[k].first != 0) {
-        offset[k] = 0;
-        if (!slots.empty()) reset[k] = true;
-      }
-      offset[k] = SignExtend15(offset[k] + moves[k].second);
-    }
+    if (fsm.pass_end()) break;
+    const std::array<int64_t, 3> resets = {record.b.YReset, record.b.XReset, record.b.ZReset};
+    for (std::size_t k = 0; k < 3; ++k) reset[k] = reset[k] || (resets[k] != 0 && !slots.empty());
   }
   return program;
 }
@@ -174,7 +135,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
 const TraceTable::RawPiece* TraceTable::Intern(const PeImage& image, std::vector<RawSlot> slots,
                                                std::array<bool, 3> reset,
                                                std::array<int32_t, 3>& shift) {
-  const auto kinds = Kinds(image);
+  const auto kinds = CoordinateKinds(image);
   RawPiece piece;
   std::vector<int64_t> key;
   for (std::size_t k = 0; k < 3; ++k) {
@@ -205,9 +166,9 @@ const TraceTable::RawPiece* TraceTable::Intern(const PeImage& image, std::vector
 uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const ParamWord& param) {
   const PeImage& image = program.image;
   const RawPiece& piece = *at.piece;
-  const auto kinds = Kinds(image);
+  const auto kinds = CoordinateKinds(image);
   const std::array<int64_t, 3> bases = {param.YBase, param.XBase, param.ZBase};
-  const std::array<int64_t, 3> limits = {image.limit.YLimit, image.limit.XLimit, image.limit.ZLimit};
+  const std::array<int64_t, 3> limits = CoordinateLimits(image);
   const bool active = param.Active != 0;
 
   // What a range check comes to: the same throughout the piece, or by the coordinate's value.
@@ -222,7 +183,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
                                    kinds[1] << 6 | kinds[2] << 8)});
   for (std::size_t k = 0; k < 3; ++k) {
     if (!active || kinds[k] == kRangeOff) continue;
-    value[k] = SignExtend15(bases[k] + at.shift[k]);
+    value[k] = SignedCoordinate(bases[k] + at.shift[k]);
     const int32_t low = value[k] + piece.low[k], high = value[k] + piece.high[k];
     const bool plain = low >= -kSafe && high < kSafe && limits[k] <= kSafe;
     check[k] = kByValue;
@@ -245,47 +206,44 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;
   std::vector<Slot> slots;
   for (const RawSlot& raw : piece.slots) {
-    bool result = active, operand = true, circular_first = false, circular_final = false;
+    RangeChecks checks;
     for (std::size_t k = 0; k < 3 && active; ++k) {
       const int32_t now = (value[k] + raw.offset[k]) & kCoordinateMask;
       const bool outside = check[k] == kByValue ? now >= limits[k] : check[k] == kOutside;
-      if (kinds[k] == kRangeResult && outside) result = false;
-      if (kinds[k] == kRangeOperand && outside) operand = false;
+      if (kinds[k] == kRangeResult && outside) checks.result = false;
+      if (kinds[k] == kRangeOperand && outside) checks.operand = false;
       if (kinds[k] == kRangeCircular && check[k] == kByValue) {
-        circular_first = now == kCoordinateMask;
-        circular_final = now == 0;
+        checks.circular_first = now == kCoordinateMask;
+        checks.circular_final = now == 0;
       }
     }
-    const bool mac = result && operand;
-    const bool first = (raw.flags & (circular_first ? kFirstButOne : kFirst)) != 0;
-    const bool final_slot = (raw.flags & (circular_final ? kFinalButOne : kFinal)) != 0;
-    const bool start = result && first, end = result && final_slot;
-    const bool chain_in = (image.mode.ChainAtEnd != 0 ? end : start) && param.FromBelow != 0 &&
-                          (raw.flags & kBelowIndex) != 0;
-    const bool chain_out = end && param.ToAbove != 0 && (raw.flags & kAboveIndex) != 0;
+    const auto has = [&](RawFlag f) { return (raw.flags & f) != 0; };
+    const SlotMeaning meaning =
+        MeaningOf(image, param, {has(kFirst), has(kFirstButOne), has(kFinal), has(kFinalButOne),
+                                 has(kBelowIndex), has(kAboveIndex)}, checks);
     Slot slot;
     slot.ifmap_free = active ? raw.ifmap_free : 0;
     slot.filter_free = active ? raw.filter_free : 0;
     slot.ifmap_words = slot.ifmap_free;
     slot.filter_words = slot.filter_free;
-    if (mac && need_ifmap) {
+    if (meaning.multiplies && need_ifmap) {
       slot.ifmap_words = std::max<uint16_t>(slot.ifmap_words, raw.ifmap_offset + 1);
     }
-    if (mac && need_filter) {
+    if (meaning.multiplies && need_filter) {
       slot.filter_words = std::max<uint16_t>(slot.filter_words, raw.filter_offset + 1);
     }
-    slot.psum = result && hw_.adder_latency > 1 ? raw.psum : 0;
+    slot.psum = meaning.result && hw_.adder_latency > 1 ? raw.psum : 0;
     const auto flag = [&](bool holds, SlotFlag f) {
       if (holds) slot.flags = static_cast<uint16_t>(slot.flags | f);
     };
-    flag(mac, kSlotMac);
+    flag(meaning.multiplies, kSlotMac);
     flag(!need_ifmap || !need_filter, kSlotStream);
     flag((!need_ifmap || !need_filter) && image.mode.StreamNarrow != 0, kSlotStreamNarrow);
-    flag(chain_in, kSlotChainIn);
-    flag(chain_out, kSlotChainOut);
-    flag(end && !chain_out, kSlotOut);
-    flag(result, kSlotLive);
-    flag(result && !start, kSlotContinues);
+    flag(meaning.from_below, kSlotChainIn);
+    flag(meaning.to_above, kSlotChainOut);
+    flag(meaning.ends && !meaning.to_above, kSlotOut);
+    flag(meaning.result, kSlotLive);
+    flag(meaning.result && !meaning.starts, kSlotContinues);
     flag((raw.flags & kRawPassEnd) != 0, kSlotPassEnd);
     slots.push_back(slot);
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/image/pe_fsm.h"
+
 namespace ecoflow {
 namespace {
 
@@ -226,50 +228,22 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
   const auto& words = received_[pe];
   const PeImage& image = pass.image;
   const ParamWord& param = pass.params[pe];
-  const bool active = param.Active != 0;
-  const int levels = config_.num_levels();
-  std::array<int64_t, kMaxLevels> index{}, last{};
-  for (int l = 0; l < levels; ++l) {
-    const auto at = static_cast<std::size_t>(l);
-    last[at] = l == image.mode.ParamLevel ? param.ParamLast : image.levels[at].a.Last;
-  }
-  int64_t y = param.YBase, x = param.XBase, z = param.ZBase, psum = 0;
-  std::array<int64_t, 2> offset{};     // of the files
   const bool streams = image.mode.ADirect != 0 || image.mode.BDirect != 0;
-  const bool circular = image.mode.ZKind == kRangeCircular;
   const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
 
-  for (;;) {
-    std::array<int64_t, kMaxLevels> end = last;
-    end[1] -= index[3] < image.limit.Ragged;
-    int step = levels;
-    bool first = true, final_slot = true;
-    for (int l = levels - 1; l >= 0; --l) {
-      const auto at = static_cast<std::size_t>(l);
-      if (index[at] != end[at]) step = l;
-      if ((image.mode.ReduceMask >> l & 1) == 0) continue;
-      first = first && (index[at] == 0 || (circular && l == 1 && z == -1));
-      final_slot = final_slot && (index[at] == end[at] || (circular && l == 1 && z == 0));
-    }
-    bool result_ok = active, product = true;
-    const auto check = [&](int64_t kind, int64_t value, int64_t limit) {
-      const bool in = value >= 0 && value < limit;
-      if (kind == kRangeResult) result_ok = result_ok && in;
-      if (kind == kRangeOperand) product = product && in;
-    };
-    check(image.mode.YKind, y, image.limit.YLimit);
-    check(image.mode.XKind, x, image.limit.XLimit);
-    check(image.mode.ZKind, z, image.limit.ZLimit);
-
+  PeFsm fsm(image, config_.num_levels(), config_.psum_depth, param.ParamLast,
+            {param.YBase, param.XBase, param.ZBase});
+  for (;; fsm.Next()) {
+    const SlotMeaning meaning =
+        MeaningOf(image, param, fsm.slot(), CheckRanges(image, fsm.coordinates()));
     SymbolicSlot slot;
-    slot.result_ok = result_ok;
-    slot.multiplies = result_ok && product;
-    slot.psum = psum;
-    slot.starts = result_ok && first;
-    slot.ends = result_ok && final_slot;
-    slot.from_below = (image.mode.ChainAtEnd != 0 ? slot.ends : slot.starts) &&
-                      param.FromBelow != 0 && index[2] >= image.mode.ChainInMin;
-    slot.to_above = slot.ends && param.ToAbove != 0 && index[2] < image.mode.ChainOutMax;
+    slot.result_ok = meaning.result;
+    slot.multiplies = meaning.multiplies;
+    slot.psum = fsm.psum();
+    slot.starts = meaning.starts;
+    slot.ends = meaning.ends;
+    slot.from_below = meaning.from_below;
+    slot.to_above = meaning.to_above;
     SymbolicWord streamed;
     if (streams) {
       if (taken[kDestStream] == words[kDestStream].size()) {
@@ -283,10 +257,10 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
         word = streamed;
         return {};
       }
-      const int64_t at = static_cast<int64_t>(taken[file]) + offset[file];
-      if (offset[file] < 0 || offset[file] >= depth[file] ||
-          at >= static_cast<int64_t>(words[file].size())) {
-        return Broken("PE {} reads word {} of {} in a file of {}", pe, offset[file],
+      const int offset = file == kDestIfmap ? fsm.ifmap_offset() : fsm.filter_offset();
+      const int64_t at = static_cast<int64_t>(taken[file]) + offset;
+      if (offset >= depth[file] || at >= static_cast<int64_t>(words[file].size())) {
+        return Broken("PE {} reads word {} of {} in a file of {}", pe, offset,
                       static_cast<int64_t>(words[file].size()) - static_cast<int64_t>(taken[file]),
                       depth[file]);
       }
@@ -297,13 +271,13 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
       ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.ADirect != 0, slot.a));
       ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.BDirect != 0, slot.b));
     }
-    if (result_ok && (psum < 0 || psum >= config_.psum_depth)) {
-      return Broken("PE {} uses psum {} of a file of {}", pe, psum, config_.psum_depth);
+    if (slot.result_ok && slot.psum >= config_.psum_depth) {
+      return Broken("PE {} uses psum {} of a file of {}", pe, slot.psum, config_.psum_depth);
     }
     ECO_RETURN_IF_ERROR(visit(slot));
 
-    const PeImage::Record& record = image.levels[static_cast<std::size_t>(step)];
-    if (active) {
+    if (param.Active != 0) {
+      const PeImage::Record& record = fsm.record();
       for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.a.ARelease},
                                               std::pair{kDestFilter, record.a.BRelease}}) {
         taken[file] += static_cast<std::size_t>(words_freed);
@@ -313,17 +287,8 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
         }
       }
     }
-    if (step == levels) break;
-    for (int l = 0; l < step; ++l) index[static_cast<std::size_t>(l)] = 0;
-    ++index[static_cast<std::size_t>(step)];
-    offset[0] = (record.a.AReset != 0 ? 0 : offset[0]) + record.a.ADelta;
-    offset[1] = (record.a.BReset != 0 ? 0 : offset[1]) + record.a.BDelta;
-    psum = (record.a.PReset != 0 ? 0 : psum) + record.a.PDelta;
-    y = (record.b.YReset != 0 ? param.YBase : y) + record.b.YDelta;
-    x = (record.b.XReset != 0 ? param.XBase : x) + record.b.XDelta;
-    z = (record.b.ZReset != 0 ? param.ZBase : z) + record.b.ZDelta;
+    if (fsm.pass_end()) return {};
   }
-  return {};
 }
 
 }  // namespace ecoflow
