@@ -20,7 +20,7 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
     ChosenLayer one{wanted, {}};
     one.compiled.mapping = candidate.mapping;
     tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));
-    if (last = MakeSchedule(candidate, one.compiled.schedule); !last.ok()) continue;
+    if (last = MakeSchedule(candidate, wanted.config, one.compiled.schedule); !last.ok()) continue;
     CycleModelOptions options;
     options.progress = progress.simulating;
     if (best) options.most_cycles = best->counts.cycles;

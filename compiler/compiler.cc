@@ -21,6 +21,7 @@
 #include "compiler/schedule/plane_schedule.h"
 #include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
+#include "compiler/schedule/widths.h"
 #include "compiler/verify/proof.h"
 
 namespace ecoflow {
@@ -132,9 +133,9 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
 
 }  // namespace
 
-Status MakeSchedule(const Candidate& candidate, Schedule& schedule) {
+Status MakeSchedule(const Candidate& candidate, const HwConfig& hw, Schedule& schedule) {
   ECO_ASSIGN(schedule, candidate.schedule());
-  return CheckPassWords(schedule);
+  return CheckWidths(schedule, hw);
 }
 
 Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
@@ -185,7 +186,7 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   Status fits = {};
   for (const Candidate& candidate : candidates) {
     compiled.mapping = candidate.mapping;
-    fits = MakeSchedule(candidate, compiled.schedule);
+    fits = MakeSchedule(candidate, config, compiled.schedule);
     if (fits.ok()) break;
   }
   ECO_RETURN_IF_ERROR(fits);

@@ -46,7 +46,7 @@ Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, P
 // the other dataflows.
 Result<std::vector<Candidate>> Candidates(const CompiledLayer& wanted);
 // Fails (bad input) when a number does not fit the image.
-Status MakeSchedule(const Candidate& candidate, Schedule& schedule);
+Status MakeSchedule(const Candidate& candidate, const HwConfig& config, Schedule& schedule);
 // Proves the schedule; the mapping says of how many passes.
 Status ProveCompiled(CompiledLayer& compiled);
 

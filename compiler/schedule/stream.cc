@@ -449,19 +449,15 @@ bool FieldCounts(const ParamField& field, bool active) { return active || field.
 
 }  // namespace
 
-Status CheckPassWords(const Schedule& schedule) {
-  for (const PassDescriptor& d : schedule.passes) {
-    for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {
-      const bool active = cursor.Holds(d.active);
-      for (const ParamField& field : d.fields) {
-        const ImageField& place = ParamFieldOf(field.name);
-        const int64_t span = int64_t{1} << (place.bits - (place.is_signed ? 1 : 0));
-        const int64_t value = cursor[field.var], low = place.is_signed ? -span : 0;
-        if (FieldCounts(field, active) && (value < low || value >= span)) {
-          return BadInput("the layer cannot run on this array: image field {} = {}, expected {}..{}",
-                          field.name, value, low, span - 1);
-        }
-      }
+Status CheckPassWord(const PassDescriptor& d, const NestCursor& cursor) {
+  const bool active = cursor.Holds(d.active);
+  for (const ParamField& field : d.fields) {
+    const ImageField& place = ParamFieldOf(field.name);
+    const int64_t span = int64_t{1} << (place.bits - (place.is_signed ? 1 : 0));
+    const int64_t value = cursor[field.var], low = place.is_signed ? -span : 0;
+    if (FieldCounts(field, active) && (value < low || value >= span)) {
+      return BadInput("the layer cannot run on this array: image field {} = {}, expected {}..{}",
+                      field.name, value, low, span - 1);
     }
   }
   return {};

@@ -187,7 +187,7 @@ class NestCursor {
 };
 
 // Fails (bad input) when a value does not fit its field of the pass word.
-Status CheckPassWords(const Schedule& schedule);
+Status CheckPassWord(const PassDescriptor& descriptor, const NestCursor& cursor);
 
 // The pass word of the PE at which `cursor` stands.
 uint64_t PassWord(const PassDescriptor& descriptor, const NestCursor& cursor);
