@@ -40,6 +40,7 @@ module proof_pe #(
 
   logic cfg_ready, cfg_idle, wide_ready, narrow_ready, below_credit, above_valid, out_valid;
   logic [31:0] above_data, out_data;
+  logic [1:0] error;  // for scripts/mutants.py
   eco_pe #(
     .WideLanes(WideLanes), .NarrowLanes(NarrowLanes), .IfmapDepth(IfmapDepth),
     .FilterDepth(FilterDepth), .PsumDepth(PsumDepth), .QueueDepth(QueueDepth),
@@ -51,7 +52,7 @@ module proof_pe #(
     .narrow_push_i, .narrow_dest_i, .narrow_count_i, .narrow_data_i, .narrow_ready_o(narrow_ready),
     .below_valid_i, .below_data_i, .below_credit_o(below_credit),
     .above_valid_o(above_valid), .above_data_o(above_data), .above_credit_i,
-    .out_valid_o(out_valid), .out_data_o(out_data), .out_pop_i, .error_o()
+    .out_valid_o(out_valid), .out_data_o(out_data), .out_pop_i, .error_o(error)
   );
 
   // Credits of the Local links, as the neighbours count them.

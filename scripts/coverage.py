@@ -32,59 +32,66 @@ KINDS = {"v_line": "lines", "v_branch": "branches", "v_toggle": "toggles"}
 # Points that the runs cannot reach: file, signal (regular expressions), bits (first, last; None: no bit), reason. Each
 # reason was checked in the RTL and in what writes the words.
 ANY = r"rtl/.*"
-PE, ARRAY, CONFIG = r"rtl/pe/eco_pe\.sv", r"rtl/top/eco_array\.sv", r"rtl/top/eco_config\.sv"
+ARRAY, CONFIG = r"rtl/top/eco_array\.sv", r"rtl/top/eco_config\.sv"
+PE, RING, NEST, PSUM = (rf"rtl/pe/eco_pe{part}\.sv" for part in ("", "_ring", "_nest", "_psum"))
+IMAGE = r"rtl/pe/eco_pe(_image|_nest|)\.sv"  # words of an image on their way
+COORDINATE, COUNTERS = r"rtl/pe/eco_pe_coordinate\.sv", r"rtl/pe/eco_pe_counters\.sv"
 NO_FIELD = "no field there: compiler/image/image_fields.def, headers, loader and ID words end below or lie above"
 FREE = "upper bits of the words that a step frees of the filter file: 128 or more, no layer here is so large"
 COUNTER = "upper bits of a counter: runs are shorter than 2^k cycles, words or psums"
-LANE = "Local links are wide for two psums; a PE sends one a cycle (departure in eco_pe.sv)"
+LANE = "Local links are wide for two psums; a PE sends one a cycle (departure in eco_pe_psum.sv)"
 EDGE = "constant: nothing is above row 0 and nothing below the last row, and no lane but the first is used"
 SMALL = "upper bits of sizes, indices and thresholds: layers of up to 2 million products stay below"
 SLOT = "upper bits of accumulator slots: layers here keep fewer than 4096 sums in a lane"
 TAG = "upper bits of tags: at most 7 rows, 5 columns and their groups here, so that few tags are in use"
 RECT = "rectangles end at row 7 or column 5 at most, arrays are small; upper bits are for up to 64 rows and columns"
-LEVELS = "no mapping uses more than five loop levels (enum Level in compiler/schedule), hardware has up to seven"
 WORDS = "a configuration header announces at most 31 words here: image words, or a word for each of up to 21 PEs"
-DEPTH = "upper bits of offsets and levels of a register file: 9 bits are for 256 entries, files here have 75 and 224"
+ERROR = ("an error of the streams or of an image: layers make none, a run that ends with one fails (tb/run/run.cc); "
+         "tests/tb/array_test makes them")
+DEPTH = "9 bits and their sums are for 256 entries, files here have 75 and 224"
 BLOCK = "no layer here reads a filter word at an offset of 128 or more: two blocks share the file where possible"
+STEP = ("deltas of the filter and psum offsets are 0 or 1, of the ifmap offset 1 or a step in a plane's window (compiler/schedule), "
+        "small here")
 HOLES = [
+    (r"rtl/mem/eco_counter\.sv", r"add_i", (3, 7), "an increment is at most the words of a beat, five; commands have two lanes"),
+    (r"rtl/noc/eco_shift_fifo\.sv", r"valid", (4, 4), "constant: the entry behind the last one is always empty"),
+    (r"rtl/noc/eco_gon\.sv", r"same", (0, 1), ERROR),
+    (IMAGE, r"mode(_[io])?", (8, 9), "no mapping sums over level 5 or 6"),
+    (IMAGE, r"record_a(_o)?", (18, 23), STEP),
+    (IMAGE, r"record_a(_o)?", (26, 33), STEP),
+    (IMAGE, r"record_a(_o)?", (36, 40), STEP),
+    (IMAGE, r"record_a(_o)?", (48, 48), DEPTH),
+    (RING, r"delta_i", (3, 8), STEP),
+    (RING, r"fill_q", (8, 8), DEPTH),
+    (RING, r"head_sum|read_sum|reach|want_q", (9, 9), DEPTH),
+    (RING, r"offset_q|reach|want_q", (7, 8), BLOCK),
+    (COUNTERS, r"low_q", (13, 15), COUNTER),
+    (ARRAY, r"quiet_q", (8, 19), "no run stands still for 256 cycles"),
     (ANY, r"cfg_data_i|cfg_word|data_i|data_o", (58, 60), NO_FIELD),
     (ANY, r"cfg_data_i|cfg_word|data_i|data_o", (56, 57), FREE),
-    (PE, r"mode_next_q|rec_b", (48, 63), NO_FIELD),
-    (PE, r"pend_q", (55, 60), NO_FIELD),
-    (PE, r"rec_a", (58, 63), NO_FIELD),
-    (PE, r"rec_a", (56, 57), FREE),
-    (PE, r"b_free|b_rel", (7, 8), FREE),
-    (PE, r"mode_next_q", (8, 9), LEVELS),
-    (PE, r"step_bit", (6, 6), LEVELS),
-    (PE, r"mode_next_q", (19, 29), SMALL),
-    (PE, r"chain_in_min_q", (3, 13), SMALL),
-    (PE, r"pend_q", (41, 43), SMALL),
-    (PE, r"pend_q", (50, 54), SMALL),
-    (PE, r"limit_next_q", (6, 14), SMALL),
-    (PE, r"limit_next_q", (27, 29), SMALL),
-    (PE, r"limit_next_q", (39, 43), SMALL),
-    (PE, r"limit_next_q", (46, 53), SMALL),
-    (PE, r"z_limit_q", (9, 13), SMALL),
-    (PE, r"x_limit_q", (12, 14), SMALL),
-    (PE, r"y_limit_q", (6, 14), SMALL),
-    (PE, r"ragged_q", (2, 9), SMALL),
-    (PE, r"z_base_q|z_base_field", (11, 14), SMALL),
-    (PE, r"index2", (9, 13), SMALL),
-    (PE, r"index3|rec_a", (12, 13), SMALL),
-    (PE, r"a_left_q|a_wide_q", (4, 11), "the ifmap file takes at most 15 words in a turn from a network"),
-    (PE, r"a_narrow_q", (2, 11), "the ifmap file takes at most 3 words in a turn from the narrow network"),
-    (PE, r"rec_a", (18, 23),
-     "deltas of the ifmap offset are 1 or a step in a plane's window (compiler/schedule/plane_schedule), small here"),
-    (PE, r"rec_a", (26, 33), "every mapping steps the filter offset by one (BDelta = 1 in compiler/schedule) or resets it"),
-    (PE, r"rec_a", (36, 40), "every mapping steps the psum offset by one (PDelta = 1 in compiler/schedule) or resets it"),
-    (PE, r"rec_a", (48, 48), DEPTH),
-    (PE, r"a_free|a_rel|a_off_q|a_fill_q", (7, 8), DEPTH),
-    (PE, r"b_off_q", (7, 8), BLOCK),
-    (PE, r"b_fill_q", (8, 8), DEPTH),
-    (PE, r"a_sum|a_head_sum", (8, 9), DEPTH),
-    (PE, r"b_sum|b_head_sum", (9, 9), DEPTH),
+    (IMAGE, r"mode(_[io])?|record_b(_o)?", (48, 63), NO_FIELD),
+    (IMAGE, r"limit(_[io])?", (54, 63), NO_FIELD),
+    (IMAGE, r"param(_[io])?", (55, 60), NO_FIELD),
+    (IMAGE, r"record_a(_o)?", (58, 63), NO_FIELD),
+    (IMAGE, r"record_a(_o)?", (56, 57), FREE),
+    (RING, r"free|free_[iq]", (7, 8), FREE),
+    (IMAGE, r"mode(_[io])?", (19, 29), SMALL),
+    (NEST, r"chain_in_min_q", (3, 13), SMALL),
+    (IMAGE, r"param(_[io])?", (41, 43), SMALL),
+    (IMAGE, r"param(_[io])?", (50, 54), SMALL),
+    (IMAGE, r"limit(_[ioq])?", (6, 14), SMALL),
+    (IMAGE, r"limit(_[ioq])?", (27, 29), SMALL),
+    (IMAGE, r"limit(_[ioq])?", (39, 43), SMALL),
+    (IMAGE, r"limit(_[ioq])?", (46, 53), SMALL),
+    (COORDINATE, r"limit_[iq]", (12, 14), SMALL),
+    (NEST, r"ragged_q", (2, 9), SMALL),
+    (NEST, r"index_2", (7, 13), SMALL),
+    (NEST, r"index_3", (12, 13), SMALL),
+    (IMAGE, r"record_a(_o)?", (12, 13), SMALL),
     (PE, r"below_valid_i|above_valid_o", (1, 1), LANE),
+    (PSUM, r"below_valid_i|above_valid_o", (1, 1), LANE),
     (PE, r"below_data_i|above_data_o", (32, 63), LANE),
+    (PSUM, r"below_data_i|above_data_o", (32, 63), LANE),
     (r"rtl/top/eco_row\.sv", r"below_valid_i|above_valid_o", (5, 7), LANE),
     (r"rtl/top/eco_row\.sv", r"below_data_i|above_data_o", (160, 191), LANE),
     (r"rtl/top/eco_row\.sv", r"below_data_i|above_data_o", (224, 255), LANE),
@@ -93,17 +100,32 @@ HOLES = [
     (ARRAY, r"credit", (0, 2), EDGE),
     (ARRAY, r"credit", (21, 24), EDGE),
     (PE, r"dump_word", (16, 31), COUNTER),
-    (r"rtl/pe/eco_pe_counters\.sv", r"dump_word_o", (16, 31), COUNTER),
-    (r"rtl/pe/eco_pe_counters\.sv", r"gated_q|local_q", (13, 31), COUNTER),
-    (ARRAY, r"stat_o|cycles_q|cfg_q|wide_q|narrow_q|gon_q", (15, 47), COUNTER),
-    (ARRAY, r"gon_words", (2, 7), "at most two GON lanes here, so at most two words a cycle"),
-    (ARRAY, r"case", None, "stat_sel_i is 0 to 4; the drivers never read the codes 5 to 7, which give zero"),
-    (r"rtl/mem/.*", r"slot_i|kept_slot_q|slot_q|waddr_i|raddr_i", (12, 14), SLOT),
-    (r"rtl/(noc/eco_gon|top/eco_array)\.sv", r"cmd_slot_i|acc_slot|slot_q|gon_slot_i", (26, 27), SLOT),
-    (r"rtl/(noc|top)/.*", r"tag_i|(row|col)_tag_i|col_tag_q|(wide|narrow)_(row|col)_i", (3, 4), TAG),
+    (PSUM, r"dump_word_i", (16, 31), COUNTER),
+    (COUNTERS, r"dump_word_o", (16, 31), COUNTER),
+    (COUNTERS, r"gated_q|local_q", (13, 31), COUNTER),
+    (COUNTERS, r"high_q", (0, 15), COUNTER),
+    (r"rtl/mem/eco_counter\.sv", r"count_o", (16, 47), COUNTER),
+    (r"rtl/mem/eco_counter\.sv", r"low_q|shown_q", (16, 23), COUNTER),
+    (r"rtl/mem/eco_counter\.sv", r"high_q", (0, 23), COUNTER),
+    (r"rtl/mem/eco_counter\.sv", r"carry_q|wrap_o", None, COUNTER),
+    (ARRAY, r"stat_o|cycles|cfg_words|wide_words|narrow_words|all_gon_words", (15, 47), COUNTER),
+    (COUNTERS, r"carry_q|wrapped_o", None, COUNTER),
+    (PE, r"wrapped", None, COUNTER),
+    (ARRAY, r"gon_words(_q)?", (2, 7), "at most two GON lanes here, so at most two words a cycle"),
+    (ARRAY, r"case", None, "stat_sel_i is 0 to 5; the drivers never read the codes 6 and 7, which give zero"),
+    (r"rtl/mem/.*", r"slot_i|slot_q|waddr_i|raddr_i", (12, 14), SLOT),
+    (r"rtl/(noc/eco_gon|top/eco_array)\.sv", r"cmd_slot_i|acc_slot|order_slot|slot_q|gon_slot_i", (26, 27), SLOT),
+    (r"rtl/(noc|top)/.*", r"tag_i|(row|col)_tag_i|(wide|narrow)_(row|col)_i", (3, 4), TAG),
     (CONFIG, r"left_q", (5, 15), WORDS),
-    (CONFIG, r"(row|col)_hi_q|col_lo_q|(row|col)_q", (3, 7), RECT),
-    (CONFIG, r"row_lo_q", (0, 7), "every configuration header starts at row 0 (compiler/schedule, tb/drivers, tb/run)"),
+    (CONFIG, r"(row|col)_(hi|lo)|(row|col)_hi_q|col_lo_q|(row|col)_q", (3, 7), RECT),
+    (CONFIG, r"bad|bad_header_o|bad_address_o|nobody_q|past_q", None, ERROR),
+    (ARRAY, r"bad_header|bad_address|gon_bad_pe|gon_twice|wide_form_q|narrow_form_q", None, ERROR),
+    (ARRAY, r"error|error_q", (0, 15), ERROR),
+    (ARRAY, r"row_error", (0, 63), ERROR),
+    (r"rtl/(top/eco_row|pe/eco_pe)\.sv", r"error_o|program_error|counter_error", (0, 15), ERROR),
+    (PE, r"impossible|impossible_q|ifmap_never|filter_never", None, ERROR),
+    (RING, r"never_o", None, ERROR),
+    (r"rtl/noc/eco_gon\.sv", r"bad_pe_o|twice_o", None, ERROR),
 ]
 
 
@@ -122,11 +144,17 @@ def read(path):
     return points
 
 
+def split(name):
+    """Signal and bit or None; entries of a small memory (name[entry][bit]) count as one signal."""
+    signal, *indices = name.replace("]", "").split("[")
+    return signal, int(indices[-1]) if indices else None
+
+
 def reason(file, name):
-    signal, _, bit = name.partition("[")
+    signal, bit = split(name)
     for where, what, bits, why in HOLES:
         if re.fullmatch(where, file) and re.fullmatch(what, signal) \
-                and (not bit if bits is None else bit and bits[0] <= int(bit.rstrip("]")) <= bits[1]):
+                and (bit is None if bits is None else bit is not None and bits[0] <= bit <= bits[1]):
             return why
     return None
 
@@ -194,13 +222,13 @@ def grouped(holes):
     """Reason -> (file, signal) -> bits."""
     found = {}
     for h in holes:
-        name, _, bit = h["object"].partition("[")
-        found.setdefault(h["reason"] or OPEN, {}).setdefault((h["file"], name), []).append(int(bit.rstrip("]")) if bit else None)
+        name, bit = split(h["object"])
+        found.setdefault(h["reason"] or OPEN, {}).setdefault((h["file"], name), []).append(bit)
     return found
 
 
 def ranges(bits):
-    numbers, text = sorted(b for b in bits if b is not None), []
+    numbers, text = sorted({b for b in bits if b is not None}), []
     while numbers:
         n = next((n for n in range(1, len(numbers)) if numbers[n] != numbers[0] + n), len(numbers))
         text.append(f"{numbers[n - 1]}:{numbers[0]}" if n > 1 else f"{numbers[0]}")

@@ -343,22 +343,13 @@ def told(p):
 
 # What a longest path does, by the register that it ends at; read off the RTL.
 WHY = {
-    "u_counters.count_q": "In one cycle: the loop indices are compared with their ends (`last`), the first level that is not "
-        "at its end steps (`step`), its record is read from the image store (`rec_a_q[{bank_q, step}]`), the words that it "
-        "frees are compared with those that are there (`a_free > a_fill_q`), that decides whether a slot is issued and, if "
-        "not, why (`cause` in eco_pe_counters), and the counter of that cause is read, incremented and written back "
-        "(`count_q[cause]`, 32 bits). The last step measures and decides nothing.",
-    "u_array.gon_q": "A command selects PEs (`col_q`, `row_q`), their valid bits are gathered over all columns and rows "
-        "(`there`), the command ends when all have a word (`pop_o`), and the words moved are added to a statistics "
-        "counter of 48 bits (`gon_q`).",
-    "out_data_o": "The accumulator compares the slot with the one just written (`kept_slot_q == slot_q`), chooses that sum or "
-        "the memory's word and adds 32 bits.",
-    "u_counters.used_q": "As `count_q`, without reading and adding.",
-    "y_q": "The delta of the record of the level that steps (`rec_b`) is added to the coordinate, if the slot is issued "
-        "(`issue`).",
-    "a_fill_q": "If the slot is issued, the words that the step frees (`a_free`, `b_free`) are taken from the fill level."}
-WHY["x_q"] = WHY["z_q"] = WHY["y_q"]
-WHY["b_fill_q"] = WHY["a_fill_q"]
+    "out_data_o": "The accumulator chooses its last sum or the memory's word (`from_sum_q`, `from_file_q`) and adds 32 bits.",
+    "u_y.value_o": "If the slot in ISSUE is issued (`issue`), all stages move (`move`): the delta of the record that the slot in ADDRESS "
+        "steps (`record_b`, from the image store) is added to the coordinate.",
+    "u_ifmap.fill_q": "If the slot in ISSUE has its words (`want_q > fill_q`) and all else that it waits for, it is issued, and the words "
+        "that its step frees (`free_q`) are taken from the fill level."}
+WHY["u_x.value_o"] = WHY["u_z.value_o"] = WHY["u_y.value_o"]
+WHY["u_filter.fill_q"] = WHY["u_ifmap.fill_q"]
 
 
 def table(head, rows):
@@ -411,11 +402,11 @@ def markdown(f):
         lines += [""] if lines[-1] else []
     pe = t["parts"][0]
     rest = [g["path_ns"] for g in pe["registers"] if not g["register"].startswith("u_counters.")]
-    verdict = "does not reach" if pe["path_ns"] > period else "reaches"
-    lines += [wrap(f"So the PE {verdict} {t['target_mhz']} MHz in 0.18 um, even without wires. Without its counters its longest path would "
-                   f"be {rest[0]:.2f} ns ({1000 / rest[0]:.0f} MHz): the level that steps, its record from the image store, the decision to "
-                   f"issue by fill levels and credits, and one addition share a cycle. Cycle counts do not depend on the clock; times "
-                   f"that the tools print in ms assume the {t['target_mhz']} MHz of the configuration."), ""]
+    slow = pe["path_ns"] > period
+    lines += [wrap(f"So the PE {'does not reach' if slow else 'reaches'} {t['target_mhz']} MHz in 0.18 um, {'even ' * slow}without wires. Without its counters its longest path would "
+                   f"be {rest[0]:.2f} ns ({1000 / rest[0]:.0f} MHz): loops, addresses and the issue have a stage each (LOOPS, ADDRESS, "
+                   f"ISSUE in eco_pe), but all three move in the cycle in which fill levels and credits decide to issue. Cycle counts do "
+                   f"not depend on the clock; times that the tools print in ms assume the {t['target_mhz']} MHz of the configuration."), ""]
     lines += ["## Assumptions", ""]
     for text in (
             "Typical corner of the library (the only one it has), ideal clock, no wires, no clock tree: real silicon is slower. Cells "

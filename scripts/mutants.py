@@ -26,6 +26,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import aig
@@ -35,21 +36,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/bin"
 CONFIG = ROOT / "tests/data/mutants.json"
 # Module -> its mutants, in units of --each.
-MODULES = {"eco_multicast_ctrl": 1, "eco_xbus": 1, "eco_row": 1, "eco_array": 1, "eco_config": 1, "eco_gin_queue": 1, "eco_fifo": 1,
-           "eco_gon": 1, "eco_accumulator": 1, "eco_pe": 4, "eco_mac_int16": 1, "eco_pe_counters": 1}
+MODULES = {"eco_multicast_ctrl": 1, "eco_xbus": 1, "eco_row": 1, "eco_array": 1, "eco_config": 1, "eco_counter": 1, "eco_gin_queue": 1,
+           "eco_fifo": 1, "eco_shift_fifo": 1, "eco_gon": 1, "eco_gon_row": 1, "eco_accumulator": 1, "eco_regfile": 1, "eco_pe": 1,
+           "eco_pe_image": 1, "eco_pe_nest": 2, "eco_pe_coordinate": 1, "eco_pe_ring": 1, "eco_pe_psum": 1, "eco_mac_int16": 1,
+           "eco_add": 1, "eco_pe_counters": 1}
 BITS = 16
 LAYERS = (("--count", "1", "--max-macs", "2000", "--predict"), ("--count", "3", "--max-macs", "2000", "--stall", "0.3"))
 TIMEOUT = 120  # seconds for a trial; without a mutant it takes some three
 BUILD_TIMEOUT = 1800  # with the model to build
 
 # Survivors (source, start of what) that somebody has read; the others are not explained.
-READ = (
-    ("mem/eco_accumulator.sv:31", "const1 B", "equivalent by reading: one condition of `re_i` but `advance_i` less, the memory is read when nobody "
-     "uses the word"),
-    ("top/eco_array.sv:121", "cnot0 cfg_data_i[59]", "equivalent by reading: no word of an image has a field there, the PE stores the bit and "
-     "never reads it"),
-    ("pe/eco_pe_counters.sv", "", "a real fault: upper bits of the counters of zero products and Local words; runs are too short for them, "
-     "and proof_pe_counters needs up to 26 cycles to send such a counter twice"))
+READ = ()
 
 
 class Context:
@@ -68,7 +65,7 @@ class Context:
 
 ARRAY = {"Rows": 3, "Columns": 3, "NumIds": 5, "IdBits": 5, "WideLanes": 5, "NarrowLanes": 2, "GonLanes": 2, "AccSlots": 32}
 PE = {"WideLanes": 5, "NarrowLanes": 2, "IfmapDepth": 12, "FilterDepth": 20, "PsumDepth": 4, "QueueDepth": 8}
-PE_SEEN = (("cfg_ready", None, None), ("wide_ready", None, None), ("narrow_ready", None, None), ("below_credit", None, None),
+PE_SEEN = (("cfg_ready", None, None), ("cfg_idle", None, None), ("error", None, None), ("wide_ready", None, None), ("narrow_ready", None, None), ("below_credit", None, None),
            ("above_valid", None, None), ("above_data", "above_valid", None), ("out_valid", None, None),
            ("out_data", "out_valid", None))
 XBUS = {"Columns": 3, "NumIds": 5, "IdBits": 5}
@@ -86,12 +83,12 @@ NETWORK = ("eco_row", "eco_array", "eco_config", "eco_gon", "eco_accumulator")
 
 
 def queue(kind, lanes):
-    return Context(f"gin_queue_{kind}", "proof_gin_queue", cell="u_queue", dut=("eco_gin_queue", kind),
+    return Context(f"gin_queue_{kind}", "proof_gin_queue", cell="u_queue", dut=("eco_gin_queue", f"u_{kind}_queue"),
                    parameters={"Lanes": lanes, "DataBits": 16}, observe=QUEUE_SEEN)
 
 
 def xbus(kind, lanes):
-    return Context(f"xbus_{kind}", "proof_xbus", ["delivery.sv"], "u_xbus", ("eco_xbus", kind), {**XBUS, "Lanes": lanes}, observe=XBUS_SEEN)
+    return Context(f"xbus_{kind}", "proof_xbus", ["delivery.sv"], "u_xbus", ("eco_xbus", f"u_{kind}"), {**XBUS, "Lanes": lanes}, observe=XBUS_SEEN)
 
 
 FIFO = Context("fifo", "proof_fifo", cell="u_fifo", dut=("eco_fifo", None), parameters={"DataBits": 32},
@@ -105,18 +102,23 @@ MAC = Context("mac", "eco_mac_int16", dut=("eco_mac_int16", None), observe=(("ga
 ACCUMULATOR = Context("accumulator", "eco_accumulator", dut=("eco_accumulator", None),
                       observe=(("valid_o", None, None), ("data_o", "valid_o", None)))
 CONFIG_PROOF = Context("config", "proof_config", cell="u_config", dut=("eco_config", None), parameters={"Rows": 3, "Columns": 3})
-ARRAY_COUNT = Context("array_counters", "proof_array_counters", array=True, parameters=ARRAY, frames=6, resets=False)
+ARRAY_COUNT = Context("array_counters", "proof_array_counters", array=True, parameters=ARRAY, frames=10, resets=False)
 PE_COUNT = Context("pe_counters", "proof_pe_counters", cell="u_counters", dut=("eco_pe_counters", None), frames=25, resets=False)
-# Module -> proofs that may notice its mutants, surroundings in which it may be equivalent.
+# Module -> proofs that may notice its mutants, surroundings in which it may be equivalent (a tuple: in all of them).
+# What an image decides is free in proof_pe: it says nothing of coordinates.
+IN_PE = ([PE_PROOF], [PE_PLAIN])
 FORMAL = {
     "eco_multicast_ctrl": ([xbus("wide", 5)], [xbus("wide", 5)]),
     "eco_xbus": ([xbus("wide", 5), xbus("narrow", 2)], [PLAIN]),
     "eco_gin_queue": ([queue("wide", 5), queue("narrow", 2)], [queue("wide", 5), queue("narrow", 2)]),
-    "eco_fifo": ([FIFO], [FIFO]),
+    "eco_fifo": ([FIFO], [FIFO]), "eco_shift_fifo": ([DELIVERY, *GON], [PLAIN]),
     "eco_row": ([DELIVERY, *GON], [PLAIN]), "eco_array": ([ARRAY_COUNT, DELIVERY, *GON], [PLAIN]),
-    "eco_config": ([CONFIG_PROOF, DELIVERY], [PLAIN]),
-    "eco_gon": (GON, [PLAIN]), "eco_accumulator": (GON, [ACCUMULATOR]),
-    "eco_pe": ([PE_PROOF], [PE_PLAIN]), "eco_pe_counters": ([PE_COUNT], [PE_PLAIN]), "eco_mac_int16": ([], [MAC]),
+    "eco_config": ([CONFIG_PROOF, DELIVERY], [PLAIN]), "eco_counter": ([ARRAY_COUNT], [PLAIN]),
+    "eco_gon": (GON, [PLAIN]), "eco_gon_row": (GON, [PLAIN]), "eco_accumulator": (GON, [ACCUMULATOR]),
+    "eco_regfile": (GON, [(ACCUMULATOR, PE_PLAIN)]),
+    "eco_pe": IN_PE, "eco_pe_image": IN_PE, "eco_pe_nest": IN_PE, "eco_pe_ring": IN_PE, "eco_pe_psum": IN_PE,
+    "eco_pe_coordinate": ([], [PE_PLAIN]), "eco_pe_counters": ([PE_COUNT], [PE_PLAIN]),
+    "eco_mac_int16": ([], [MAC]), "eco_add": (GON, [(ACCUMULATOR, MAC)]),
 }
 
 
@@ -141,6 +143,8 @@ def make(a, folder):
     subprocess.run([BIN / "ecoflow", "gen", "--config", CONFIG, "--out", folder], check=True, capture_output=True)
     for name, text, instead in prove.DEST_KNOWN:
         path = folder / "rtl" / name
+        if path.read_text().count(text) != 1:
+            sys.exit(f"mutants.py: expected once in rtl/{name}: {text}")
         path.write_text(path.read_text().replace(text, instead))
     for path in (ROOT / "proofs").glob("*.sv"):
         (folder / path.name).write_text(path.read_text())
@@ -227,7 +231,7 @@ class Formal:
     def __init__(self, folder, mutants):
         self.folder, self.mutants = folder, mutants
         self.base = (folder / "formal.il").read_text()
-        self.graphs = {}
+        self.graphs, self.checked, self.lock = {}, set(), threading.Lock()
 
     def variant(self, dut):
         module, kind = dut
@@ -235,8 +239,7 @@ class Formal:
         if kind is None:
             return names[0]
         # Which of the two is the wide network's: the instance says.
-        cell = {"eco_gin_queue": f"u_{kind}_queue", "eco_xbus": f"u_{kind}"}[module]
-        return re.search(rf"cell (\S+) \\{cell}$", self.base, re.MULTILINE).group(1)
+        return re.search(rf"cell (\S+) \\{kind}$", self.base, re.MULTILINE).group(1)
 
     def build(self, context):
         name = f"{context.name}.{'see' if context.observe != () else 'bad'}"
@@ -250,6 +253,8 @@ class Formal:
         array = variants(self.base, "eco_array")[0]
         everted = ["read_rtlil formal.il", *mutate, f"hierarchy -check -top {array}", "rename -top eco_array", "blackbox *eco_pe", "flatten",
                    "opt_clean", "expose -evert t:*eco_pe", "opt_clean"]
+        if not context.resets:  # as prove.NO_ASSERTIONS
+            everted.append("delete */t:$assert")
         if context.array and not context.files:
             lines = everted
         elif context.array:
@@ -305,6 +310,13 @@ class Formal:
         if re.search(r"Property proved|Networks? (is|are) equivalent|UNSATISFIABLE", log):
             return "proved"
         return "open"
+
+    def sound(self, context):
+        """Stops when a proof that has killed fails without a mutant, too."""
+        with self.lock:
+            if context.name not in self.checked and self.refuted(context, 0):
+                sys.exit(f"mutants.py: without a mutant: proof {context.name} fails")
+            self.checked.add(context.name)
 
     def refuted(self, context, number):
         """Whether a proof fails with the mutant in it."""
@@ -367,16 +379,22 @@ class Formal:
         return said if said != "open" else self.abc(graph, name, f"tempor -F 1; scleanup; scorr; pdr -T {seconds}", 40)
 
 
+def together(surrounding):
+    """The surroundings that count as one."""
+    return surrounding if isinstance(surrounding, tuple) else (surrounding,)
+
+
 def judge(formal, mutant):
     """Proofs and comparison of a mutant that no test noticed."""
     proofs, surroundings = FORMAL[mutant["module"]]
     several = lambda c: c.dut and c.dut[0] == mutant["module"] and formal.variant(c.dut) != mutant["variant"]
-    for context in surroundings:
-        if not several(context) and formal.equivalent(context, mutant["number"]) == "proved":
-            mutant.update(verdict="equivalent", by=f"in {context.name}")
+    for surrounding in map(together, surroundings):
+        if all(not several(c) and formal.equivalent(c, mutant["number"]) == "proved" for c in surrounding):
+            mutant.update(verdict="equivalent", by=f"in {' and '.join(c.name for c in surrounding)}")
             return
     for context in proofs:
         if not several(context) and formal.refuted(context, mutant["number"]):
+            formal.sound(context)
             mutant.update(verdict="proofs", by=f"proof {context.name}")
             return
 
@@ -409,7 +427,7 @@ of `tests/data/mutants.json` (3 x 3 PEs, five IDs), and what notices them first:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"default: {' '.join(MODULES)}")
-    parser.add_argument("--each", type=int, default=20, help="mutants of a module (of eco_pe four times as many)")
+    parser.add_argument("--each", type=int, default=20, help="mutants of a module (of eco_pe_nest twice as many)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--least", type=float, default=0.95, help="share that must be killed")
@@ -448,8 +466,9 @@ def main():
         alive = [m for m in mutants if m["verdict"] == "survives"]
         print(f"{len(alive)} after the tests, {time.monotonic() - begin:.0f} s", flush=True)
         formal = Formal(folder, alive)
-        for mutant in alive:  # graphs are built once
-            for context in sum(FORMAL[mutant["module"]], []):
+        for module in sorted({m["module"] for m in alive}):  # graphs are built once
+            proofs, surroundings = FORMAL[module]
+            for context in [*proofs, *sum(map(together, surroundings), ())]:
                 formal.build(context)
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             list(pool.map(lambda m: judge(formal, m), alive))
