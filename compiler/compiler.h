@@ -45,7 +45,7 @@ Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, P
 // Everything that the dataflow may use, the best by estimate first. Those of `auto` contain those of
 // the other dataflows.
 Result<std::vector<Candidate>> Candidates(const CompiledLayer& wanted);
-// Fails (bad input) when a number does not fit the image.
+// Fails (bad input) when a number does not fit the image or would wrap in a PE (schedule/widths.h).
 Status MakeSchedule(const Candidate& candidate, const HwConfig& config, Schedule& schedule);
 // Proves the schedule; the mapping says of how many passes.
 Status ProveCompiled(CompiledLayer& compiled);

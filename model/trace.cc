@@ -206,17 +206,9 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;
   std::vector<Slot> slots;
   for (const RawSlot& raw : piece.slots) {
-    RangeChecks checks;
-    for (std::size_t k = 0; k < 3 && active; ++k) {
-      const int32_t now = (value[k] + raw.offset[k]) & kCoordinateMask;
-      const bool outside = check[k] == kByValue ? now >= limits[k] : check[k] == kOutside;
-      if (kinds[k] == kRangeResult && outside) checks.result = false;
-      if (kinds[k] == kRangeOperand && outside) checks.operand = false;
-      if (kinds[k] == kRangeCircular && check[k] == kByValue) {
-        checks.circular_first = now == kCoordinateMask;
-        checks.circular_final = now == 0;
-      }
-    }
+    // Of a check that is the same throughout the piece any of its values will do.
+    const RangeChecks checks = CheckRanges(image, {value[0] + raw.offset[0], value[1] + raw.offset[1],
+                                                   value[2] + raw.offset[2]});
     const auto has = [&](RawFlag f) { return (raw.flags & f) != 0; };
     const SlotMeaning meaning =
         MeaningOf(image, param, {has(kFirst), has(kFirstButOne), has(kFinal), has(kFinalButOne),

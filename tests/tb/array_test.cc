@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "compiler/image/array_errors.h"
 #include "compiler/image/pe_counters.h"
+#include "compiler/image/pe_fsm.h"
 #include "compiler/image/pe_image.h"
 #include "gen/config/hw_config.h"
 #include "tb/model/array_model.h"
@@ -470,6 +471,25 @@ Executed Execute(const Program& program, const std::vector<uint16_t>& stream) {
 }
 
 // Random loops, coordinates, limits, sums; all PEs take the same stream, each from its own base.
+// The FSM that proof and cycle model run does slot by slot what is written down here.
+void ExpectFsmAgrees(const Program& program, const HwConfig& hw, const Executed& done) {
+  const ParamWord& pass = program.pass;
+  PeFsm fsm(program.image, hw.num_levels(), hw.psum_depth, pass.ParamLast,
+            {pass.YBase, pass.XBase, pass.ZBase});
+  uint32_t issued = 0;
+  for (std::size_t slot = 0;; ++slot, fsm.Next()) {
+    ASSERT_LT(slot, done.sums.size());
+    const SlotMeaning meaning =
+        MeaningOf(program.image, pass, fsm.slot(), CheckRanges(program.image, fsm.coordinates()));
+    ASSERT_EQ(meaning.ends, !done.sums[slot].empty()) << "slot " << slot;
+    issued += meaning.multiplies;
+    if (!fsm.pass_end()) continue;
+    EXPECT_EQ(slot + 1, done.sums.size());
+    break;
+  }
+  EXPECT_EQ(issued, done.issued);
+}
+
 TEST_F(ArrayTest, RandomProgramsDoWhatIsWrittenDown) {
   const int pes = hw_.pe_count();
   for (uint32_t seed = 1; seed <= 30; ++seed) {
@@ -516,6 +536,8 @@ TEST_F(ArrayTest, RandomProgramsDoWhatIsWrittenDown) {
         good = good && done.back().defined;
       }
     }
+    for (std::size_t pe = 0; pe < programs.size(); ++pe) ExpectFsmAgrees(programs[pe], hw_, done[pe]);
+    if (HasFailure()) return;
     stream.resize(done[0].sums.size());
     // All take everything.
     for (const int address : {kCfgColWide, kCfgColNarrow, kCfgRowWide, kCfgRowNarrow}) {

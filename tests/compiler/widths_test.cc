@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// What would wrap in a PE is refused, against a walk with numbers of any size.
+#include "compiler/schedule/widths.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "compiler/compiler.h"
+#include "compiler/image/pe_image.h"
+
+namespace ecoflow {
+namespace {
+
+// One pass of one PE.
+Schedule OnePass(const PeImage& image, int64_t y_base) {
+  Schedule schedule;
+  schedule.programs = {Encode(image).value()};
+  PassDescriptor d;
+  d.nest.AddLoop("row", 1);
+  d.nest.AddLoop("column", 1);
+  d.fields = {{"YBase", d.nest.Affine("y_base", y_base, {})}};
+  schedule.passes = {d};
+  return schedule;
+}
+
+PeImage EmptyImage(const HwConfig& hw) {
+  PeImage image;
+  image.mode.ParamLevel = kNoParamLevel;
+  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
+  return image;
+}
+
+// Whether every range check of Y comes out as it would without a width.
+bool NeverWraps(const PeImage& image, int levels, int64_t y_base) {
+  std::vector<int64_t> index(static_cast<std::size_t>(levels), 0);
+  for (int64_t y = y_base;;) {
+    if (y > 32767 || y < image.limit.YLimit - 32768) return false;
+    std::size_t step = 0;
+    for (; step < index.size(); ++step) {
+      const bool shorter = step == 1 && index[3] < image.limit.Ragged;
+      if (index[step] < image.levels[step].a.Last - shorter) break;
+      index[step] = 0;
+    }
+    if (step == index.size()) return true;
+    ++index[step];
+    y = (image.levels[step].b.YReset != 0 ? y_base : y) + image.levels[step].b.YDelta;
+  }
+}
+
+class WidthsTest : public ::testing::Test {
+ protected:
+  int64_t Pick(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random_);
+  }
+  PeImage RandomImage() {
+    PeImage image = EmptyImage(hw_);
+    image.mode.YKind = Pick(0, 1) == 0 ? kRangeResult : kRangeOperand;
+    image.limit.YLimit = Pick(1, 32767);
+    for (PeImage::Record& record : image.levels) {
+      record.a.Last = Pick(0, 2);
+      record.b.YReset = Pick(0, 2) == 0;
+      record.b.YDelta = Pick(-4000, 4000);
+    }
+    return image;
+  }
+
+  HwConfig hw_ = LoadHwConfig("ecoflow_4x4").value();
+  std::mt19937_64 random_{7};
+};
+
+TEST_F(WidthsTest, CoordinatesAreRefusedJustWhenTheyWrap) {
+  int refused = 0;
+  for (int round = 0; round < 4000; ++round) {
+    const PeImage image = RandomImage();
+    const int64_t base = Pick(-16384, 16383);
+    const bool fits = CheckWidths(OnePass(image, base), hw_).ok();
+    ASSERT_EQ(fits, NeverWraps(image, hw_.num_levels(), base)) << "round " << round;
+    refused += !fits;
+  }
+  EXPECT_GT(refused, 400);
+  EXPECT_LT(refused, 3600);
+}
+
+TEST_F(WidthsTest, RaggedLevelsNeverWrapUnnoticed) {
+  int wraps = 0;
+  for (int round = 0; round < 4000; ++round) {
+    PeImage image = RandomImage();
+    image.levels[1].a.Last = Pick(1, 3);
+    image.limit.Ragged = Pick(1, 2);
+    const int64_t base = Pick(-16384, 16383);
+    if (NeverWraps(image, hw_.num_levels(), base)) continue;
+    ++wraps;
+    ASSERT_FALSE(CheckWidths(OnePass(image, base), hw_).ok()) << "round " << round;
+  }
+  EXPECT_GT(wraps, 400);
+}
+
+TEST_F(WidthsTest, RaggedLevelOfOneIndexIsRefused) {
+  PeImage image = EmptyImage(hw_);
+  image.limit.Ragged = 1;
+  const Status status = CheckWidths(OnePass(image, 0), hw_);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("ragged"), std::string::npos) << status.error().message;
+  image.levels[1].a.Last = 1;
+  EXPECT_TRUE(CheckWidths(OnePass(image, 0), hw_).ok());
+}
+
+// Pads of 4096 before a map of 5 with strides of 4000: it compiled, was proved and hung.
+TEST_F(WidthsTest, WrapLayerIsRefused) {
+  Layer layer;
+  layer.op = Op::kConvTranspose;
+  layer.input = {1, 1, 5, 1};
+  layer.output_channels = 1;
+  layer.kernel = {4000, 1};
+  layer.strides = {4000, 1};
+  layer.dilations = {5, 1};
+  layer.pads = {4096, 0, 0, 0};
+  const auto compiled = Compile(hw_, layer, Pass::kForward, "ecoflow");
+  ASSERT_FALSE(compiled.ok());
+  EXPECT_NE(compiled.error().message.find("coordinate Y"), std::string::npos) << compiled.error().message;
+}
+
+}  // namespace
+}  // namespace ecoflow
