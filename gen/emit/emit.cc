@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/files.h"
-#include "compiler/image/pe_image.h"
 #include "gen/emit/sv_tree.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace fs = std::filesystem;
@@ -100,7 +100,7 @@ std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
 SvPackage ImagePackage() {
   SvPackage package;
   package.name = "eco_image_pkg";
-  package.comment = "Fields of the PE image, from compiler/image/image_fields.def.";
+  package.comment = "Fields of the PE image, from isa/image_fields.def.";
   for (const ImageField& field : ImageFields()) {
     package.constants.push_back({std::string(field.name) + "Lsb", field.lsb, field.meaning});
     package.constants.push_back({std::string(field.name) + "Bits", field.bits, ""});

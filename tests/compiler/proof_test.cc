@@ -6,9 +6,9 @@
 
 #include "compiler/compiler.h"
 #include "compiler/dataflow/transposed.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/mapping/strip_mapping.h"
 #include "compiler/schedule/strip_schedule.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {

@@ -10,7 +10,7 @@
 #include <regex>
 
 #include "base/files.h"
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 #include "tb/run/run.h"
 
 namespace ecoflow {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/files.h"
-#include "compiler/image/array_errors.h"
-#include "compiler/image/pe_counters.h"
-#include "compiler/image/pe_image.h"
 #include "gen/config/hw_config.h"
+#include "isa/array_errors.h"
+#include "isa/pe_counters.h"
+#include "isa/pe_image.h"
 #include "tb/model/array_model.h"
 #include "tb/model/model_cache.h"
 

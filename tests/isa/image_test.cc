@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 #include <gtest/gtest.h>
 

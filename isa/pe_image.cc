@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -44,7 +44,7 @@ Status VisitGroup(Word& word, Visitor visit);
 #define IMAGE_FIELD_Param SKIP
 #define IMAGE_FIELD_Mode VISIT
 IMAGE_VISITOR(Mode) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
 #undef IMAGE_FIELD_Mode
@@ -52,7 +52,7 @@ IMAGE_VISITOR(Mode) {
 #undef IMAGE_FIELD_Limit
 #define IMAGE_FIELD_Limit VISIT
 IMAGE_VISITOR(Limit) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
 #undef IMAGE_FIELD_Limit
@@ -60,7 +60,7 @@ IMAGE_VISITOR(Limit) {
 #undef IMAGE_FIELD_LevelA
 #define IMAGE_FIELD_LevelA VISIT
 IMAGE_VISITOR(LevelA) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
 #undef IMAGE_FIELD_LevelA
@@ -68,7 +68,7 @@ IMAGE_VISITOR(LevelA) {
 #undef IMAGE_FIELD_LevelB
 #define IMAGE_FIELD_LevelB VISIT
 IMAGE_VISITOR(LevelB) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
 #undef IMAGE_FIELD_LevelB
@@ -76,7 +76,7 @@ IMAGE_VISITOR(LevelB) {
 #undef IMAGE_FIELD_Param
 #define IMAGE_FIELD_Param VISIT
 IMAGE_VISITOR(Param) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
 #undef IMAGE_FIELD
@@ -145,7 +145,7 @@ const std::vector<ImageField>& ImageFields() {
   static const std::vector<ImageField> fields = {
 #define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) \
   {#group, #name, lsb, bits, is_signed != 0, meaning},
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
 #undef IMAGE_FIELD
   };
   return fields;

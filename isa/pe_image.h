@@ -38,35 +38,35 @@ struct ModeWord {
 #define IMAGE_FIELD_LevelB(name)
 #define IMAGE_FIELD_Param(name)
 #define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) IMAGE_FIELD_##group(name)
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
 #undef IMAGE_FIELD_Mode
 #define IMAGE_FIELD_Mode(name)
 };
 struct LimitWord {
 #undef IMAGE_FIELD_Limit
 #define IMAGE_FIELD_Limit(name) int64_t name = 0;
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
 #undef IMAGE_FIELD_Limit
 #define IMAGE_FIELD_Limit(name)
 };
 struct LevelAWord {
 #undef IMAGE_FIELD_LevelA
 #define IMAGE_FIELD_LevelA(name) int64_t name = 0;
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
 #undef IMAGE_FIELD_LevelA
 #define IMAGE_FIELD_LevelA(name)
 };
 struct LevelBWord {
 #undef IMAGE_FIELD_LevelB
 #define IMAGE_FIELD_LevelB(name) int64_t name = 0;
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
 #undef IMAGE_FIELD_LevelB
 #define IMAGE_FIELD_LevelB(name)
 };
 struct ParamWord {
 #undef IMAGE_FIELD_Param
 #define IMAGE_FIELD_Param(name) int64_t name = 0;
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
 #undef IMAGE_FIELD_Param
 };
 #undef IMAGE_FIELD
