@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counters of a PE, in the order in which it sends them (rtl/eco_pkg.sv; a test compares).
+// Counters of a PE, in the order in which it sends them.
 #pragma once
 
 #include <array>
@@ -9,14 +9,16 @@
 namespace ecoflow {
 
 enum PeCounter : std::size_t {
-  kCntIssued, kCntIdle, kCntIfmap, kCntFilter, kCntStream, kCntPsum, kCntLocal, kCntOutput,
-  kCntMasked, kCntAdder,  // one of these counts each cycle
-  kCntGated, kCntLocalWords, kNumPeCounters
+#define PE_COUNTER(name, report_name, meaning) kCnt##name,
+#include "isa/pe_counters.def"
+  kNumPeCounters
 };
 
+// Their names in reports.
 inline constexpr std::array<const char*, kNumPeCounters> kPeCounters = {
-    "issued", "idle", "ifmap", "filter", "stream", "psum", "local",
-    "output", "masked", "adder", "gated", "local_words"};
+#define PE_COUNTER(name, report_name, meaning) report_name,
+#include "isa/pe_counters.def"
+};
 
 using PeCounts = std::array<uint32_t, kNumPeCounters>;
 

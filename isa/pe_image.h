@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The PE image: the words that program a PE's FSM (image_fields.def holds every field).
+// The PE image, the words that program a PE's FSM, and the constants that go with it. All of them are
+// in the tables *.def; docs/isa.md shows them.
 #pragma once
 
 #include <array>
@@ -14,66 +15,44 @@ namespace ecoflow {
 inline constexpr int kMaxLevels = 7;
 inline constexpr int kNoParamLevel = 7;
 
-// Values of YKind, XKind, ZKind (rtl/eco_pkg.sv).
-enum RangeKind : int { kRangeOff = 0, kRangeResult = 1, kRangeOperand = 2, kRangeCircular = 3 };
-
-// Configuration addresses and GIN destinations (rtl/eco_pkg.sv; a test compares them).
-enum CfgAddress : int {
-  kCfgParam = 48,
-  kCfgLoader = 49,
-  kCfgDump = 50,
-  kCfgEnable = 51,
-  kCfgColWide = 52,
-  kCfgColNarrow = 53,
-  kCfgRowWide = 54,
-  kCfgRowNarrow = 55,
+enum RangeKind : int {
+#define RANGE_KIND(name, value, meaning) kRange##name = value,
+#include "isa/range_kinds.def"
 };
-enum Destination : int { kDestIfmap = 0, kDestFilter = 1, kDestStream = 2 };
+enum CfgAddress : int {
+#define CONFIG_ADDRESS(name, value, meaning) kCfg##name = value,
+#include "isa/config_addresses.def"
+};
+enum Destination : int {
+#define DESTINATION(name, value, meaning) kDest##name = value,
+#include "isa/destinations.def"
+};
+#define ISA_SIZE(name, value, meaning) inline constexpr int k##name = value;
+#include "isa/sizes.def"
 
 // One struct per field group, one member per field.
+#define IMAGE_MEMBER(name, lsb, bits, is_signed, meaning) int64_t name = 0;
 struct ModeWord {
-#define IMAGE_FIELD_Mode(name) int64_t name = 0;
-#define IMAGE_FIELD_Limit(name)
-#define IMAGE_FIELD_LevelA(name)
-#define IMAGE_FIELD_LevelB(name)
-#define IMAGE_FIELD_Param(name)
-#define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) IMAGE_FIELD_##group(name)
+#define IMAGE_FIELD_Mode IMAGE_MEMBER
 #include "isa/image_fields.def"
-#undef IMAGE_FIELD_Mode
-#define IMAGE_FIELD_Mode(name)
 };
 struct LimitWord {
-#undef IMAGE_FIELD_Limit
-#define IMAGE_FIELD_Limit(name) int64_t name = 0;
+#define IMAGE_FIELD_Limit IMAGE_MEMBER
 #include "isa/image_fields.def"
-#undef IMAGE_FIELD_Limit
-#define IMAGE_FIELD_Limit(name)
 };
 struct LevelAWord {
-#undef IMAGE_FIELD_LevelA
-#define IMAGE_FIELD_LevelA(name) int64_t name = 0;
+#define IMAGE_FIELD_LevelA IMAGE_MEMBER
 #include "isa/image_fields.def"
-#undef IMAGE_FIELD_LevelA
-#define IMAGE_FIELD_LevelA(name)
 };
 struct LevelBWord {
-#undef IMAGE_FIELD_LevelB
-#define IMAGE_FIELD_LevelB(name) int64_t name = 0;
+#define IMAGE_FIELD_LevelB IMAGE_MEMBER
 #include "isa/image_fields.def"
-#undef IMAGE_FIELD_LevelB
-#define IMAGE_FIELD_LevelB(name)
 };
 struct ParamWord {
-#undef IMAGE_FIELD_Param
-#define IMAGE_FIELD_Param(name) int64_t name = 0;
+#define IMAGE_FIELD_Param IMAGE_MEMBER
 #include "isa/image_fields.def"
-#undef IMAGE_FIELD_Param
 };
-#undef IMAGE_FIELD
-#undef IMAGE_FIELD_Mode
-#undef IMAGE_FIELD_Limit
-#undef IMAGE_FIELD_LevelA
-#undef IMAGE_FIELD_LevelB
+#undef IMAGE_MEMBER
 
 // A whole image; `levels` has one record per loop level and one for the end of the pass.
 struct PeImage {

@@ -145,11 +145,11 @@ module eco_pe #(
       filter_direct_q <= mode[eco_image_pkg::BDirectLsb];
       stream_narrow_q <= mode[eco_image_pkg::StreamNarrowLsb];
       chain_at_end_q  <= mode[eco_image_pkg::ChainAtEndLsb];
-      result_mask_q   <= {z_kind == eco_pkg::KindResult, x_kind == eco_pkg::KindResult,
-                          y_kind == eco_pkg::KindResult};
-      operand_mask_q  <= {z_kind == eco_pkg::KindOperand, x_kind == eco_pkg::KindOperand,
-                          y_kind == eco_pkg::KindOperand};
-      circular_q      <= z_kind == eco_pkg::KindCircular;
+      result_mask_q   <= {z_kind == eco_pkg::RangeResult, x_kind == eco_pkg::RangeResult,
+                          y_kind == eco_pkg::RangeResult};
+      operand_mask_q  <= {z_kind == eco_pkg::RangeOperand, x_kind == eco_pkg::RangeOperand,
+                          y_kind == eco_pkg::RangeOperand};
+      circular_q      <= z_kind == eco_pkg::RangeCircular;
       active_q        <= param[eco_image_pkg::ActiveLsb];
       from_below_q    <= param[eco_image_pkg::FromBelowLsb];
       to_above_q      <= param[eco_image_pkg::ToAboveLsb];
