@@ -30,9 +30,9 @@ std::string Page() {
       "# ISA\n\nWritten by `build/bin/isa_files` from `isa/*.def`; do not edit. What hardware and software share: words of the\n"
       "PE image, addresses, counters, errors. In the RTL constants are those of `eco_pkg`, for each field `<Field>Lsb` and\n"
       "`<Field>Bits` of `eco_image_pkg`; in C++ a constant has a `k` before its name.\n\n"
-      "## PE image\n\nWords of 64 bits. Word 0 is of group Mode, word 1 Limit, words 2 + 2 l and 3 + 2 l of the groups LevelA\n"
-      "and LevelB are the record of loop level l; one more record is for the end of the pass. Group Param is the\n"
-      "pass word (`CfgParam`). Signed fields are in two's complement; bits that no field has are not looked at.\n";
+      "## PE image\n\nWords of 64 bits. Word 0 is of group Mode, word 1 Limit, words 2 + 2 l and 3 + 2 l of the groups\n"
+      "LevelFiles and LevelCoordinates are the record of loop level l; one more record is for the end of the pass.\n"
+      "Group Param is the pass word (`CfgParam`). Signed fields are in two's complement; bits that no field has are not looked at.\n";
   std::string group;
   for (const ImageField& field : ImageFields()) {
     if (group != field.group) {

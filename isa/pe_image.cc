@@ -39,14 +39,14 @@ Status VisitLimit(Word& word, Visitor visit) {
   return {};
 }
 template <typename Word, typename Visitor>
-Status VisitLevelA(Word& word, Visitor visit) {
-#define IMAGE_FIELD_LevelA VISIT
+Status VisitLevelFiles(Word& word, Visitor visit) {
+#define IMAGE_FIELD_LevelFiles VISIT
 #include "isa/image_fields.def"
   return {};
 }
 template <typename Word, typename Visitor>
-Status VisitLevelB(Word& word, Visitor visit) {
-#define IMAGE_FIELD_LevelB VISIT
+Status VisitLevelCoordinates(Word& word, Visitor visit) {
+#define IMAGE_FIELD_LevelCoordinates VISIT
 #include "isa/image_fields.def"
   return {};
 }
@@ -79,8 +79,8 @@ Result<std::vector<uint64_t>> Encode(const PeImage& image) {
   ECO_RETURN_IF_ERROR(VisitMode(image.mode, Putter{words[0]}));
   ECO_RETURN_IF_ERROR(VisitLimit(image.limit, Putter{words[1]}));
   for (std::size_t l = 0; l < image.levels.size(); ++l) {
-    ECO_RETURN_IF_ERROR(VisitLevelA(image.levels[l].a, Putter{words[2 + 2 * l]}));
-    ECO_RETURN_IF_ERROR(VisitLevelB(image.levels[l].b, Putter{words[3 + 2 * l]}));
+    ECO_RETURN_IF_ERROR(VisitLevelFiles(image.levels[l].files, Putter{words[2 + 2 * l]}));
+    ECO_RETURN_IF_ERROR(VisitLevelCoordinates(image.levels[l].coordinates, Putter{words[3 + 2 * l]}));
   }
   return words;
 }
@@ -98,8 +98,8 @@ PeImage DecodeImage(const std::vector<uint64_t>& words) {
   CHECK(VisitLimit(image.limit, Getter{words[1]}).ok());
   image.levels.resize(words.size() / 2 - 1);
   for (std::size_t l = 0; l < image.levels.size(); ++l) {
-    CHECK(VisitLevelA(image.levels[l].a, Getter{words[2 + 2 * l]}).ok());
-    CHECK(VisitLevelB(image.levels[l].b, Getter{words[3 + 2 * l]}).ok());
+    CHECK(VisitLevelFiles(image.levels[l].files, Getter{words[2 + 2 * l]}).ok());
+    CHECK(VisitLevelCoordinates(image.levels[l].coordinates, Getter{words[3 + 2 * l]}).ok());
   }
   return image;
 }

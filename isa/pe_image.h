@@ -40,12 +40,12 @@ struct LimitWord {
 #define IMAGE_FIELD_Limit IMAGE_MEMBER
 #include "isa/image_fields.def"
 };
-struct LevelAWord {
-#define IMAGE_FIELD_LevelA IMAGE_MEMBER
+struct LevelFilesWord {
+#define IMAGE_FIELD_LevelFiles IMAGE_MEMBER
 #include "isa/image_fields.def"
 };
-struct LevelBWord {
-#define IMAGE_FIELD_LevelB IMAGE_MEMBER
+struct LevelCoordinatesWord {
+#define IMAGE_FIELD_LevelCoordinates IMAGE_MEMBER
 #include "isa/image_fields.def"
 };
 struct ParamWord {
@@ -57,8 +57,8 @@ struct ParamWord {
 // A whole image; `levels` has one record per loop level and one for the end of the pass.
 struct PeImage {
   struct Record {
-    LevelAWord a;
-    LevelBWord b;
+    LevelFilesWord files;
+    LevelCoordinatesWord coordinates;
   };
   ModeWord mode;
   LimitWord limit;

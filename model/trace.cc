@@ -89,7 +89,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
   while (psum_mask < hw_.psum_depth) psum_mask *= 2;
   psum_mask = std::max(psum_mask, 2) - 1;
   std::array<int64_t, kMaxLevels> index{}, last{};
-  for (std::size_t l = 0; l < levels; ++l) last[l] = image.levels[l].a.Last;
+  for (std::size_t l = 0; l < levels; ++l) last[l] = image.levels[l].files.Last;
   if (param) last[static_cast<std::size_t>(image.mode.ParamLevel)] = param_last;
   // Pieces end where a level from `cut` on steps.
   std::size_t cut = 0;
@@ -122,13 +122,13 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
 
     const unsigned all = (1u << levels) - 1;
     const unsigned kept = ~static_cast<unsigned>(image.mode.ReduceMask) & all;
-    const auto& a = image.levels[step].a;
-    const auto& b = image.levels[step].b;
+    const auto& a = image.levels[step].files;
+    const auto& b = image.levels[step].coordinates;
     RawSlot slot{};
     slot.ifmap_offset = static_cast<uint16_t>(ifmap);
     slot.filter_offset = static_cast<uint16_t>(filter);
-    slot.ifmap_free = static_cast<uint16_t>(a.ARelease);
-    slot.filter_free = static_cast<uint16_t>(a.BRelease);
+    slot.ifmap_free = static_cast<uint16_t>(a.IfmapRelease);
+    slot.filter_free = static_cast<uint16_t>(a.FilterRelease);
     slot.psum = static_cast<uint16_t>(psum);
     slot.offset = offset;
     const auto flag = [&](bool holds, RawFlag f) {
@@ -154,9 +154,9 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
     for (std::size_t l = 0; l < step; ++l) index[l] = 0;
     index[step] = (index[step] + 1) & kIndexMask;
     zero = (zero | ((1u << step) - 1)) & ~(1u << step);
-    ifmap = ((a.AReset != 0 ? 0 : ifmap) + a.ADelta) & kOffsetMask;
-    filter = ((a.BReset != 0 ? 0 : filter) + a.BDelta) & kOffsetMask;
-    psum = ((a.PReset != 0 ? 0 : psum) + a.PDelta) & psum_mask;
+    ifmap = ((a.IfmapReset != 0 ? 0 : ifmap) + a.IfmapDelta) & kOffsetMask;
+    filter = ((a.FilterReset != 0 ? 0 : filter) + a.FilterDelta) & kOffsetMask;
+    psum = ((a.PsumReset != 0 ? 0 : psum) + a.PsumDelta) & psum_mask;
     const std::array<std::pair<int64_t, int64_t>, 3> moves = {
         {{b.YReset, b.YDelta}, {b.XReset, b.XDelta}, {b.ZReset, b.ZDelta}}};
     for (std::size_t k = 0; k < 3; ++k) {
@@ -216,7 +216,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   std::array<int64_t, 3> check{};
   std::vector<int64_t>& key = key_;
   key.assign({piece.number, param.Active | param.FromBelow << 1 | param.ToAbove << 2,
-              static_cast<int64_t>(program.image.mode.ADirect | program.image.mode.BDirect << 1 |
+              static_cast<int64_t>(program.image.mode.IfmapDirect | program.image.mode.FilterDirect << 1 |
                                    program.image.mode.StreamNarrow << 2 |
                                    program.image.mode.ChainAtEnd << 3 | kinds[0] << 4 |
                                    kinds[1] << 6 | kinds[2] << 8)});
@@ -242,7 +242,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   const auto [known, fresh] = resolved_.try_emplace(key, 0);
   if (!fresh) return known->second;
 
-  const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;
+  const bool need_ifmap = image.mode.IfmapDirect == 0, need_filter = image.mode.FilterDirect == 0;
   std::vector<Slot> slots;
   for (const RawSlot& raw : piece.slots) {
     bool result = active, operand = true, circular_first = false, circular_final = false;

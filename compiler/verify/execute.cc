@@ -192,7 +192,7 @@ int64_t PassExecutor::Slots() const {
       int64_t own = 1;
       for (int l = 0; l < config_.num_levels(); ++l) {
         own *= 1 + (l == pass.image.mode.ParamLevel ? pass.params[pe].ParamLast
-                                                    : pass.image.levels[static_cast<std::size_t>(l)].a.Last);
+                                                    : pass.image.levels[static_cast<std::size_t>(l)].files.Last);
       }
       slots += own;
     }
@@ -231,11 +231,11 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
   std::array<int64_t, kMaxLevels> index{}, last{};
   for (int l = 0; l < levels; ++l) {
     const auto at = static_cast<std::size_t>(l);
-    last[at] = l == image.mode.ParamLevel ? param.ParamLast : image.levels[at].a.Last;
+    last[at] = l == image.mode.ParamLevel ? param.ParamLast : image.levels[at].files.Last;
   }
   int64_t y = param.YBase, x = param.XBase, z = param.ZBase, psum = 0;
   std::array<int64_t, 2> offset{};     // of the files
-  const bool streams = image.mode.ADirect != 0 || image.mode.BDirect != 0;
+  const bool streams = image.mode.IfmapDirect != 0 || image.mode.FilterDirect != 0;
   const bool circular = image.mode.ZKind == kRangeCircular;
   const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
 
@@ -294,8 +294,8 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
       return {};
     };
     if (slot.multiplies) {
-      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.ADirect != 0, slot.a));
-      ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.BDirect != 0, slot.b));
+      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.IfmapDirect != 0, slot.a));
+      ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.FilterDirect != 0, slot.b));
     }
     if (result_ok && (psum < 0 || psum >= config_.psum_depth)) {
       return Broken("PE {} uses psum {} of a file of {}", pe, psum, config_.psum_depth);
@@ -304,8 +304,8 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
 
     const PeImage::Record& record = image.levels[static_cast<std::size_t>(step)];
     if (active) {
-      for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.a.ARelease},
-                                              std::pair{kDestFilter, record.a.BRelease}}) {
+      for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.files.IfmapRelease},
+                                              std::pair{kDestFilter, record.files.FilterRelease}}) {
         taken[file] += static_cast<std::size_t>(words_freed);
         if (taken[file] > words[file].size() || words_freed > depth[file]) {
           return Broken("PE {} frees word {} of {} in a file of {}", pe, taken[file],
@@ -316,12 +316,12 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
     if (step == levels) break;
     for (int l = 0; l < step; ++l) index[static_cast<std::size_t>(l)] = 0;
     ++index[static_cast<std::size_t>(step)];
-    offset[0] = (record.a.AReset != 0 ? 0 : offset[0]) + record.a.ADelta;
-    offset[1] = (record.a.BReset != 0 ? 0 : offset[1]) + record.a.BDelta;
-    psum = (record.a.PReset != 0 ? 0 : psum) + record.a.PDelta;
-    y = (record.b.YReset != 0 ? param.YBase : y) + record.b.YDelta;
-    x = (record.b.XReset != 0 ? param.XBase : x) + record.b.XDelta;
-    z = (record.b.ZReset != 0 ? param.ZBase : z) + record.b.ZDelta;
+    offset[0] = (record.files.IfmapReset != 0 ? 0 : offset[0]) + record.files.IfmapDelta;
+    offset[1] = (record.files.FilterReset != 0 ? 0 : offset[1]) + record.files.FilterDelta;
+    psum = (record.files.PsumReset != 0 ? 0 : psum) + record.files.PsumDelta;
+    y = (record.coordinates.YReset != 0 ? param.YBase : y) + record.coordinates.YDelta;
+    x = (record.coordinates.XReset != 0 ? param.XBase : x) + record.coordinates.XDelta;
+    z = (record.coordinates.ZReset != 0 ? param.ZBase : z) + record.coordinates.ZDelta;
   }
   return {};
 }

@@ -30,8 +30,8 @@ module eco_pe_image #(
   // records
   input  logic                           bank_i,     /// bank to read
   input  logic [2:0]                     record_i,   /// record to read
-  output logic [63:0]                    record_a_o, /// its first word (group LevelA)
-  output logic [63:0]                    record_b_o  /// its second word (group LevelB)
+  output logic [63:0]                    record_files_o,       /// its first word (group LevelFiles)
+  output logic [63:0]                    record_coordinates_o  /// its second word (group LevelCoordinates)
 );
   localparam int unsigned ImageWords = 4 + 2 * NumLevels;
   localparam int unsigned LimitBits  = eco_image_pkg::RaggedLsb + eco_image_pkg::RaggedBits;
@@ -82,6 +82,6 @@ module eco_pe_image #(
       end
     end
   end
-  assign record_a_o = rec_a_q[{bank_i, record_i}];
-  assign record_b_o = rec_b_q[{bank_i, record_i}];
+  assign record_files_o = rec_a_q[{bank_i, record_i}];
+  assign record_coordinates_o = rec_b_q[{bank_i, record_i}];
 endmodule
