@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "compiler/compiler.h"
-#include "compiler/image/pe_counters.h"
+#include "isa/pe_counters.h"
 #include "model/parts.h"
 #include "model/trace.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "compiler/compiler.h"
-#include "compiler/image/pe_counters.h"
+#include "isa/pe_counters.h"
 
 namespace ecoflow {
 

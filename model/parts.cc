@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {

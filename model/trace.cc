@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "compiler/image/pe_fsm.h"
+#include "isa/pe_fsm.h"
 
 namespace ecoflow {
 namespace {
@@ -81,7 +81,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
   std::size_t cut = 0;
   for (int64_t slots = 1; cut < levels && slots < kPieceSlots; ++cut) {
     const bool by_param = image.mode.ParamLevel == static_cast<int64_t>(cut);
-    const int64_t longer = slots * ((by_param ? param_last : image.levels[cut].a.Last) + 1);
+    const int64_t longer = slots * ((by_param ? param_last : image.levels[cut].files.Last) + 1);
     if (slots >= kShortPieceSlots && longer > kLongPieceSlots) break;
     slots = longer;
   }
@@ -100,8 +100,8 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
     RawSlot slot{};
     slot.ifmap_offset = static_cast<uint16_t>(fsm.ifmap_offset());
     slot.filter_offset = static_cast<uint16_t>(fsm.filter_offset());
-    slot.ifmap_free = static_cast<uint16_t>(record.a.ARelease);
-    slot.filter_free = static_cast<uint16_t>(record.a.BRelease);
+    slot.ifmap_free = static_cast<uint16_t>(record.files.IfmapRelease);
+    slot.filter_free = static_cast<uint16_t>(record.files.FilterRelease);
     slot.psum = static_cast<uint16_t>(fsm.psum());
     slot.offset = fsm.coordinates();
     const NestSlot nest = fsm.slot();
@@ -125,7 +125,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
       reset = {};
     }
     if (fsm.pass_end()) break;
-    const std::array<int64_t, 3> resets = {record.b.YReset, record.b.XReset, record.b.ZReset};
+    const std::array<int64_t, 3> resets = {record.coordinates.YReset, record.coordinates.XReset, record.coordinates.ZReset};
     for (std::size_t k = 0; k < 3; ++k) reset[k] = reset[k] || (resets[k] != 0 && !slots.empty());
   }
   return program;
@@ -177,7 +177,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   std::array<int64_t, 3> check{};
   std::vector<int64_t>& key = key_;
   key.assign({piece.number, param.Active | param.FromBelow << 1 | param.ToAbove << 2,
-              static_cast<int64_t>(program.image.mode.ADirect | program.image.mode.BDirect << 1 |
+              static_cast<int64_t>(program.image.mode.IfmapDirect | program.image.mode.FilterDirect << 1 |
                                    program.image.mode.StreamNarrow << 2 |
                                    program.image.mode.ChainAtEnd << 3 | kinds[0] << 4 |
                                    kinds[1] << 6 | kinds[2] << 8)});
@@ -203,7 +203,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   const auto [known, fresh] = resolved_.try_emplace(key, 0);
   if (!fresh) return known->second;
 
-  const bool need_ifmap = image.mode.ADirect == 0, need_filter = image.mode.BDirect == 0;
+  const bool need_ifmap = image.mode.IfmapDirect == 0, need_filter = image.mode.FilterDirect == 0;
   std::vector<Slot> slots;
   for (const RawSlot& raw : piece.slots) {
     // Of a check that is the same throughout the piece any of its values will do.

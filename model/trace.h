@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "compiler/image/pe_image.h"
 #include "gen/config/hw_config.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 

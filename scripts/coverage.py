@@ -38,7 +38,7 @@ PE, RING, NEST, PSUM = (rf"rtl/pe/eco_pe{part}\.sv" for part in ("", "_ring", "_
 LINKS = r"rtl/pe/eco_pe(_psum|)\.sv"
 IMAGE = r"rtl/pe/eco_pe(_image|_nest|)\.sv"  # words of an image on their way
 COORDINATE, COUNTERS = r"rtl/pe/eco_pe_coordinate\.sv", r"rtl/pe/eco_pe_counters\.sv"
-NO_FIELD = "no field there: compiler/image/image_fields.def, headers, loader and ID words end below or lie above"
+NO_FIELD = "no field there: isa/image_fields.def, headers, loader and ID words end below or lie above"
 FREE = "upper bits of the words that a step frees of the filter file: 128 or more, no layer here is so large"
 COUNTER = "upper bits of a counter: runs are shorter than 2^k cycles, words or psums"
 LANE = "Local links are wide for two psums; a PE sends one a cycle (departure in eco_pe_psum.sv)"
@@ -59,10 +59,10 @@ HOLES = [
     (r"rtl/noc/eco_shift_fifo\.sv", r"valid", (4, 4), "constant: the entry behind the last one is always empty"),
     (r"rtl/noc/eco_gon\.sv", r"same", (0, 1), ERROR),
     (IMAGE, r"mode(_[io])?", (8, 9), "no mapping sums over level 5 or 6"),
-    (IMAGE, r"record_a(_o)?", (18, 23), STEP),
-    (IMAGE, r"record_a(_o)?", (26, 33), STEP),
-    (IMAGE, r"record_a(_o)?", (36, 40), STEP),
-    (IMAGE, r"record_a(_o)?", (48, 48), DEPTH),
+    (IMAGE, r"record_files(_o)?", (18, 23), STEP),
+    (IMAGE, r"record_files(_o)?", (26, 33), STEP),
+    (IMAGE, r"record_files(_o)?", (36, 40), STEP),
+    (IMAGE, r"record_files(_o)?", (48, 48), DEPTH),
     (RING, r"delta_i", (3, 8), STEP),
     (RING, r"fill_q", (8, 8), DEPTH),
     (RING, r"head_sum|read_sum|reach|want_q", (9, 9), DEPTH),
@@ -71,11 +71,11 @@ HOLES = [
     (ARRAY, r"quiet_q", (8, 19), "no run stands still for 256 cycles"),
     (ANY, r"cfg_data_i|cfg_word|data_i|data_o", (58, 60), NO_FIELD),
     (ANY, r"cfg_data_i|cfg_word|data_i|data_o", (56, 57), FREE),
-    (IMAGE, r"mode(_[io])?|record_b(_o)?", (48, 63), NO_FIELD),
+    (IMAGE, r"mode(_[io])?|record_coordinates(_o)?", (48, 63), NO_FIELD),
     (IMAGE, r"limit(_[io])?", (54, 63), NO_FIELD),
     (IMAGE, r"param(_[io])?", (55, 60), NO_FIELD),
-    (IMAGE, r"record_a(_o)?", (58, 63), NO_FIELD),
-    (IMAGE, r"record_a(_o)?", (56, 57), FREE),
+    (IMAGE, r"record_files(_o)?", (58, 63), NO_FIELD),
+    (IMAGE, r"record_files(_o)?", (56, 57), FREE),
     (RING, r"free|free_[iq]", (7, 8), FREE),
     (IMAGE, r"mode(_[io])?", (19, 29), SMALL),
     (NEST, r"chain_in_min_q", (3, 13), SMALL),
@@ -89,7 +89,7 @@ HOLES = [
     (NEST, r"ragged_q", (2, 9), SMALL),
     (NEST, r"index_2", (7, 13), SMALL),
     (NEST, r"index_3", (12, 13), SMALL),
-    (IMAGE, r"record_a(_o)?", (12, 13), SMALL),
+    (IMAGE, r"record_files(_o)?", (12, 13), SMALL),
     (LINKS, r"below_valid_i|above_valid_o", (1, 1), LANE),
     (LINKS, r"below_data_i|above_data_o", (32, 63), LANE),
     (r"rtl/top/eco_row\.sv", r"below_valid_i|above_valid_o", (5, 7), LANE),
@@ -242,7 +242,7 @@ def markdown(table, groups, count):
              *wrap(f"Made by `scripts/coverage.py`: Verilator's line and toggle counters over {count} random layers of each op, pass "
                    f"and dataflow, with and without random pauses, on {', '.join(pathlib.Path(x).stem for x in ARRAYS)}; larger layers and "
                    "more strips on one of them; added up over arrays and instances. All state starts at zero, so that leaving a "
-                   "random state is no toggle. Contents of memories (`mem_q`, `rec_a_q`, `count_q`) have no toggle points; packages and assertions have nothing to cover."), "",
+                   "random state is no toggle. Contents of memories (`mem_q`, `rec_files_q`, `count_q`) have no toggle points; packages and assertions have nothing to cover."), "",
              "| file | " + " | ".join(KINDS.values()) + " |", "|---|" + "---:|" * len(KINDS)]
     for file, cells in table.items():
         lines.append(f"| {file} | " + " | ".join(f"{hit:,} of {of:,} ({percent(hit, of)})" for hit, of in cells.values()) + " |")

@@ -345,7 +345,7 @@ def told(p):
 WHY = {
     "out_data_o": "The accumulator chooses its last sum or the memory's word (`from_sum_q`, `from_file_q`) and adds 32 bits.",
     "u_y.value_o": "If the slot in ISSUE is issued (`issue`), all stages move (`move`): the delta of the record that the slot in ADDRESS "
-        "steps (`record_b`, from the image store) is added to the coordinate.",
+        "steps (`record_coordinates`, from the image store) is added to the coordinate.",
     "u_ifmap.fill_q": "If the slot in ISSUE has its words (`want_q > fill_q`) and all else that it waits for, it is issued, and the words "
         "that its step frees (`free_q`) are taken from the fill level."}
 WHY["u_x.value_o"] = WHY["u_z.value_o"] = WHY["u_y.value_o"]

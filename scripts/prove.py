@@ -71,7 +71,7 @@ NO_ASSERTIONS = [("include/eco_assert.svh", "always @(posedge clk_i) if (rst_ni)
 BOUND = 16
 SMALL_PE = {"WideLanes": 2, "NarrowLanes": 1, "IfmapDepth": 5, "FilterDepth": 6, "PsumDepth": 4, "QueueDepth": 4}
 # What an image and a pass word decide, free in every cycle: loops, coordinates, offsets, what a step frees.
-ANY_IMAGE = [f"w:u_pe.{net}" for net in ("record_a", "record_b", "first_others", "first_1", "final_others", "final_1", "below_index",
+ANY_IMAGE = [f"w:u_pe.{net}" for net in ("record_files", "record_coordinates", "first_others", "first_1", "final_others", "final_1", "below_index",
                                          "above_index", "outside", "z", "wide_dest", "narrow_dest", "u_nest.at_end_q",
                                          "u_ifmap.offset_q", "u_filter.offset_q")]
 SMALL = {"Rows": 2, "Columns": 2, "NumIds": 2, "IdBits": 2, "WideLanes": 2, "NarrowLanes": 1, "GonLanes": 2, "AccSlots": 4}

@@ -129,6 +129,7 @@ def checks(a):
         Check("lint", "Verilator -Wall of every configuration", lint, gtest),
         Check("lint_grid", "Verilator -Wall of extreme configurations", "build/bin/lint_grid_test --gtest_output=json:{json}", gtest),
         Check("handoff", "SDC, XDC, FuseSoC, Bender, OpenROAD, memories", handoff, gtest),
+        Check("isa", "constants and their page are those of isa/", "build/bin/isa_files --check", lambda _: []),
         Check("docs", "module pages are those of the RTL", "scripts/module_docs.py --check", lambda _: []),
     ]
 

@@ -15,10 +15,11 @@ endfunction()
 
 eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES
   tests/base/files_test.cc tests/base/json_schema_test.cc tests/base/licence_test.cc tests/base/numbers_test.cc tests/base/text_test.cc)
+eco_gtest(unit NAME isa_test LIBRARIES eco_isa SOURCES tests/isa/image_test.cc)
 eco_gtest(unit NAME config_test LIBRARIES eco_config SOURCES tests/gen/hw_config_test.cc)
 eco_gtest(unit NAME handoff_test LIBRARIES eco_gen SOURCES tests/gen/handoff_test.cc)
 eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
-  tests/compiler/dilated_example_test.cc tests/compiler/direct_test.cc tests/compiler/image_test.cc tests/compiler/layer_test.cc tests/compiler/proof_test.cc
+  tests/compiler/dilated_example_test.cc tests/compiler/direct_test.cc tests/compiler/layer_test.cc tests/compiler/proof_test.cc
   tests/compiler/stream_test.cc tests/compiler/widths_test.cc tests/compiler/worked_example_test.cc)
 eco_gtest(unit NAME tb_test LIBRARIES eco_tb dnnl SOURCES
   tests/tb/golden_test.cc tests/tb/model_cache_test.cc tests/tb/npy_test.cc)
@@ -32,7 +33,7 @@ eco_gtest(unit NAME choose_test LIBRARIES eco_choose SOURCES
   tests/choose/choose_test.cc tests/e2e/random_layers.cc)
 eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES tests/report/report_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
-eco_gtest(rtl NAME emit_test LIBRARIES eco_gen eco_tb SOURCES tests/gen/emit_test.cc)
+eco_gtest(rtl NAME emit_test LIBRARIES eco_gen SOURCES tests/gen/emit_test.cc)
 eco_gtest(rtl NAME lint_grid_test LIBRARIES eco_gen SOURCES tests/gen/lint_grid_test.cc)
 set_tests_properties(lint_grid_test PROPERTIES TIMEOUT 1800)
 eco_gtest(rtl NAME array_test LIBRARIES eco_tb SOURCES tests/tb/array_test.cc)
@@ -134,6 +135,10 @@ foreach(config ecoflow_13x15 13x15_latency2 13x15_latency3 13x15_latency4)
   add_test(NAME performance_${config} COMMAND performance_gate --config ${config})
   set_tests_properties(performance_${config} PROPERTIES LABELS e2e TIMEOUT 900)
 endforeach()
+
+# rtl/eco_pkg.sv and docs/isa.md are what isa/ says.
+add_test(NAME isa_files COMMAND isa_files --check)
+set_tests_properties(isa_files PROPERTIES LABELS unit)
 
 # Every port and parameter has its comment, and docs/modules.md is made of them.
 add_test(NAME module_docs COMMAND ${CMAKE_SOURCE_DIR}/scripts/module_docs.py --check)

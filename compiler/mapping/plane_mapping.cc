@@ -7,7 +7,7 @@
 namespace ecoflow {
 namespace {
 
-constexpr int64_t kMostRelease = 255;  // image field ARelease
+constexpr int64_t kMostRelease = 255;  // image field IfmapRelease
 
 // Of the whole layer; only used to compare mappings.
 Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {

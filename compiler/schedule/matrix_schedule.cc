@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "base/ints.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -157,22 +157,22 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(kVector).a.Last = m.turn - 1;
-  level(kDepth).a.Last = m.depth - 1;
-  level(kTurn).a.Last = m.columns / m.turn - 1;
+  level(kVector).files.Last = m.turn - 1;
+  level(kDepth).files.Last = m.depth - 1;
+  level(kTurn).files.Last = m.columns / m.turn - 1;
   // Words of the fixed operand lie in the order in which they are used.
-  level(kVector).a.BDelta = level(kVector).a.PDelta = level(kVector).b.YDelta = 1;
-  level(kDepth).a.ADelta = level(kDepth).a.BDelta = level(kDepth).b.ZDelta = 1;
-  level(kDepth).b.YDelta = 1 - m.turn;
-  level(kTurn).a.AReset = level(kTurn).a.BDelta = 1;
-  level(kTurn).b.ZReset = level(kTurn).b.YDelta = 1;
-  for (int l = kDepth; l <= hw.num_levels(); ++l) level(l).a.PReset = 1;
+  level(kVector).files.FilterDelta = level(kVector).files.PsumDelta = level(kVector).coordinates.YDelta = 1;
+  level(kDepth).files.IfmapDelta = level(kDepth).files.FilterDelta = level(kDepth).coordinates.ZDelta = 1;
+  level(kDepth).coordinates.YDelta = 1 - m.turn;
+  level(kTurn).files.IfmapReset = level(kTurn).files.FilterDelta = 1;
+  level(kTurn).coordinates.ZReset = level(kTurn).coordinates.YDelta = 1;
+  for (int l = kDepth; l <= hw.num_levels(); ++l) level(l).files.PsumReset = 1;
   for (int l = kItem; l <= hw.num_levels(); ++l) {
-    level(l).a.AReset = level(l).a.BReset = 1;
-    level(l).a.ARelease = m.depth;
-    level(l).b.YReset = level(l).b.ZReset = 1;
+    level(l).files.IfmapReset = level(l).files.FilterReset = 1;
+    level(l).files.IfmapRelease = m.depth;
+    level(l).coordinates.YReset = level(l).coordinates.ZReset = 1;
   }
-  level(hw.num_levels()).a.BRelease = m.columns * m.depth;
+  level(hw.num_levels()).files.FilterRelease = m.columns * m.depth;
   return Encode(image);
 }
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/ints.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -54,7 +54,7 @@ int AddAddress(LoopNest& nest, const TensorAddress& at, std::vector<Term> terms)
 Result<std::vector<uint64_t>> Program(const OutputMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   PeImage image;
-  image.mode.BDirect = 1;  // kernel elements, one a cycle
+  image.mode.FilterDirect = 1;  // kernel elements, one a cycle
   image.mode.StreamNarrow = 1;
   image.mode.ReduceMask = (1 << kTapColumn) | (1 << kTapRow) | (1 << kChannel);
   image.mode.YKind = kRangeOperand;
@@ -71,20 +71,20 @@ Result<std::vector<uint64_t>> Program(const OutputMapping& m, const HwConfig& hw
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(kFilter).a.Last = m.filters - 1;
-  level(kTapColumn).a.Last = p.kernel[1] - 1;
-  level(kTapRow).a.Last = p.kernel[0] / RowStep(m) - 1;
-  level(kChannel).a.Last = p.red / ChannelStep(m) - 1;
-  level(kFilter).a.PDelta = 1;
-  level(kFilter).b.ZDelta = 1;
-  level(kTapColumn).b.XDelta = p.dilation[1];
-  level(kTapRow).b.YDelta = p.dilation[0] * RowStep(m);
+  level(kFilter).files.Last = m.filters - 1;
+  level(kTapColumn).files.Last = p.kernel[1] - 1;
+  level(kTapRow).files.Last = p.kernel[0] / RowStep(m) - 1;
+  level(kChannel).files.Last = p.red / ChannelStep(m) - 1;
+  level(kFilter).files.PsumDelta = 1;
+  level(kFilter).coordinates.ZDelta = 1;
+  level(kTapColumn).coordinates.XDelta = p.dilation[1];
+  level(kTapRow).coordinates.YDelta = p.dilation[0] * RowStep(m);
   for (int l = kTapColumn; l <= hw.num_levels(); ++l) {
-    level(l).a.ARelease = 1;
-    level(l).a.PReset = 1;
-    level(l).b.ZReset = 1;
-    if (l >= kTapRow) level(l).b.XReset = 1;
-    if (l >= kChannel) level(l).b.YReset = 1;
+    level(l).files.IfmapRelease = 1;
+    level(l).files.PsumReset = 1;
+    level(l).coordinates.ZReset = 1;
+    if (l >= kTapRow) level(l).coordinates.XReset = 1;
+    if (l >= kChannel) level(l).coordinates.YReset = 1;
   }
   return Encode(image);
 }

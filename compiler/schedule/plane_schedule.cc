@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/ints.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -51,39 +51,39 @@ Result<std::vector<uint64_t>> Program(const PlaneMapping& m, const HwConfig& hw)
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(kWindowX).a.Last = m.window[1] - 1;
-  level(kWindowY).a.Last = m.window[0] - 1;
-  level(kSweepX).a.Last = m.columns - 1;
-  level(kSweepY).a.Last = m.sweep[0] - 1;
-  level(kImage).a.Last = m.images - 1;
+  level(kWindowX).files.Last = m.window[1] - 1;
+  level(kWindowY).files.Last = m.window[0] - 1;
+  level(kSweepX).files.Last = m.columns - 1;
+  level(kSweepY).files.Last = m.sweep[0] - 1;
+  level(kImage).files.Last = m.images - 1;
 
   const int64_t across = (m.window[1] - 1) * m.window_step[1];
   const int64_t down = (m.window[0] - 1) * m.window_step[0];
-  level(kWindowX).a.ADelta = m.window_step[1];
-  level(kWindowX).b.XDelta = m.window_step[1];
-  if (m.window[0] > 1) level(kWindowY).a.ADelta = m.window_step[0] * m.width() - across;
-  level(kWindowY).b.XDelta = -across;
-  level(kWindowY).b.YDelta = m.window_step[0];
+  level(kWindowX).files.IfmapDelta = m.window_step[1];
+  level(kWindowX).coordinates.XDelta = m.window_step[1];
+  if (m.window[0] > 1) level(kWindowY).files.IfmapDelta = m.window_step[0] * m.width() - across;
+  level(kWindowY).coordinates.XDelta = -across;
+  level(kWindowY).coordinates.YDelta = m.window_step[0];
   for (int l : {kWindowX, kWindowY}) {
     if (m.gradient) {
-      level(l).a.PDelta = 1;
+      level(l).files.PsumDelta = 1;
     } else {
-      level(l).a.BDelta = 1;
+      level(l).files.FilterDelta = 1;
     }
   }
-  level(kSweepX).b.XDelta = m.sweep_step[1] - across;
-  level(kSweepX).b.YDelta = -down;
-  level(kSweepY).b.YDelta = m.sweep_step[0] - down;
+  level(kSweepX).coordinates.XDelta = m.sweep_step[1] - across;
+  level(kSweepX).coordinates.YDelta = -down;
+  level(kSweepY).coordinates.YDelta = m.sweep_step[0] - down;
   for (int l = kSweepX; l <= hw.num_levels(); ++l) {
-    level(l).a.AReset = level(l).a.BReset = level(l).a.PReset = 1;
-    level(l).a.ARelease = l == kSweepX ? m.sweep_step[1] : l == kSweepY ? m.row_release()
+    level(l).files.IfmapReset = level(l).files.FilterReset = level(l).files.PsumReset = 1;
+    level(l).files.IfmapRelease = l == kSweepX ? m.sweep_step[1] : l == kSweepY ? m.row_release()
                                                                         : m.image_release();
-    if (m.gradient) level(l).a.BRelease = 1;
-    if (l >= kSweepY) level(l).b.XReset = 1;
-    if (l >= kImage) level(l).b.YReset = 1;
+    if (m.gradient) level(l).files.FilterRelease = 1;
+    if (l >= kSweepY) level(l).coordinates.XReset = 1;
+    if (l >= kImage) level(l).coordinates.YReset = 1;
   }
-  level(hw.num_levels()).a.ARelease += m.fillers();
-  if (!m.gradient) level(hw.num_levels()).a.BRelease = m.window[0] * m.window[1];
+  level(hw.num_levels()).files.IfmapRelease += m.fillers();
+  if (!m.gradient) level(hw.num_levels()).files.FilterRelease = m.window[0] * m.window[1];
   return Encode(image);
 }
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/ints.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -67,27 +67,27 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(kFilter).a.Last = m.p - 1;
-  level(kChannel).a.Last = m.q - 1;
-  level(kTap).a.Last = taps - 1;
-  level(kColumn).a.Last = columns - 1;
-  level(kFilter).a.BDelta = 1;
-  level(kFilter).a.PDelta = 1;
+  level(kFilter).files.Last = m.p - 1;
+  level(kChannel).files.Last = m.q - 1;
+  level(kTap).files.Last = taps - 1;
+  level(kColumn).files.Last = columns - 1;
+  level(kFilter).files.FilterDelta = 1;
+  level(kFilter).files.PsumDelta = 1;
   for (int l : {kChannel, kTap}) {
-    level(l).a.ADelta = 1;
-    level(l).a.BDelta = 1;
-    level(l).a.PReset = 1;
+    level(l).files.IfmapDelta = 1;
+    level(l).files.FilterDelta = 1;
+    level(l).files.PsumReset = 1;
   }
   if (m.skip_borders) {
-    level(kTap).b.XDelta = 1;
-    level(kColumn).b.XDelta = m.problem.stride[1] - (taps - 1);
-    for (int l = kImage; l <= hw.num_levels(); ++l) level(l).b.XReset = 1;
+    level(kTap).coordinates.XDelta = 1;
+    level(kColumn).coordinates.XDelta = m.problem.stride[1] - (taps - 1);
+    for (int l = kImage; l <= hw.num_levels(); ++l) level(l).coordinates.XReset = 1;
   }
   for (int l = kColumn; l <= hw.num_levels(); ++l) {
-    level(l).a.AReset = level(l).a.BReset = level(l).a.PReset = 1;
-    level(l).a.ARelease = (l == kColumn ? m.step() : taps) * m.q;
+    level(l).files.IfmapReset = level(l).files.FilterReset = level(l).files.PsumReset = 1;
+    level(l).files.IfmapRelease = (l == kColumn ? m.step() : taps) * m.q;
   }
-  level(hw.num_levels()).a.BRelease = taps * m.q * m.p;
+  level(hw.num_levels()).files.FilterRelease = taps * m.q * m.p;
   return Encode(image);
 }
 

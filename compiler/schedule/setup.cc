@@ -2,7 +2,7 @@
 #include "compiler/schedule/setup.h"
 
 #include "base/result.h"
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 

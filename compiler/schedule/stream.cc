@@ -6,7 +6,7 @@
 
 #include "base/json_fields.h"
 #include "base/result.h"
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 using nlohmann::json;

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/ints.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/schedule/setup.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -129,13 +129,13 @@ int AddErrorColumn(LoopNest& nest, const StripMapping& m, const StackRow& s, int
 // filters inside. Then the level of label columns.
 int InnerLevels(PeImage& image, const StripMapping& m, int64_t filters) {
   image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
-  image.levels[kFilter].a.Last = filters - 1;
-  image.levels[kShift].a.Last = m.shifts - 1;
-  image.levels[kKernelRow].a.Last = m.problem.kernel[0] - 1;
-  image.levels[kFilter].a.BDelta = 1;
-  image.levels[kShift].a.BDelta = 1;
-  image.levels[kShift].b.ZDelta = m.circular ? -1 : -m.reach_x;
-  image.levels[kKernelRow].b.YDelta = m.problem.dilation[0];
+  image.levels[kFilter].files.Last = filters - 1;
+  image.levels[kShift].files.Last = m.shifts - 1;
+  image.levels[kKernelRow].files.Last = m.problem.kernel[0] - 1;
+  image.levels[kFilter].files.FilterDelta = 1;
+  image.levels[kShift].files.FilterDelta = 1;
+  image.levels[kShift].coordinates.ZDelta = m.circular ? -1 : -m.reach_x;
+  image.levels[kKernelRow].coordinates.YDelta = m.problem.dilation[0];
   return kLabelColumn;
 }
 int InnerLevelsInTurn(PeImage& image, const StripMapping& m, const Kind& kind) {
@@ -144,18 +144,18 @@ int InnerLevelsInTurn(PeImage& image, const StripMapping& m, const Kind& kind) {
   const int64_t residues =
       kind.short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues();
   image.mode.ReduceMask = 1 << kFilterAndShift;
-  image.levels[kTurn].a.Last = (kind.left_channels > 0 ? m.left : m.turn) - 1;
-  image.levels[kFilterAndShift].a.Last = m.filters * (m.shifts - kind.short_columns) - 1;
-  image.levels[kRowOfResidue].a.Last = rows - 1;
-  image.levels[kTurn].a.PDelta = 1;
-  for (std::size_t l = kFilterAndShift; l < image.levels.size(); ++l) image.levels[l].a.PReset = 1;
-  image.levels[kFilterAndShift].a.BDelta = 1;
-  image.levels[kFilterAndShift].b.ZDelta = m.shifts > 1 ? -1 : 0;
-  image.levels[kRowOfResidue].b.YDelta = m.row_step * dilation;
+  image.levels[kTurn].files.Last = (kind.left_channels > 0 ? m.left : m.turn) - 1;
+  image.levels[kFilterAndShift].files.Last = m.filters * (m.shifts - kind.short_columns) - 1;
+  image.levels[kRowOfResidue].files.Last = rows - 1;
+  image.levels[kTurn].files.PsumDelta = 1;
+  for (std::size_t l = kFilterAndShift; l < image.levels.size(); ++l) image.levels[l].files.PsumReset = 1;
+  image.levels[kFilterAndShift].files.FilterDelta = 1;
+  image.levels[kFilterAndShift].coordinates.ZDelta = m.shifts > 1 ? -1 : 0;
+  image.levels[kRowOfResidue].coordinates.YDelta = m.row_step * dilation;
   if (m.row_step == 1) return kResidue;
-  image.levels[kResidue].a.Last = residues - 1;
-  image.levels[kResidue].a.BReset = image.levels[kResidue].b.ZReset = 1;
-  image.levels[kResidue].b.YDelta = dilation - (rows - 1) * m.row_step * dilation;
+  image.levels[kResidue].files.Last = residues - 1;
+  image.levels[kResidue].files.FilterReset = image.levels[kResidue].coordinates.ZReset = 1;
+  image.levels[kResidue].coordinates.YDelta = dilation - (rows - 1) * m.row_step * dilation;
   return kResidue + 1;
 }
 
@@ -163,7 +163,7 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
                                       const Kind& kind, bool last_of_round) {
   const TransposedProblem& p = m.problem;
   PeImage image;
-  image.mode.ADirect = 1;  // weights, one a cycle
+  image.mode.IfmapDirect = 1;  // weights, one a cycle
   image.mode.StreamNarrow = m.errors_wide;
   image.mode.YKind = kRangeResult;
   image.mode.XKind = kRangeResult;
@@ -187,17 +187,17 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   const auto level = [&](int l) -> PeImage::Record& {
     return image.levels[static_cast<std::size_t>(l)];
   };
-  level(label_column).a.Last = (kind.short_columns > 0 ? ragged : m.columns_j - ragged) - 1;
-  level(label_column).b.XDelta = -p.dilation[1];
+  level(label_column).files.Last = (kind.short_columns > 0 ? ragged : m.columns_j - ragged) - 1;
+  level(label_column).coordinates.XDelta = -p.dilation[1];
   const int channel = label_column + 1;
   image.mode.ParamLevel = channel;
   for (int l = kKernelRow; l <= hw.num_levels(); ++l) {
-    level(l).a.BReset = 1;
-    level(l).b.ZReset = 1;
-    if (l >= label_column) level(l).b.YReset = 1;
-    if (l >= channel) level(l).b.XReset = 1;
+    level(l).files.FilterReset = 1;
+    level(l).coordinates.ZReset = 1;
+    if (l >= label_column) level(l).coordinates.YReset = 1;
+    if (l >= channel) level(l).coordinates.XReset = 1;
   }
-  if (last_of_round) level(hw.num_levels()).a.BRelease = filters * m.shifts;
+  if (last_of_round) level(hw.num_levels()).files.FilterRelease = filters * m.shifts;
   return Encode(image);
 }
 

@@ -5,8 +5,8 @@
 #include <array>
 #include <map>
 
-#include "compiler/image/pe_fsm.h"
-#include "compiler/image/pe_image.h"
+#include "isa/pe_fsm.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -57,9 +57,9 @@ struct Move {
 };
 Move MoveOf(const PeImage::Record& r, std::size_t coordinate) {
   switch (coordinate) {
-    case 0: return {r.b.YReset != 0, r.b.YDelta};
-    case 1: return {r.b.XReset != 0, r.b.XDelta};
-    default: return {r.b.ZReset != 0, r.b.ZDelta};
+    case 0: return {r.coordinates.YReset != 0, r.coordinates.YDelta};
+    case 1: return {r.coordinates.XReset != 0, r.coordinates.XDelta};
+    default: return {r.coordinates.ZReset != 0, r.coordinates.ZDelta};
   }
 }
 
@@ -69,7 +69,7 @@ Bounds Travel(const PeImage& image, int levels, std::size_t coordinate, int64_t 
   Excursion e;
   for (int l = 0; l < levels; ++l) {
     const PeImage::Record& r = image.levels[static_cast<std::size_t>(l)];
-    const int64_t count = 1 + (l == image.mode.ParamLevel ? param_last : r.a.Last);
+    const int64_t count = 1 + (l == image.mode.ParamLevel ? param_last : r.files.Last);
     const Move move = MoveOf(r, coordinate);
     e = l == 1 ? Around(e, count_1[0], count_1[1], move.reset, move.delta)
                : Around(e, count, count, move.reset, move.delta);
@@ -79,7 +79,7 @@ Bounds Travel(const PeImage& image, int levels, std::size_t coordinate, int64_t 
 
 // The same for every number of indices that level 1 has.
 Bounds Travel(const PeImage& image, int levels, std::size_t coordinate, int64_t param_last) {
-  const int64_t most = 1 + (image.mode.ParamLevel == 1 ? param_last : image.levels[1].a.Last);
+  const int64_t most = 1 + (image.mode.ParamLevel == 1 ? param_last : image.levels[1].files.Last);
   const int64_t least = image.limit.Ragged > 0 ? most - 1 : most;
   if (least == most || least > 1) return Travel(image, levels, coordinate, param_last, {most, least});
   // Once of two indices, once of one: only with two is its step made, and its reset. Between two resets
@@ -97,7 +97,7 @@ struct Used {  // of a program: what its pass words say
 };
 
 Status CheckProgram(const PeImage& image, int levels, const Used& used) {
-  const int64_t last_1 = image.mode.ParamLevel == 1 ? used.least_last : image.levels[1].a.Last;
+  const int64_t last_1 = image.mode.ParamLevel == 1 ? used.least_last : image.levels[1].files.Last;
   if (image.limit.Ragged > 0 && last_1 == 0) {
     return BadInput("the layer cannot run on this array: a ragged level 1 of one index");
   }

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "compiler/image/pe_fsm.h"
+#include "isa/pe_fsm.h"
 
 namespace ecoflow {
 namespace {
@@ -194,7 +194,7 @@ int64_t PassExecutor::Slots() const {
       int64_t own = 1;
       for (int l = 0; l < config_.num_levels(); ++l) {
         own *= 1 + (l == pass.image.mode.ParamLevel ? pass.params[pe].ParamLast
-                                                    : pass.image.levels[static_cast<std::size_t>(l)].a.Last);
+                                                    : pass.image.levels[static_cast<std::size_t>(l)].files.Last);
       }
       slots += own;
     }
@@ -228,7 +228,7 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
   const auto& words = received_[pe];
   const PeImage& image = pass.image;
   const ParamWord& param = pass.params[pe];
-  const bool streams = image.mode.ADirect != 0 || image.mode.BDirect != 0;
+  const bool streams = image.mode.IfmapDirect != 0 || image.mode.FilterDirect != 0;
   const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
 
   PeFsm fsm(image, config_.num_levels(), config_.psum_depth, param.ParamLast,
@@ -268,8 +268,8 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
       return {};
     };
     if (slot.multiplies) {
-      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.ADirect != 0, slot.a));
-      ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.BDirect != 0, slot.b));
+      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.IfmapDirect != 0, slot.a));
+      ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.FilterDirect != 0, slot.b));
     }
     if (slot.result_ok && slot.psum >= config_.psum_depth) {
       return Broken("PE {} uses psum {} of a file of {}", pe, slot.psum, config_.psum_depth);
@@ -278,8 +278,8 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
 
     if (param.Active != 0) {
       const PeImage::Record& record = fsm.record();
-      for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.a.ARelease},
-                                              std::pair{kDestFilter, record.a.BRelease}}) {
+      for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.files.IfmapRelease},
+                                              std::pair{kDestFilter, record.files.FilterRelease}}) {
         taken[file] += static_cast<std::size_t>(words_freed);
         if (taken[file] > words[file].size() || words_freed > depth[file]) {
           return Broken("PE {} frees word {} of {} in a file of {}", pe, taken[file],

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/schedule/stream.h"
 #include "gen/config/hw_config.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
-#include "compiler/image/pe_image.h"
 #include "gen/emit/sv_tree.h"
+#include "isa/pe_image.h"
+#include "isa/tables.h"
 
 namespace ecoflow {
 namespace fs = std::filesystem;
@@ -18,6 +20,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr const char* kWaivers = "rtl/lint/waivers.vlt";
+constexpr const char* kConstants = "rtl/eco_pkg.sv";
 
 int Log2Up(int64_t n) {  // $clog2, at least 1
   int bits = 0;
@@ -100,10 +103,10 @@ std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
 SvPackage ImagePackage() {
   SvPackage package;
   package.name = "eco_image_pkg";
-  package.comment = "Fields of the PE image, from compiler/image/image_fields.def.";
+  package.comment = "Fields of the PE image, from isa/image_fields.def.";
   for (const ImageField& field : ImageFields()) {
-    package.constants.push_back({std::string(field.name) + "Lsb", field.lsb, field.meaning});
-    package.constants.push_back({std::string(field.name) + "Bits", field.bits, ""});
+    package.constants.push_back({.name = std::string(field.name) + "Lsb", .value = field.lsb, .meaning = field.meaning});
+    package.constants.push_back({.name = std::string(field.name) + "Bits", .value = field.bits});
   }
   return package;
 }
@@ -169,6 +172,26 @@ std::string ForVerilatorOnly(const std::string& text) {
 
 }  // namespace
 
+std::string ConstantsPackage() {
+  SvPackage package;
+  package.name = "eco_pkg";
+  package.comment =
+      "Constants that hardware and software share, from isa/*.def. The fields of the PE image are in the\n"
+      "generated eco_image_pkg.";
+  package.writer = "isa_files";
+  for (const IsaTable& table : IsaTables()) {
+    std::string heading = table.comment;
+    for (const IsaConstant& constant : table.constants) {
+      package.constants.push_back({constant.name, constant.value, constant.meaning, table.bits == 0 ? 32 : table.bits,
+                                   std::exchange(heading, "")});
+    }
+    if (!table.count.empty()) {
+      package.constants.push_back({.name = table.count, .value = static_cast<int64_t>(table.constants.size())});
+    }
+  }
+  return Print(package);
+}
+
 Result<Bundle> GenerateRtl(const HwConfig& config) {
   Bundle bundle;
   SvModule top;
@@ -192,6 +215,9 @@ Result<Bundle> GenerateRtl(const HwConfig& config) {
     const std::string name = "rtl/" + fs::relative(entry.path(), rtl).string();
     auto text = ReadFile(entry.path());
     if (!text.ok()) return Machinery("{}", text.error().message);
+    if (name == kConstants && text.value() != ConstantsPackage()) {
+      return Machinery("{}: not what isa/ says, run build/bin/isa_files", entry.path().string());
+    }
     if (extension == ".sv") {
       bundle[name] = ForEveryTool(text.value());
       modules.push_back(name);

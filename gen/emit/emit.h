@@ -11,6 +11,10 @@
 
 namespace ecoflow {
 
+// Text of rtl/eco_pkg.sv: the constants of isa/. The file is kept with the other modules, so that RTL can be
+// read without running a program first.
+std::string ConstantsPackage();
+
 // Every file of the bundle by its name relative to the output folder. Hand-written modules are
 // copied from rtl/, in words that every tool knows; generated are
 //   eco_top.sv          the configured array: parameters and one instance

@@ -36,10 +36,19 @@ struct SvModule {
   std::vector<SvInstance> instances;
 };
 
+struct SvConstant {
+  std::string name;
+  int64_t value = 0;
+  std::string meaning;
+  int bits = 32;
+  std::string heading;  // a comment above it
+};
+
 struct SvPackage {
   std::string name;
   std::string comment;
-  std::vector<SvParameter> constants;
+  std::string writer = "ecoflow gen";  // the program that the banner names
+  std::vector<SvConstant> constants;
 };
 
 // Text of a file. Names must be SystemVerilog identifiers (checked).

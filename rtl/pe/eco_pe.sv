@@ -82,7 +82,7 @@ module eco_pe #(
   // ---------------------------------------------------------------- configuration
   logic pending, start, take, image_bank, record_bank, cfg_pass, cfg_dump, dumping, busy, slot_q, under_way;
   logic [2:0] record;  // of the slot in ADDRESS
-  logic [63:0] mode, limit, param, record_a, record_b;
+  logic [63:0] mode, limit, param, record_files, record_coordinates;
   logic [NumLevels*IndexBits-1:0] last;
 
   assign cfg_pass = cfg_we_i & (cfg_addr_i == eco_pkg::CfgParam);
@@ -95,7 +95,7 @@ module eco_pe #(
     .clk_i, .rst_ni, .we_i(cfg_we_i), .addr_i(cfg_addr_i), .data_i(cfg_data_i),
     .pending_o(pending), .take_i(take), .bank_o(image_bank), .mode_o(mode), .limit_o(limit),
     .param_o(param), .start_i(start), .last_o(last),
-    .bank_i(record_bank), .record_i(record), .record_a_o(record_a), .record_b_o(record_b)
+    .bank_i(record_bank), .record_i(record), .record_files_o(record_files), .record_coordinates_o(record_coordinates)
   );
 
   // ---------------------------------------------------------------- input queues
@@ -141,15 +141,15 @@ module eco_pe #(
   assign z_kind = mode[eco_image_pkg::ZKindLsb +: 2];
   always_ff @(posedge clk_i) begin
     if (take) begin
-      ifmap_direct_q  <= mode[eco_image_pkg::ADirectLsb];
-      filter_direct_q <= mode[eco_image_pkg::BDirectLsb];
+      ifmap_direct_q  <= mode[eco_image_pkg::IfmapDirectLsb];
+      filter_direct_q <= mode[eco_image_pkg::FilterDirectLsb];
       stream_narrow_q <= mode[eco_image_pkg::StreamNarrowLsb];
       chain_at_end_q  <= mode[eco_image_pkg::ChainAtEndLsb];
-      result_mask_q   <= {z_kind == eco_pkg::KindResult, x_kind == eco_pkg::KindResult,
-                          y_kind == eco_pkg::KindResult};
-      operand_mask_q  <= {z_kind == eco_pkg::KindOperand, x_kind == eco_pkg::KindOperand,
-                          y_kind == eco_pkg::KindOperand};
-      circular_q      <= z_kind == eco_pkg::KindCircular;
+      result_mask_q   <= {z_kind == eco_pkg::RangeResult, x_kind == eco_pkg::RangeResult,
+                          y_kind == eco_pkg::RangeResult};
+      operand_mask_q  <= {z_kind == eco_pkg::RangeOperand, x_kind == eco_pkg::RangeOperand,
+                          y_kind == eco_pkg::RangeOperand};
+      circular_q      <= z_kind == eco_pkg::RangeCircular;
       active_q        <= param[eco_image_pkg::ActiveLsb];
       from_below_q    <= param[eco_image_pkg::FromBelowLsb];
       to_above_q      <= param[eco_image_pkg::ToAboveLsb];
@@ -163,22 +163,22 @@ module eco_pe #(
   eco_pe_coordinate #(.Bits(CoordBits)) u_y (
     .clk_i, .take_i(take), .base_i(param[eco_image_pkg::YBaseLsb +: CoordBits]),
     .limit_i(limit[eco_image_pkg::YLimitLsb +: CoordBits]), .step_i(step),
-    .reset_i(record_b[eco_image_pkg::YResetLsb]),
-    .delta_i(record_b[eco_image_pkg::YDeltaLsb +: CoordBits]), .value_o(), .outside_o(outside[0])
+    .reset_i(record_coordinates[eco_image_pkg::YResetLsb]),
+    .delta_i(record_coordinates[eco_image_pkg::YDeltaLsb +: CoordBits]), .value_o(), .outside_o(outside[0])
   );
   eco_pe_coordinate #(.Bits(CoordBits)) u_x (
     .clk_i, .take_i(take), .base_i(param[eco_image_pkg::XBaseLsb +: CoordBits]),
     .limit_i(limit[eco_image_pkg::XLimitLsb +: CoordBits]), .step_i(step),
-    .reset_i(record_b[eco_image_pkg::XResetLsb]),
-    .delta_i(record_b[eco_image_pkg::XDeltaLsb +: CoordBits]), .value_o(), .outside_o(outside[1])
+    .reset_i(record_coordinates[eco_image_pkg::XResetLsb]),
+    .delta_i(record_coordinates[eco_image_pkg::XDeltaLsb +: CoordBits]), .value_o(), .outside_o(outside[1])
   );
   eco_pe_coordinate #(.Bits(CoordBits)) u_z (
     .clk_i, .take_i(take),
     .base_i({param[eco_image_pkg::ZBaseLsb + eco_image_pkg::ZBaseBits - 1],
              param[eco_image_pkg::ZBaseLsb +: eco_image_pkg::ZBaseBits]}),
     .limit_i(CoordBits'(limit[eco_image_pkg::ZLimitLsb +: eco_image_pkg::ZLimitBits])), .step_i(step),
-    .reset_i(record_b[eco_image_pkg::ZResetLsb]),
-    .delta_i(record_b[eco_image_pkg::ZDeltaLsb +: CoordBits]), .value_o(z), .outside_o(outside[2])
+    .reset_i(record_coordinates[eco_image_pkg::ZResetLsb]),
+    .delta_i(record_coordinates[eco_image_pkg::ZDeltaLsb +: CoordBits]), .value_o(z), .outside_o(outside[2])
   );
 
   // Circular shift (Sec. 4.1.1): Z counts how far level 1 is from the PE's own column. The psum
@@ -195,8 +195,8 @@ module eco_pe #(
   always_ff @(posedge clk_i) begin
     if (take) psum_q <= '0;
     else if (step) begin
-      psum_q <= (record_a[eco_image_pkg::PResetLsb] ? '0 : psum_q)
-                + record_a[eco_image_pkg::PDeltaLsb +: PBits];
+      psum_q <= (record_files[eco_image_pkg::PsumResetLsb] ? '0 : psum_q)
+                + record_files[eco_image_pkg::PsumDeltaLsb +: PBits];
     end
   end
 
@@ -246,9 +246,9 @@ module eco_pe #(
     .narrow_there_i(narrow_head == eco_pkg::DestIfmap), .narrow_word_i(narrow_word),
     .narrow_pop_o(ifmap_narrow_pop),
     .move_i(move), .take_i(take), .slot_i(slot), .active_i(active_q),
-    .read_i(mac & ~ifmap_direct_q), .reset_i(record_a[eco_image_pkg::AResetLsb]),
-    .delta_i(record_a[eco_image_pkg::ADeltaLsb +: 9]),
-    .free_i(9'(record_a[eco_image_pkg::AReleaseLsb +: eco_image_pkg::AReleaseBits])),
+    .read_i(mac & ~ifmap_direct_q), .reset_i(record_files[eco_image_pkg::IfmapResetLsb]),
+    .delta_i(record_files[eco_image_pkg::IfmapDeltaLsb +: 9]),
+    .free_i(9'(record_files[eco_image_pkg::IfmapReleaseLsb +: eco_image_pkg::IfmapReleaseBits])),
     .wait_o(wait_ifmap), .never_o(ifmap_never), .issue_i(issue), .word_o(ifmap_word)
   );
   eco_pe_ring #(.Depth(FilterDepth)) u_filter (
@@ -258,9 +258,9 @@ module eco_pe #(
     .narrow_there_i(narrow_head == eco_pkg::DestFilter), .narrow_word_i(narrow_word),
     .narrow_pop_o(filter_narrow_pop),
     .move_i(move), .take_i(take), .slot_i(slot), .active_i(active_q),
-    .read_i(mac & ~filter_direct_q), .reset_i(record_a[eco_image_pkg::BResetLsb]),
-    .delta_i(record_a[eco_image_pkg::BDeltaLsb +: 9]),
-    .free_i(record_a[eco_image_pkg::BReleaseLsb +: eco_image_pkg::BReleaseBits]),
+    .read_i(mac & ~filter_direct_q), .reset_i(record_files[eco_image_pkg::FilterResetLsb]),
+    .delta_i(record_files[eco_image_pkg::FilterDeltaLsb +: 9]),
+    .free_i(record_files[eco_image_pkg::FilterReleaseLsb +: eco_image_pkg::FilterReleaseBits]),
     .wait_o(wait_filter), .never_o(filter_never), .issue_i(issue), .word_o(filter_word)
   );
   assign wide_pop   = ifmap_wide_pop | filter_wide_pop | (stream_pop & ~from_narrow_q);

@@ -30,14 +30,14 @@ module eco_pe_image #(
   // records
   input  logic                           bank_i,     /// bank to read
   input  logic [2:0]                     record_i,   /// record to read
-  output logic [63:0]                    record_a_o, /// its first word (group LevelA)
-  output logic [63:0]                    record_b_o  /// its second word (group LevelB)
+  output logic [63:0]                    record_files_o,       /// its first word (group LevelFiles)
+  output logic [63:0]                    record_coordinates_o  /// its second word (group LevelCoordinates)
 );
   localparam int unsigned ImageWords = 4 + 2 * NumLevels;
   localparam int unsigned LimitBits  = eco_image_pkg::RaggedLsb + eco_image_pkg::RaggedBits;
 
-  logic [63:0] rec_a_q [16];
-  logic [63:0] rec_b_q [16];
+  logic [63:0] rec_files_q [16];
+  logic [63:0] rec_coordinates_q [16];
   logic [LimitBits-1:0] limit_q;
   logic bank_q;   // in use, or last used
   logic dirty_q;  // words have come since: the waiting pass uses the other bank
@@ -49,8 +49,8 @@ module eco_pe_image #(
       if (addr_i == 6'd0) mode_o <= data_i;
       else if (addr_i == 6'd1) limit_q <= data_i[LimitBits-1:0];
       else if (addr_i < 6'(ImageWords)) begin
-        if (!addr_i[0]) rec_a_q[{~bank_q, record_we}] <= data_i;
-        else rec_b_q[{~bank_q, record_we}] <= data_i;
+        if (!addr_i[0]) rec_files_q[{~bank_q, record_we}] <= data_i;
+        else rec_coordinates_q[{~bank_q, record_we}] <= data_i;
       end
       if (addr_i == eco_pkg::CfgParam) param_o <= data_i;
     end
@@ -78,10 +78,10 @@ module eco_pe_image #(
     last_o = '0;
     if (start_i) begin
       for (int l = 0; l < NumLevels; l++) begin
-        last_o[l*IndexBits +: IndexBits] = rec_a_q[{bank_o, 3'(l)}][eco_image_pkg::LastLsb +: IndexBits];
+        last_o[l*IndexBits +: IndexBits] = rec_files_q[{bank_o, 3'(l)}][eco_image_pkg::LastLsb +: IndexBits];
       end
     end
   end
-  assign record_a_o = rec_a_q[{bank_i, record_i}];
-  assign record_b_o = rec_b_q[{bank_i, record_i}];
+  assign record_files_o = rec_files_q[{bank_i, record_i}];
+  assign record_coordinates_o = rec_coordinates_q[{bank_i, record_i}];
 endmodule

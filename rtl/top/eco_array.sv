@@ -257,12 +257,12 @@ module eco_array #(
 
   always_comb begin
     unique case (stat_sel_i)
-      3'd0: stat_o = cycles;
-      3'd1: stat_o = cfg_words;
-      3'd2: stat_o = wide_words;
-      3'd3: stat_o = narrow_words;
-      3'd4: stat_o = all_gon_words;
-      3'd5: stat_o = 48'(error_q);
+      eco_pkg::StatCycles: stat_o = cycles;
+      eco_pkg::StatConfig: stat_o = cfg_words;
+      eco_pkg::StatWide:   stat_o = wide_words;
+      eco_pkg::StatNarrow: stat_o = narrow_words;
+      eco_pkg::StatGon:    stat_o = all_gon_words;
+      eco_pkg::StatErrors: stat_o = 48'(error_q);
       default: stat_o = '0;
     endcase
   end

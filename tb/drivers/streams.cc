@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/result.h"
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 

@@ -5,8 +5,8 @@
 #include <deque>
 #include <random>
 
-#include "compiler/image/array_errors.h"
-#include "compiler/image/pe_image.h"
+#include "isa/array_errors.h"
+#include "isa/pe_image.h"
 #include "tb/drivers/streams.h"
 
 namespace ecoflow {

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "compiler/compiler.h"
-#include "compiler/image/pe_counters.h"
+#include "isa/pe_counters.h"
 #include "tb/model/array_model.h"
 
 namespace ecoflow {

@@ -6,9 +6,9 @@
 
 #include "compiler/compiler.h"
 #include "compiler/dataflow/transposed.h"
-#include "compiler/image/pe_image.h"
 #include "compiler/mapping/strip_mapping.h"
 #include "compiler/schedule/strip_schedule.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -255,9 +255,9 @@ TEST_P(FamilyProofTest, FindsAWrongLoopBound) {
     const Schedule kept = schedule_;
     int changed = 0;
     ChangePrograms([&](PeImage& image) {
-      if (image.mode.ParamLevel == static_cast<int64_t>(l) || image.levels[l].a.Last == 0) return;
+      if (image.mode.ParamLevel == static_cast<int64_t>(l) || image.levels[l].files.Last == 0) return;
       ++changed;
-      --image.levels[l].a.Last;
+      --image.levels[l].files.Last;
     });
     if (changed != 0) {
       EXPECT_NE(Why(), "") << "level " << l;

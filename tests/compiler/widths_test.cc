@@ -7,7 +7,7 @@
 #include <random>
 
 #include "compiler/compiler.h"
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -39,12 +39,12 @@ bool NeverWraps(const PeImage& image, int levels, int64_t y_base) {
     std::size_t step = 0;
     for (; step < index.size(); ++step) {
       const bool shorter = step == 1 && index[3] < image.limit.Ragged;
-      if (index[step] < image.levels[step].a.Last - shorter) break;
+      if (index[step] < image.levels[step].files.Last - shorter) break;
       index[step] = 0;
     }
     if (step == index.size()) return true;
     ++index[step];
-    y = (image.levels[step].b.YReset != 0 ? y_base : y) + image.levels[step].b.YDelta;
+    y = (image.levels[step].coordinates.YReset != 0 ? y_base : y) + image.levels[step].coordinates.YDelta;
   }
 }
 
@@ -58,9 +58,9 @@ class WidthsTest : public ::testing::Test {
     image.mode.YKind = Pick(0, 1) == 0 ? kRangeResult : kRangeOperand;
     image.limit.YLimit = Pick(1, 32767);
     for (PeImage::Record& record : image.levels) {
-      record.a.Last = Pick(0, 2);
-      record.b.YReset = Pick(0, 2) == 0;
-      record.b.YDelta = Pick(-4000, 4000);
+      record.files.Last = Pick(0, 2);
+      record.coordinates.YReset = Pick(0, 2) == 0;
+      record.coordinates.YDelta = Pick(-4000, 4000);
     }
     return image;
   }
@@ -86,7 +86,7 @@ TEST_F(WidthsTest, RaggedLevelsNeverWrapUnnoticed) {
   int wraps = 0;
   for (int round = 0; round < 4000; ++round) {
     PeImage image = RandomImage();
-    image.levels[1].a.Last = Pick(1, 3);
+    image.levels[1].files.Last = Pick(1, 3);
     image.limit.Ragged = Pick(1, 2);
     const int64_t base = Pick(-16384, 16383);
     if (NeverWraps(image, hw_.num_levels(), base)) continue;
@@ -102,7 +102,7 @@ TEST_F(WidthsTest, RaggedLevelOfOneIndexIsRefused) {
   const Status status = CheckWidths(OnePass(image, 0), hw_);
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message.find("ragged"), std::string::npos) << status.error().message;
-  image.levels[1].a.Last = 1;
+  image.levels[1].files.Last = 1;
   EXPECT_TRUE(CheckWidths(OnePass(image, 0), hw_).ok());
 }
 

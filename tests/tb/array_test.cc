@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/files.h"
-#include "compiler/image/array_errors.h"
-#include "compiler/image/pe_counters.h"
-#include "compiler/image/pe_fsm.h"
-#include "compiler/image/pe_image.h"
 #include "gen/config/hw_config.h"
+#include "isa/array_errors.h"
+#include "isa/pe_counters.h"
+#include "isa/pe_fsm.h"
+#include "isa/pe_image.h"
 #include "tb/model/array_model.h"
 #include "tb/model/model_cache.h"
 
@@ -204,7 +204,7 @@ class ArrayTest : public ::testing::Test {
   // Products are squares of what comes from a stream; nothing is summed.
   static PeImage Squares(bool narrow) {
     PeImage image;
-    image.mode.ADirect = image.mode.BDirect = 1;
+    image.mode.IfmapDirect = image.mode.FilterDirect = 1;
     image.mode.StreamNarrow = narrow;
     image.mode.ParamLevel = kNoParamLevel;
     image.levels.resize(kMaxLevels + 1);
@@ -415,7 +415,7 @@ Executed Execute(const Program& program, const std::vector<uint16_t>& stream) {
   Executed result;
   std::array<int64_t, kMaxLevels> index{}, last{};
   for (std::size_t l = 0; l < kMaxLevels; ++l) {
-    last[l] = image.mode.ParamLevel == static_cast<int64_t>(l) ? program.pass.ParamLast : image.levels[l].a.Last;
+    last[l] = image.mode.ParamLevel == static_cast<int64_t>(l) ? program.pass.ParamLast : image.levels[l].files.Last;
   }
   const auto wrap = [](int64_t value) { return value & 0x7fff; };
   int64_t y = wrap(program.pass.YBase), x = wrap(program.pass.XBase), z = wrap(program.pass.ZBase), p = 0;
@@ -461,10 +461,10 @@ Executed Execute(const Program& program, const std::vector<uint16_t>& stream) {
     }
     if (step == kMaxLevels) return result;
     const auto& record = image.levels[step];
-    y = wrap((record.b.YReset != 0 ? program.pass.YBase : y) + record.b.YDelta);
-    x = wrap((record.b.XReset != 0 ? program.pass.XBase : x) + record.b.XDelta);
-    z = wrap((record.b.ZReset != 0 ? program.pass.ZBase : z) + record.b.ZDelta);
-    p = ((record.a.PReset != 0 ? 0 : p) + record.a.PDelta) & 3;
+    y = wrap((record.coordinates.YReset != 0 ? program.pass.YBase : y) + record.coordinates.YDelta);
+    x = wrap((record.coordinates.XReset != 0 ? program.pass.XBase : x) + record.coordinates.XDelta);
+    z = wrap((record.coordinates.ZReset != 0 ? program.pass.ZBase : z) + record.coordinates.ZDelta);
+    p = ((record.files.PsumReset != 0 ? 0 : p) + record.files.PsumDelta) & 3;
     ++index[step];
     for (std::size_t l = 0; l < step; ++l) index[l] = 0;
   }
@@ -503,21 +503,21 @@ TEST_F(ArrayTest, RandomProgramsDoWhatIsWrittenDown) {
       PeImage image = Squares(narrow);
       int64_t slots = 1;
       for (std::size_t l = 0; l <= kMaxLevels; ++l) {
-        auto& [a, b] = image.levels[l];
-        if (l < kMaxLevels) a.Last = slots < 60 ? Pick(0, 3) : 0;
-        slots *= a.Last + 1;
-        a.PReset = Pick(0, 1);
-        a.PDelta = Pick(-2, 2);
-        b.YReset = Pick(0, 1), b.XReset = Pick(0, 1), b.ZReset = Pick(0, 1);
+        auto& [files, coordinates] = image.levels[l];
+        if (l < kMaxLevels) files.Last = slots < 60 ? Pick(0, 3) : 0;
+        slots *= files.Last + 1;
+        files.PsumReset = Pick(0, 1);
+        files.PsumDelta = Pick(-2, 2);
+        coordinates.YReset = Pick(0, 1), coordinates.XReset = Pick(0, 1), coordinates.ZReset = Pick(0, 1);
         const int64_t wide = Pick(0, 1) == 0 ? 3 : 16383;
-        b.YDelta = Pick(-wide, wide), b.XDelta = Pick(-wide, wide), b.ZDelta = Pick(-wide, wide);
+        for (int64_t* delta : {&coordinates.YDelta, &coordinates.XDelta, &coordinates.ZDelta}) *delta = Pick(-wide, wide);
       }
       image.mode.ReduceMask = Pick(0, 2) == 0 ? 0 : Pick(0, 127);
       image.mode.YKind = Pick(0, 2), image.mode.XKind = Pick(0, 2), image.mode.ZKind = Pick(0, 3);
       image.limit.YLimit = Pick(0, 1) == 0 ? Pick(0, 32767) : Pick(0, 8);
       image.limit.XLimit = Pick(0, 1) == 0 ? Pick(0, 32767) : Pick(0, 8);
       image.limit.ZLimit = Pick(0, 1) == 0 ? Pick(0, 16383) : Pick(0, 8);
-      if (image.levels[1].a.Last > 0) image.limit.Ragged = Pick(0, 3);
+      if (image.levels[1].files.Last > 0) image.limit.Ragged = Pick(0, 3);
       // The pass word may shorten a loop: not of the level that may be ragged.
       if (Pick(0, 1) == 0) image.mode.ParamLevel = Pick(2, 6);
       stream.clear();
@@ -588,9 +588,11 @@ TEST_F(ArrayTest, LoadersTakeTurns) {
     }
     const int64_t words = 700;
     PeImage image = Squares(false);
-    image.mode.ADirect = image.mode.BDirect = 0;
-    image.levels[0].a.Last = words - 1;
-    for (const std::size_t l : {0, kMaxLevels}) image.levels[l].a.ARelease = image.levels[l].a.BRelease = 1;
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
+    image.levels[0].files.Last = words - 1;
+    for (const std::size_t l : {0, kMaxLevels}) {
+      image.levels[l].files.IfmapRelease = image.levels[l].files.FilterRelease = 1;
+    }
     uint64_t loader = 0;
     std::array<std::vector<uint16_t>, 2> operand;  // ifmap, filter
     std::array<std::array<int64_t, 2>, 2> turns{};
@@ -641,15 +643,15 @@ TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
     SCOPED_TRACE(seed);
     Start(seed + 1);
     PeImage image = Squares(false);
-    image.mode.ADirect = image.mode.BDirect = 0;
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
     const bool ragged = seed >= 3 * kMaxLevels;
     const std::size_t level = ragged ? 3 : seed % kMaxLevels;
     const bool longest = seed < 2 * kMaxLevels;  // an even and an odd number of steps: a bit that flips twice is back
     const bool again = !ragged && !longest && level + 1 < kMaxLevels;  // starts anew three times
     const int64_t last = ragged ? Pick(500, 1500) : longest ? 16383 - seed / kMaxLevels : Pick(600, 2500);
-    image.levels[level].a.Last = last;
-    if (again) image.levels[level + 1].a.Last = 2;
-    if (ragged) image.levels[1].a.Last = 2, image.limit.Ragged = Pick(1, 1023);
+    image.levels[level].files.Last = last;
+    if (again) image.levels[level + 1].files.Last = 2;
+    if (ragged) image.levels[1].files.Last = 2, image.limit.Ragged = Pick(1, 1023);
     const int64_t shorter = ragged ? std::min(image.limit.Ragged, last + 1) : 0;
     const int64_t slots = (last + 1) * (ragged || again ? 3 : 1) - shorter;
     ConfigureAll(0, Encode(image).value());
@@ -670,8 +672,8 @@ TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
   for (uint32_t seed = 1; seed <= 2; ++seed) {
     Start(seed, false);
     PeImage image = Squares(false);
-    image.mode.ADirect = image.mode.BDirect = 0;
-    image.levels[0].a.Last = 9;
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
+    image.levels[0].files.Last = 9;
     const auto words = Encode(image).value();
     ConfigureAll(0, words);
     const auto beyond = static_cast<std::size_t>(seed == 1 ? 16384 : 40000 + Pick(0, 9));
@@ -697,7 +699,7 @@ TEST_F(ArrayTest, CountersWaitForThePassesBefore) {
     }
     const int64_t slots = Pick(1, 12), passes = Pick(1, 4);
     PeImage image = Squares(false);
-    image.levels[0].a.Last = slots - 1;
+    image.levels[0].files.Last = slots - 1;
     ConfigureAll(0, Encode(image).value());
     ConfigureAll(kCfgEnable, {0});
     ParamWord pass;
@@ -848,7 +850,7 @@ TEST_F(ErrorTest, ProgramThatNoFileCanHold) {
   const auto program = [&](auto change) {
     Begin();
     PeImage image = Squares(false);
-    image.levels[0].a.Last = 1;
+    image.levels[0].files.Last = 1;
     change(image);
     ParamWord pass;
     pass.Active = 1;
@@ -857,20 +859,20 @@ TEST_F(ErrorTest, ProgramThatNoFileCanHold) {
     ConfigureAll(kCfgParam, {Encode(pass).value()});
     beats_[0].push_back({0, 0, {1, 1}});
     // Its first slot finds a word in each file.
-    if (image.mode.ADirect == 0) beats_[1].push_back({0, 0, {1}, kDestIfmap});
-    if (image.mode.BDirect == 0) beats_[1].push_back({0, 0, {1}, kDestFilter});
+    if (image.mode.IfmapDirect == 0) beats_[1].push_back({0, 0, {1}, kDestIfmap});
+    if (image.mode.FilterDirect == 0) beats_[1].push_back({0, 0, {1}, kDestFilter});
     Expect(kErrProgram);
   };
   program([](PeImage& image) {
-    image.mode.ADirect = 0;
-    image.levels[0].a.ADelta = hw_.ifmap_depth;
+    image.mode.IfmapDirect = 0;
+    image.levels[0].files.IfmapDelta = hw_.ifmap_depth;
   });
   program([](PeImage& image) {
-    image.mode.BDirect = 0;
-    image.levels[0].a.BDelta = hw_.filter_depth;
+    image.mode.FilterDirect = 0;
+    image.levels[0].files.FilterDelta = hw_.filter_depth;
   });
-  program([](PeImage& image) { image.levels[0].a.ARelease = hw_.ifmap_depth + 1; });
-  program([](PeImage& image) { image.levels[0].a.BRelease = hw_.filter_depth + 1; });
+  program([](PeImage& image) { image.levels[0].files.IfmapRelease = hw_.ifmap_depth + 1; });
+  program([](PeImage& image) { image.levels[0].files.FilterRelease = hw_.filter_depth + 1; });
 }
 
 // A run that waits for what never comes.

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstdint>
 
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 

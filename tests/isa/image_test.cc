@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 #include <gtest/gtest.h>
 
@@ -28,8 +28,8 @@ TEST(PeImageTest, RandomWordsSurviveDecodingAndEncoding) {
   for (int round = 0; round < 200; ++round) {
     std::vector<uint64_t> words = {random() & used["Mode"], random() & used["Limit"]};
     for (int level = 0; level < 8; ++level) {
-      words.push_back(random() & used["LevelA"]);
-      words.push_back(random() & used["LevelB"]);
+      words.push_back(random() & used["LevelFiles"]);
+      words.push_back(random() & used["LevelCoordinates"]);
     }
     EXPECT_EQ(Encode(DecodeImage(words)).value(), words);
     const uint64_t param = random() & used["Param"];
@@ -40,11 +40,11 @@ TEST(PeImageTest, RandomWordsSurviveDecodingAndEncoding) {
 TEST(PeImageTest, RefusesAValueThatDoesNotFit) {
   PeImage image;
   image.levels.resize(8);
-  image.levels[3].a.BDelta = 256;  // signed 9 bits
+  image.levels[3].files.FilterDelta = 256;  // signed 9 bits
   const auto result = Encode(image);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().message,
-            "the layer cannot run on this array: image field BDelta = 256, expected -256..255");
+            "the layer cannot run on this array: image field FilterDelta = 256, expected -256..255");
   ParamWord param;
   param.ParamLast = -1;
   EXPECT_FALSE(Encode(param).ok());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compiler/image/pe_fsm.h"
+#include "isa/pe_fsm.h"
 
 #include <algorithm>
 #include <string_view>
@@ -15,8 +15,8 @@ int BitsOf(std::string_view group, std::string_view name) {
 }
 
 // Indices and offsets are as wide as the fields that they are compared with and moved by.
-const int32_t kIndexMask = (1 << BitsOf("LevelA", "Last")) - 1;
-const int kOffsetMask = (1 << BitsOf("LevelA", "ADelta")) - 1;
+const int32_t kIndexMask = (1 << BitsOf("LevelFiles", "Last")) - 1;
+const int kOffsetMask = (1 << BitsOf("LevelFiles", "IfmapDelta")) - 1;
 
 }  // namespace
 
@@ -64,7 +64,7 @@ PeFsm::PeFsm(const PeImage& image, int num_levels, int psum_depth, int64_t param
   psum_mask_ = psums - 1;
   for (int l = 0; l < num_levels; ++l) {
     const auto at = static_cast<std::size_t>(l);
-    last_[at] = static_cast<int32_t>(l == image.mode.ParamLevel ? param_last : image.levels[at].a.Last);
+    last_[at] = static_cast<int32_t>(l == image.mode.ParamLevel ? param_last : image.levels[at].files.Last);
   }
   for (std::size_t k = 0; k < 3; ++k) base_[k] = coordinate_[k] = SignedCoordinate(base[k]);
   Settle();
@@ -96,15 +96,15 @@ void PeFsm::Next() {
   const auto moved = [](int64_t reset, int64_t now, int64_t delta, int mask) {
     return static_cast<int>(((reset != 0 ? 0 : now) + delta) & mask);
   };
-  offset_[0] = moved(r.a.AReset, offset_[0], r.a.ADelta, kOffsetMask);
-  offset_[1] = moved(r.a.BReset, offset_[1], r.a.BDelta, kOffsetMask);
-  psum_ = moved(r.a.PReset, psum_, r.a.PDelta, psum_mask_);
+  offset_[0] = moved(r.files.IfmapReset, offset_[0], r.files.IfmapDelta, kOffsetMask);
+  offset_[1] = moved(r.files.FilterReset, offset_[1], r.files.FilterDelta, kOffsetMask);
+  psum_ = moved(r.files.PsumReset, psum_, r.files.PsumDelta, psum_mask_);
   const auto move = [&](std::size_t k, int64_t reset, int64_t delta) {
     coordinate_[k] = SignedCoordinate((reset != 0 ? base_[k] : coordinate_[k]) + delta);
   };
-  move(0, r.b.YReset, r.b.YDelta);
-  move(1, r.b.XReset, r.b.XDelta);
-  move(2, r.b.ZReset, r.b.ZDelta);
+  move(0, r.coordinates.YReset, r.coordinates.YDelta);
+  move(1, r.coordinates.XReset, r.coordinates.XDelta);
+  move(2, r.coordinates.ZReset, r.coordinates.ZDelta);
   Settle();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compiler/image/pe_image.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -23,71 +23,40 @@ int64_t Get(uint64_t word, int lsb, int bits, bool is_signed) {
   return static_cast<int64_t>(raw);
 }
 
-// Put/Get every field of one group: `Visit<Group>(word struct, f(name, lsb, bits, signed, member))`.
-template <typename Word, typename Visitor>
-Status VisitGroup(Word& word, Visitor visit);
-
-#define IMAGE_VISITOR(Group)                                  \
-  template <typename Word, typename Visitor>                  \
-  Status Visit##Group([[maybe_unused]] Word& word, [[maybe_unused]] Visitor visit)
-
-#define VISIT(name, lsb, bits, is_signed) \
+// Visit<Group>(word, visit) calls visit(name, lsb, bits, signed, member) for every field of the group.
+#define VISIT(name, lsb, bits, is_signed, meaning) \
   ECO_RETURN_IF_ERROR(visit(#name, lsb, bits, is_signed != 0, word.name));
-#define SKIP(name, lsb, bits, is_signed)
-
-#define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) \
-  IMAGE_FIELD_##group(name, lsb, bits, is_signed)
-
-#define IMAGE_FIELD_Limit SKIP
-#define IMAGE_FIELD_LevelA SKIP
-#define IMAGE_FIELD_LevelB SKIP
-#define IMAGE_FIELD_Param SKIP
+template <typename Word, typename Visitor>
+Status VisitMode(Word& word, Visitor visit) {
 #define IMAGE_FIELD_Mode VISIT
-IMAGE_VISITOR(Mode) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
-#undef IMAGE_FIELD_Mode
-#define IMAGE_FIELD_Mode SKIP
-#undef IMAGE_FIELD_Limit
+template <typename Word, typename Visitor>
+Status VisitLimit(Word& word, Visitor visit) {
 #define IMAGE_FIELD_Limit VISIT
-IMAGE_VISITOR(Limit) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
-#undef IMAGE_FIELD_Limit
-#define IMAGE_FIELD_Limit SKIP
-#undef IMAGE_FIELD_LevelA
-#define IMAGE_FIELD_LevelA VISIT
-IMAGE_VISITOR(LevelA) {
-#include "compiler/image/image_fields.def"
+template <typename Word, typename Visitor>
+Status VisitLevelFiles(Word& word, Visitor visit) {
+#define IMAGE_FIELD_LevelFiles VISIT
+#include "isa/image_fields.def"
   return {};
 }
-#undef IMAGE_FIELD_LevelA
-#define IMAGE_FIELD_LevelA SKIP
-#undef IMAGE_FIELD_LevelB
-#define IMAGE_FIELD_LevelB VISIT
-IMAGE_VISITOR(LevelB) {
-#include "compiler/image/image_fields.def"
+template <typename Word, typename Visitor>
+Status VisitLevelCoordinates(Word& word, Visitor visit) {
+#define IMAGE_FIELD_LevelCoordinates VISIT
+#include "isa/image_fields.def"
   return {};
 }
-#undef IMAGE_FIELD_LevelB
-#define IMAGE_FIELD_LevelB SKIP
-#undef IMAGE_FIELD_Param
+template <typename Word, typename Visitor>
+Status VisitParam(Word& word, Visitor visit) {
 #define IMAGE_FIELD_Param VISIT
-IMAGE_VISITOR(Param) {
-#include "compiler/image/image_fields.def"
+#include "isa/image_fields.def"
   return {};
 }
-#undef IMAGE_FIELD
-#undef IMAGE_FIELD_Param
-#undef IMAGE_FIELD_Mode
-#undef IMAGE_FIELD_Limit
-#undef IMAGE_FIELD_LevelA
-#undef IMAGE_FIELD_LevelB
 #undef VISIT
-#undef SKIP
-#undef IMAGE_VISITOR
 
 struct Putter {
   uint64_t& word;
@@ -110,8 +79,8 @@ Result<std::vector<uint64_t>> Encode(const PeImage& image) {
   ECO_RETURN_IF_ERROR(VisitMode(image.mode, Putter{words[0]}));
   ECO_RETURN_IF_ERROR(VisitLimit(image.limit, Putter{words[1]}));
   for (std::size_t l = 0; l < image.levels.size(); ++l) {
-    ECO_RETURN_IF_ERROR(VisitLevelA(image.levels[l].a, Putter{words[2 + 2 * l]}));
-    ECO_RETURN_IF_ERROR(VisitLevelB(image.levels[l].b, Putter{words[3 + 2 * l]}));
+    ECO_RETURN_IF_ERROR(VisitLevelFiles(image.levels[l].files, Putter{words[2 + 2 * l]}));
+    ECO_RETURN_IF_ERROR(VisitLevelCoordinates(image.levels[l].coordinates, Putter{words[3 + 2 * l]}));
   }
   return words;
 }
@@ -129,8 +98,8 @@ PeImage DecodeImage(const std::vector<uint64_t>& words) {
   CHECK(VisitLimit(image.limit, Getter{words[1]}).ok());
   image.levels.resize(words.size() / 2 - 1);
   for (std::size_t l = 0; l < image.levels.size(); ++l) {
-    CHECK(VisitLevelA(image.levels[l].a, Getter{words[2 + 2 * l]}).ok());
-    CHECK(VisitLevelB(image.levels[l].b, Getter{words[3 + 2 * l]}).ok());
+    CHECK(VisitLevelFiles(image.levels[l].files, Getter{words[2 + 2 * l]}).ok());
+    CHECK(VisitLevelCoordinates(image.levels[l].coordinates, Getter{words[3 + 2 * l]}).ok());
   }
   return image;
 }
@@ -145,8 +114,7 @@ const std::vector<ImageField>& ImageFields() {
   static const std::vector<ImageField> fields = {
 #define IMAGE_FIELD(group, name, lsb, bits, is_signed, meaning) \
   {#group, #name, lsb, bits, is_signed != 0, meaning},
-#include "compiler/image/image_fields.def"
-#undef IMAGE_FIELD
+#include "isa/image_fields.def"
   };
   return fields;
 }
@@ -154,7 +122,7 @@ const std::vector<ImageField>& ImageFields() {
 uint64_t ConfigHeader(int row_lo, int row_hi, int col_lo, int col_hi, int address, bool scatter,
                       int count) {
   CHECK(row_lo >= 0 && row_lo <= row_hi && row_hi < 256 && col_lo >= 0 && col_lo <= col_hi &&
-        col_hi < 256 && address >= 0 && address < 64 && count > 0 && count < 65536);
+        col_hi < 256 && address >= 0 && address < 1 << kCfgAddrBits && count > 0 && count < 65536);
   return static_cast<uint64_t>(row_lo) | static_cast<uint64_t>(row_hi) << 8 |
          static_cast<uint64_t>(col_lo) << 16 | static_cast<uint64_t>(col_hi) << 24 |
          static_cast<uint64_t>(address) << 32 | static_cast<uint64_t>(scatter) << 38 |
