@@ -54,6 +54,33 @@ struct ParamWord {
 };
 #undef IMAGE_MEMBER
 
+// The largest value of each field: most::Group::Field.
+namespace most {
+#define IMAGE_MOST(name, lsb, bits, is_signed, meaning) \
+  static constexpr int64_t name = (int64_t{1} << ((bits) - (is_signed))) - 1;
+struct Mode {
+#define IMAGE_FIELD_Mode IMAGE_MOST
+#include "isa/image_fields.def"
+};
+struct Limit {
+#define IMAGE_FIELD_Limit IMAGE_MOST
+#include "isa/image_fields.def"
+};
+struct LevelFiles {
+#define IMAGE_FIELD_LevelFiles IMAGE_MOST
+#include "isa/image_fields.def"
+};
+struct LevelCoordinates {
+#define IMAGE_FIELD_LevelCoordinates IMAGE_MOST
+#include "isa/image_fields.def"
+};
+struct Param {
+#define IMAGE_FIELD_Param IMAGE_MOST
+#include "isa/image_fields.def"
+};
+#undef IMAGE_MOST
+}  // namespace most
+
 // A whole image; `levels` has one record per loop level and one for the end of the pass.
 struct PeImage {
   struct Record {

@@ -19,7 +19,7 @@ eco_gtest(unit NAME isa_test LIBRARIES eco_isa SOURCES tests/isa/image_test.cc)
 eco_gtest(unit NAME config_test LIBRARIES eco_config SOURCES tests/gen/hw_config_test.cc)
 eco_gtest(unit NAME handoff_test LIBRARIES eco_gen SOURCES tests/gen/handoff_test.cc)
 eco_gtest(unit NAME compiler_test LIBRARIES eco_compiler SOURCES
-  tests/compiler/dilated_example_test.cc tests/compiler/direct_test.cc tests/compiler/layer_test.cc tests/compiler/proof_test.cc
+  tests/compiler/dilated_example_test.cc tests/compiler/direct_test.cc tests/compiler/layer_test.cc tests/compiler/program_test.cc tests/compiler/proof_test.cc
   tests/compiler/stream_test.cc tests/compiler/widths_test.cc tests/compiler/worked_example_test.cc)
 eco_gtest(unit NAME tb_test LIBRARIES eco_tb dnnl SOURCES
   tests/tb/golden_test.cc tests/tb/model_cache_test.cc tests/tb/npy_test.cc)

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ints.h"
+
 namespace ecoflow {
 namespace {
 
@@ -56,39 +58,6 @@ void Trim(DirectProblem& p, int axis) {
     return;
   }
   p = Cut(p, axis, {first, last - first + 1, first_tap, last_tap - first_tap + 1});
-}
-
-// The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter.
-struct LayerTensors {
-  std::array<int64_t, 4> small, large;
-  int64_t small_channels, large_channels;  // of a group
-  TensorAddress small_at, large_at, filter_at;  // batch: image; outc: filter; red: channel
-};
-
-LayerTensors TensorsOf(const Layer& layer) {
-  LayerTensors t{};
-  const bool conv = layer.op == Op::kConv;
-  t.small = conv ? layer.OutputShape() : layer.InputShape();
-  t.large = conv ? layer.InputShape() : layer.OutputShape();
-  t.small_channels = t.small[1] / layer.group;
-  t.large_channels = t.large[1] / layer.group;
-  const auto map = [&](const std::array<int64_t, 4>& shape, int64_t channels) {
-    TensorAddress at;
-    at.batch = shape[1] * shape[2] * shape[3];
-    at.red = shape[2] * shape[3];
-    at.group = channels * at.red;
-    at.row = shape[3];
-    at.col = 1;
-    return at;
-  };
-  t.small_at = map(t.small, t.small_channels);
-  t.large_at = map(t.large, t.large_channels);
-  t.filter_at.red = int64_t{layer.kernel[0]} * layer.kernel[1];
-  t.filter_at.outc = t.large_channels * t.filter_at.red;
-  t.filter_at.group = t.small_channels * t.filter_at.outc;
-  t.filter_at.row = layer.kernel[1];
-  t.filter_at.col = 1;
-  return t;
 }
 
 // Result: the small map.
@@ -171,6 +140,17 @@ DirectProblem LargeMap(const Layer& layer) {
 }
 
 }  // namespace
+
+TensorView DirectProblem::Input() const {
+  return {input_operand, input_at, {groups, batch, 1, red, in[0], in[1]}};
+}
+TensorView DirectProblem::Kernel() const {
+  return {1 - input_operand, kernel_at,
+          {groups, 1, outc, red, CeilDiv(kernel[0], kernel_step[0]), CeilDiv(kernel[1], kernel_step[1])}};
+}
+TensorView DirectProblem::Results() const {
+  return {0, result_at, {groups, batch, outc, 1, out[0], out[1]}};
+}
 
 DirectProblem MakeDirectProblem(const Layer& layer, Pass pass) {
   DirectProblem p = pass == Pass::kFilterGrad ? Filter(layer) : SmallMap(layer);

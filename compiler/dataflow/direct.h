@@ -14,15 +14,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "compiler/dataflow/tensor.h"
 #include "compiler/dataflow/transposed.h"
 #include "compiler/layer/layer.h"
 
 namespace ecoflow {
-
-// Where an element of a tensor lies: base + sum of index * factor.
-struct TensorAddress {
-  int64_t base = 0, group = 0, batch = 0, outc = 0, red = 0, row = 0, col = 0;
-};
 
 // Index 0 of a pair is vertical, 1 horizontal.
 struct DirectProblem {
@@ -41,6 +37,10 @@ struct DirectProblem {
   TensorAddress input_at, kernel_at, result_at;  // rows and columns count real elements
   int input_operand = 0;                         // which of PassOperands; the kernel is the other
   bool empty = false;                            // no product has two real elements
+
+  TensorView Input() const;
+  TensorView Kernel() const;
+  TensorView Results() const;
 };
 
 // Every pass that is not transposed, without any inserted zero; taps and results that only meet

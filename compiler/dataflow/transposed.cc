@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/dataflow/transposed.h"
 
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -47,17 +48,20 @@ bool IsTransposed(Op op, Pass pass) {
 }
 
 TransposedProblem MakeTransposedProblem(const Layer& layer) {
+  const LayerTensors t = TensorsOf(layer);
   TransposedProblem p;
-  const auto small = layer.op == Op::kConv ? layer.OutputShape() : layer.InputShape();
-  const auto large = layer.op == Op::kConv ? layer.InputShape() : layer.OutputShape();
   p.batch = layer.batch();
   p.groups = layer.group;
-  p.red = small[1] / layer.group;
-  p.outc = large[1] / layer.group;
+  p.red = t.small_channels;
+  p.outc = t.large_channels;
+  p.error_at = t.small_at;
+  p.kernel_at = t.filter_at;
+  std::swap(p.kernel_at.outc, p.kernel_at.red);
+  p.result_at = t.large_at;
+  std::swap(p.result_at.outc, p.result_at.red);
   for (int axis = 0; axis < 2; ++axis) {
-    p.in[axis] = small[2 + axis];
-    p.out[axis] = large[2 + axis];
-    p.full_kernel[axis] = layer.kernel[axis];
+    p.in[axis] = t.small[2 + axis];
+    p.out[axis] = t.large[2 + axis];
     p.stride[axis] = layer.strides[axis];
     p.dilation[axis] = layer.dilations[axis];
     // Taps that only ever meet padding are left out: first and last one that meets a result.
@@ -74,11 +78,21 @@ TransposedProblem MakeTransposedProblem(const Layer& layer) {
       p.empty = true;
       first = last = 0;
     }
-    p.first_tap[axis] = first;
+    p.kernel_at.base += first * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
     p.kernel[axis] = last - first + 1;
     p.pad[axis] = layer.pads[axis] - first * p.dilation[axis];
   }
   return p;
+}
+
+TensorView TransposedProblem::Errors() const {
+  return {0, error_at, {groups, batch, 1, red, in[0], in[1]}};
+}
+TensorView TransposedProblem::Kernel() const {
+  return {1, kernel_at, {groups, 1, outc, red, kernel[0], kernel[1]}};
+}
+TensorView TransposedProblem::Results() const {
+  return {0, result_at, {groups, batch, outc, 1, out[0], out[1]}};
 }
 
 int64_t UsefulMacs(const TransposedProblem& p) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 
+#include "compiler/dataflow/tensor.h"
 #include "compiler/layer/layer.h"
 
 namespace ecoflow {
@@ -21,12 +22,15 @@ struct TransposedProblem {
   std::array<int64_t, 2> in = {1, 1};      // map of errors
   std::array<int64_t, 2> out = {1, 1};     // map of results
   std::array<int64_t, 2> kernel = {1, 1};  // taps that can meet a result
-  std::array<int64_t, 2> first_tap = {0, 0};    // of these, the first in the stored kernel
-  std::array<int64_t, 2> full_kernel = {1, 1};  // stored kernel
   std::array<int64_t, 2> stride = {1, 1};
   std::array<int64_t, 2> dilation = {1, 1};
   std::array<int64_t, 2> pad = {0, 0};     // top, left, of the first tap: may be negative
+  TensorAddress error_at, kernel_at, result_at;
   bool empty = false;                      // no product has two real elements
+
+  TensorView Errors() const;
+  TensorView Kernel() const;
+  TensorView Results() const;
 };
 
 // Input gradient of Conv, forward of ConvTranspose.

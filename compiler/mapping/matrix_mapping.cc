@@ -7,11 +7,12 @@
 
 #include "base/ints.h"
 #include "compiler/schedule/setup.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
 
-constexpr int64_t kMostItems = 2000;  // image field ParamLast
+constexpr int64_t kMostItems = most::Param::ParamLast + 1;
 
 // Words a cycle of the network of the streamed and of the fixed operand.
 int64_t StreamLanes(const MatrixMapping& m, const HwConfig& hw) {

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "isa/pe_image.h"
+
 namespace ecoflow {
 namespace {
 
-constexpr int64_t kMostRelease = 255;  // image field IfmapRelease
+constexpr int64_t kMostRelease = most::LevelFiles::IfmapRelease;
 
 // Of the whole layer; only used to compare mappings.
 Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {

@@ -7,11 +7,13 @@
 #include <set>
 
 #include "base/ints.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
 
-constexpr int64_t kMostColumns = 16383;  // index of the column loop (image field Last)
+constexpr int64_t kMostColumns = most::LevelFiles::Last + 1;
+constexpr int64_t kMostImages = most::Param::ParamLast + 1;
 
 // Divisors of `number` up to `limit`.
 std::vector<int64_t> Divisors(int64_t number, int64_t limit) {
@@ -123,7 +125,7 @@ class Search {
     m.tiles = CeilDiv(d_.out[1], std::min({d_.out[1], room, kMostColumns}));
     m.columns = CeilDiv(d_.out[1], m.tiles);
     m.tiles = CeilDiv(d_.out[1], m.columns);
-    const int64_t fit = std::min({each, room / m.columns, int64_t{1000}});
+    const int64_t fit = std::min({each, room / m.columns, kMostImages});
     m.image_blocks = CeilDiv(each, fit);
     m.n = CeilDiv(each, m.image_blocks);
     m.image_blocks = CeilDiv(each, m.n);

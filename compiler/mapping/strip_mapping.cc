@@ -7,13 +7,14 @@
 #include <optional>
 
 #include "base/ints.h"
+#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
 
 constexpr int64_t kMostZ = 8191;  // image field ZBase
 constexpr int kLevelsByResidue = 6;  // of the program
-constexpr int64_t kMostTurns = 2000;  // image field ParamLast
+constexpr int64_t kMostTurns = most::Param::ParamLast + 1;
 
 // Label row of the first tap at a stack position; rows of a run are period_y apart.
 int64_t LabelRow(const StripMapping& m, int64_t position) {

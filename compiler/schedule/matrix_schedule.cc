@@ -6,8 +6,9 @@
 #include <tuple>
 
 #include "base/ints.h"
+#include "compiler/schedule/element.h"
+#include "compiler/schedule/program.h"
 #include "compiler/schedule/setup.h"
-#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -16,32 +17,25 @@ namespace {
 enum Level { kVector, kDepth, kTurn, kItem };
 
 // The pass loops that every stream starts with, outermost first; the last adds up.
-struct PassLoops {
-  int group, item_block, fixed_block, depth_block;
-};
+enum PassLoop { kGroup, kItemBlock, kFixedBlock, kDepthBlock, kPassLoops };
 
-PassLoops AddPassLoops(LoopNest& nest, const MatrixMapping& m) {
-  PassLoops loops{};
-  loops.group = nest.AddLoop("group", m.groups());
-  loops.item_block = nest.AddLoop("item_block", m.item_blocks);
-  loops.fixed_block = nest.AddLoop("fixed_block", m.fixed_blocks);
-  loops.depth_block = nest.AddLoop("depth_block", m.depth_blocks);
-  return loops;
+LoopNest PassNest(const MatrixMapping& m) {
+  return {.loops = {{"group", m.groups()}, {"item_block", m.item_blocks}, {"fixed_block", m.fixed_blocks},
+                    {"depth_block", m.depth_blocks}}};
 }
 
 // Numbers of a fixed vector, an item and a word of k, from their places. Vectors with neighbouring
 // numbers lie in neighbouring columns, so that their sums go to different accumulators.
-int AddFixed(LoopNest& nest, const MatrixMapping& m, const HwConfig& hw, const PassLoops& pass,
-             int chain, int col, int vector) {
+int AddFixed(LoopNest& nest, const MatrixMapping& m, const HwConfig& hw, int chain, int col, int vector) {
   const int64_t places = m.chains * hw.columns;
-  return nest.Affine("fixed", 0, {{pass.fixed_block, places * m.columns}, {vector, places},
+  return nest.Affine("fixed", 0, {{kFixedBlock, places * m.columns}, {vector, places},
                                   {chain, hw.columns}, {col, 1}});
 }
-int AddItem(LoopNest& nest, const MatrixMapping& m, const PassLoops& pass, int item) {
-  return nest.Affine("item_number", 0, {{pass.item_block, m.items}, {item, 1}});
+int AddItem(LoopNest& nest, const MatrixMapping& m, int item) {
+  return nest.Affine("item_number", 0, {{kItemBlock, m.items}, {item, 1}});
 }
-int AddDepth(LoopNest& nest, const MatrixMapping& m, const PassLoops& pass, int row, int word) {
-  return nest.Affine("k", 0, {{pass.depth_block, m.chain * m.depth}, {row, m.depth}, {word, 1}});
+int AddDepth(LoopNest& nest, const MatrixMapping& m, int row, int word) {
+  return nest.Affine("k", 0, {{kDepthBlock, m.chain * m.depth}, {row, m.depth}, {word, 1}});
 }
 
 // The result position that a number stands for.
@@ -84,96 +78,56 @@ KernelPlace AddKernel(LoopNest& nest, const TransposedProblem& p, int item) {
 }
 
 // Element of the input that result position `number` multiplies at `k`; of the kernel for a filter.
-void AddInput(GinDescriptor& d, const DirectProblem& p, int group, int number, int k) {
+void AddInput(GinDescriptor& d, const DirectProblem& p, int number, int k) {
   LoopNest& nest = d.nest;
   const Tap tap = AddTap(nest, p, k);
   const Position at = AddPosition(nest, p, number);
   const int y = nest.Affine("y_in", -p.pad[0], {{at.y, p.stride[0]}, {tap.i, p.dilation[0]}});
   const int x = nest.Affine("x_in", -p.pad[1], {{at.x, p.stride[1]}, {tap.j, p.dilation[1]}});
-  d.operand = p.input_operand;
-  d.real = {{{at.b, 0, p.batch}}, {{tap.r, 0, p.red}}, {{y, 0, p.in[0]}}, {{x, 0, p.in[1]}}};
-  d.address = nest.Affine("address", p.input_at.base,
-                          {{group, p.input_at.group}, {at.b, p.input_at.batch},
-                           {tap.r, p.input_at.red}, {y, p.input_at.row}, {x, p.input_at.col}});
+  Reads(d, p.Input(), {.group = kGroup, .batch = at.b, .red = tap.r, .row = y, .col = x});
 }
-void AddFilter(GinDescriptor& d, const DirectProblem& p, int group, int number, int k) {
-  LoopNest& nest = d.nest;
-  const Tap tap = AddTap(nest, p, k);
-  d.operand = 1 - p.input_operand;
-  d.real = {{{number, 0, p.outc}}, {{tap.r, 0, p.red}}};
-  d.address = nest.Affine("address", p.kernel_at.base,
-                          {{group, p.kernel_at.group}, {number, p.kernel_at.outc},
-                           {tap.r, p.kernel_at.red}, {tap.i, p.kernel_at.row},
-                           {tap.j, p.kernel_at.col}});
+void AddFilter(GinDescriptor& d, const DirectProblem& p, int number, int k) {
+  const Tap tap = AddTap(d.nest, p, k);
+  Reads(d, p.Kernel(), {.group = kGroup, .outc = number, .red = tap.r, .row = tap.i, .col = tap.j});
 }
 // Of a transposed convolution: the error, and the kernel element of an item, for filter `f`.
-void AddErrorOperand(GinDescriptor& d, const TransposedProblem& p, int group, int number, int f) {
-  LoopNest& nest = d.nest;
-  const ErrorPlace e = AddError(nest, p, number);
-  const int64_t map = p.in[0] * p.in[1];
-  d.operand = 0;
-  d.real = {{{e.n, 0, p.batch}}, {{f, 0, p.red}}};
-  d.address = nest.Affine("address", 0, {{e.n, p.groups * p.red * map}, {group, p.red * map},
-                                         {f, map}, {e.oy, p.in[1]}, {e.ox, 1}});
+void AddErrorOperand(GinDescriptor& d, const TransposedProblem& p, int number, int f) {
+  const ErrorPlace e = AddError(d.nest, p, number);
+  Reads(d, p.Errors(), {.group = kGroup, .batch = e.n, .red = f, .row = e.oy, .col = e.ox});
 }
-void AddKernelOperand(GinDescriptor& d, const TransposedProblem& p, int group, int item, int f) {
-  LoopNest& nest = d.nest;
-  const KernelPlace w = AddKernel(nest, p, item);
-  const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
-  d.operand = 1;
-  d.real = {{{w.c, 0, p.outc}}, {{f, 0, p.red}}};
-  d.address = nest.Affine("address", p.first_tap[0] * p.full_kernel[1] + p.first_tap[1],
-                          {{group, p.red * p.outc * taps}, {f, p.outc * taps}, {w.c, taps},
-                           {w.i, p.full_kernel[1]}, {w.j, 1}});
+void AddKernelOperand(GinDescriptor& d, const TransposedProblem& p, int item, int f) {
+  const KernelPlace w = AddKernel(d.nest, p, item);
+  Reads(d, p.Kernel(), {.group = kGroup, .outc = w.c, .red = f, .row = w.i, .col = w.j});
 }
 
-void AddFixedOperand(GinDescriptor& d, const MatrixMapping& m, int group, int number, int k) {
+void AddFixedOperand(GinDescriptor& d, const MatrixMapping& m, int number, int k) {
   switch (m.kind) {
-    case MatrixKind::kPositionsFixed: return AddInput(d, m.direct, group, number, k);
-    case MatrixKind::kFiltersFixed: return AddFilter(d, m.direct, group, number, k);
-    case MatrixKind::kScatter: return AddErrorOperand(d, m.transposed, group, number, k);
+    case MatrixKind::kPositionsFixed: return AddInput(d, m.direct, number, k);
+    case MatrixKind::kFiltersFixed: return AddFilter(d, m.direct, number, k);
+    case MatrixKind::kScatter: return AddErrorOperand(d, m.transposed, number, k);
   }
 }
-void AddStreamedOperand(GinDescriptor& d, const MatrixMapping& m, int group, int item, int k) {
+void AddStreamedOperand(GinDescriptor& d, const MatrixMapping& m, int item, int k) {
   switch (m.kind) {
-    case MatrixKind::kPositionsFixed: return AddFilter(d, m.direct, group, item, k);
-    case MatrixKind::kFiltersFixed: return AddInput(d, m.direct, group, item, k);
-    case MatrixKind::kScatter: return AddKernelOperand(d, m.transposed, group, item, k);
+    case MatrixKind::kPositionsFixed: return AddFilter(d, m.direct, item, k);
+    case MatrixKind::kFiltersFixed: return AddInput(d, m.direct, item, k);
+    case MatrixKind::kScatter: return AddKernelOperand(d, m.transposed, item, k);
   }
 }
 
 Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw) {
-  PeImage image;
-  image.mode.ReduceMask = 1 << kDepth;
-  image.mode.YKind = kRangeResult;   // Y counts vectors, up to the last one that exists
-  image.mode.ZKind = kRangeOperand;  // Z counts words of k, likewise
-  image.mode.ChainAtEnd = 1;
-  image.mode.ChainOutMax = (1 << 14) - 1;
-  image.mode.ParamLevel = kItem;
-  image.limit.YLimit = m.columns;
-  image.limit.ZLimit = m.depth;
-
-  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
-  const auto level = [&](int l) -> PeImage::Record& {
-    return image.levels[static_cast<std::size_t>(l)];
-  };
-  level(kVector).files.Last = m.turn - 1;
-  level(kDepth).files.Last = m.depth - 1;
-  level(kTurn).files.Last = m.columns / m.turn - 1;
+  ProgramBuilder program(hw);
+  program.Loop(kVector, m.turn).Loop(kDepth, m.depth).Loop(kTurn, m.columns / m.turn).ParamLoop(kItem);
+  program.Sum({kDepth}).Move(Moving::kPsum, kVector, 1).ChainWholePsums();
   // Words of the fixed operand lie in the order in which they are used.
-  level(kVector).files.FilterDelta = level(kVector).files.PsumDelta = level(kVector).coordinates.YDelta = 1;
-  level(kDepth).files.IfmapDelta = level(kDepth).files.FilterDelta = level(kDepth).coordinates.ZDelta = 1;
-  level(kDepth).coordinates.YDelta = 1 - m.turn;
-  level(kTurn).files.IfmapReset = level(kTurn).files.FilterDelta = 1;
-  level(kTurn).coordinates.ZReset = level(kTurn).coordinates.YDelta = 1;
-  for (int l = kDepth; l <= hw.num_levels(); ++l) level(l).files.PsumReset = 1;
-  for (int l = kItem; l <= hw.num_levels(); ++l) {
-    level(l).files.IfmapReset = level(l).files.FilterReset = 1;
-    level(l).files.IfmapRelease = m.depth;
-    level(l).coordinates.YReset = level(l).coordinates.ZReset = 1;
-  }
-  level(hw.num_levels()).files.FilterRelease = m.columns * m.depth;
-  return Encode(image);
+  program.Move(Moving::kFilter, kVector, 1).Move(Moving::kFilter, kDepth, m.turn);
+  program.Move(Moving::kFilter, kTurn, m.turn * m.depth).FreeAtEnd(Moving::kFilter, m.columns * m.depth);
+  program.Move(Moving::kIfmap, kDepth, 1).Free(Moving::kIfmap, kItem, m.depth);
+  // Y counts vectors, up to the last one that exists; Z counts words of k, likewise.
+  program.Check(Moving::kY, kRangeResult, m.columns);
+  program.Move(Moving::kY, kVector, 1).Move(Moving::kY, kTurn, m.turn);
+  program.Check(Moving::kZ, kRangeOperand, m.depth).Move(Moving::kZ, kDepth, 1);
+  return program.Words();
 }
 
 // Tags of the streamed operand's network: one for a row of each chain and one for all columns; then,
@@ -206,12 +160,10 @@ std::vector<uint64_t> Setup(const MatrixMapping& m, const HwConfig& hw) {
 }
 
 PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
-  PassDescriptor d;
+  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int row = nest.AddLoop("row", m.chains * m.chain);
   const int col = nest.AddLoop("column", hw.columns);
-  d.pass_loops = pass.depth_block + 1;
 
   const int chain = nest.Quotient("chain", row, m.chain);
   const int in_chain = nest.Remainder("in_chain", row, m.chain);
@@ -220,15 +172,15 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
   Register left;  // vectors of this place, from this block on
   left.name = "vectors_left";
   left.base = m.all_fixed() + places - 1;
-  left.terms = {{pass.fixed_block, -places * m.columns}, {chain, -hw.columns}, {col, -1}};
+  left.terms = {{kFixedBlock, -places * m.columns}, {chain, -hw.columns}, {col, -1}};
   left.divisor = places;
   left.cap = m.columns;
   const int vectors = nest.AddRegister(left);
   const int words = nest.Affine("words_missing_negative", m.all_depth() - m.depth,
-                                {{pass.depth_block, -m.chain * m.depth}, {in_chain, -m.depth}}, 0);
+                                {{kDepthBlock, -m.chain * m.depth}, {in_chain, -m.depth}}, 0);
   const int y_base = nest.Affine("y_base", m.columns, {{vectors, -1}}, m.columns);
   const int z_base = nest.Affine("z_base", 0, {{words, -1}}, m.depth);
-  const int last = nest.Affine("last_item", m.all_items() - 1, {{pass.item_block, -m.items}},
+  const int last = nest.Affine("last_item", m.all_items() - 1, {{kItemBlock, -m.items}},
                                m.items - 1);
   d.fields = {{"YBase", y_base}, {"ZBase", z_base}, {"ParamLast", last}};
   d.from_below = {{{in_chain, 0, m.chain - 1}}};
@@ -238,20 +190,19 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
 
 // Every item sends each row of a chain its words of k.
 GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int item = nest.AddLoop("item", m.items);
   const int piece = nest.AddLoop("piece", CeilDiv(m.depth, lanes));
   const int row = nest.AddLoop("row", m.chain);
   const int word = nest.AddLoop("word", lanes);
 
-  const int number = AddItem(nest, m, pass, item);
+  const int number = AddItem(nest, m, item);
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
   nest.Keep(number, 0, m.all_items());
   nest.Keep(in_pe, 0, m.depth);
-  AddStreamedOperand(d, m, pass.group, number, AddDepth(nest, m, pass, row, in_pe));
+  AddStreamedOperand(d, m, number, AddDepth(nest, m, row, in_pe));
   d.row_tag = row;
   d.col_tag = nest.Affine("col_tag", 0, {});
   d.destination = kDestIfmap;
@@ -260,9 +211,8 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
 
 // Every PE gets its own vectors; `early`: the words that the streamed operand's network brings.
 GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = m.stream_wide != early ? hw.narrow_lanes() : hw.wide_lanes();
   const int piece = nest.AddLoop("piece", CeilDiv(early ? m.early : m.columns * m.depth, lanes));
   const int chain = nest.AddLoop("chain", m.chains);
@@ -273,8 +223,8 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
   nest.Keep(in_pe, 0, early ? m.early : m.columns * m.depth);
   if (m.early > 0) {
-    const int later = nest.Affine("later_pass", 0, {{pass.group, 1}, {pass.item_block, 1},
-                                                    {pass.fixed_block, 1}, {pass.depth_block, 1}});
+    const int later = nest.Affine("later_pass", 0, {{kGroup, 1}, {kItemBlock, 1},
+                                                    {kFixedBlock, 1}, {kDepthBlock, 1}});
     if (early) {
       nest.Keep(later, 0, 1);
     } else {
@@ -285,8 +235,8 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
   const int in_turn = nest.Remainder("vector_in_turn", in_pe, m.turn);
   const int vector = nest.Affine("vector", 0, {{turn, m.turn}, {in_turn, 1}});
   const int in_vector = nest.AddRegister({"word_in_vector", 0, {{in_pe, 1}}, m.turn, m.depth});
-  const int number = AddFixed(nest, m, hw, pass, chain, col, vector);
-  AddFixedOperand(d, m, pass.group, number, AddDepth(nest, m, pass, row, in_vector));
+  const int number = AddFixed(nest, m, hw, chain, col, vector);
+  AddFixedOperand(d, m, number, AddDepth(nest, m, row, in_vector));
   d.row_tag = nest.Affine("row_tag", early ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});
   d.col_tag = nest.Affine("col_tag", early ? ColumnTag(0) : 0, {{col, 1}});
   d.destination = kDestFilter;
@@ -294,31 +244,26 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
 }
 
 // Where a sum of a direct convolution belongs.
-void AddDirectResult(GonDescriptor& d, const MatrixMapping& m, int group, int fixed, int item,
-                     int item_in_pass, int place) {
+void AddDirectResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int item, int item_in_pass,
+                     int place) {
   LoopNest& nest = d.nest;
   const DirectProblem& p = m.direct;
   const bool positions = m.kind == MatrixKind::kPositionsFixed;
   const Position at = AddPosition(nest, p, positions ? fixed : item);
-  d.address = nest.Affine("address", p.result_at.base,
-                          {{group, p.result_at.group}, {at.b, p.result_at.batch},
-                           {positions ? item : fixed, p.result_at.outc},
-                           {at.y, p.result_at.row}, {at.x, p.result_at.col}});
+  Writes(d, p.Results(), {.group = kGroup, .batch = at.b, .outc = positions ? item : fixed,
+                          .row = at.y, .col = at.x});
   d.slot = nest.Affine("slot", 0, {{item_in_pass, m.slots / m.items}, {place, 1}});
 }
 
 // Where a sum of a transposed convolution belongs, and whether it is the first or last of its label.
-void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int group, int fixed, int item,
-                        int item_in_pass) {
+void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int item, int item_in_pass) {
   LoopNest& nest = d.nest;
   const TransposedProblem& p = m.transposed;
   const ErrorPlace e = AddError(nest, p, fixed);
   const KernelPlace w = AddKernel(nest, p, item);
   const int y = nest.Affine("y", -p.pad[0], {{e.oy, p.stride[0]}, {w.i, p.dilation[0]}});
   const int x = nest.Affine("x", -p.pad[1], {{e.ox, p.stride[1]}, {w.j, p.dilation[1]}});
-  const int64_t map = p.out[0] * p.out[1];
-  d.address = nest.Affine("address", 0, {{e.n, p.groups * p.outc * map}, {group, p.outc * map},
-                                         {w.c, map}, {y, p.out[1]}, {x, 1}});
+  Writes(d, p.Results(), {.group = kGroup, .batch = e.n, .outc = w.c, .row = y, .col = x});
   // Errors before and after this one that have a product of the same label.
   for (const auto& [axis, error, tap] : {std::tuple{0, e.oy, w.i}, std::tuple{1, e.ox, w.j}}) {
     const int64_t common = std::gcd(p.stride[axis], p.dilation[axis]);
@@ -340,28 +285,27 @@ void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int group, int
 
 // Results: item by item, vector by vector, from the tops of the chains.
 GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
-  GonDescriptor d;
+  GonDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int item = nest.AddLoop("item", m.items);
   const int vector = nest.AddLoop("vector", m.columns);
   const int chain = nest.AddLoop("chain", m.chains);
   const int col = nest.AddLoop("column", hw.columns);
 
-  const int item_number = AddItem(nest, m, pass, item);
-  const int fixed = AddFixed(nest, m, hw, pass, chain, col, vector);
+  const int item_number = AddItem(nest, m, item);
+  const int fixed = AddFixed(nest, m, hw, chain, col, vector);
   nest.Keep(item_number, 0, m.all_items());
   nest.Keep(fixed, 0, m.all_fixed());
   if (m.scatter()) {
-    AddScatteredResult(d, m, pass.group, fixed, item_number, item);
+    AddScatteredResult(d, m, fixed, item_number, item);
   } else {
     const int64_t places = m.chains * hw.columns;
     const int place = nest.Affine("place", 0, {{vector, places}, {chain, hw.columns}, {col, 1}});
-    AddDirectResult(d, m, pass.group, fixed, item_number, item, place);
+    AddDirectResult(d, m, fixed, item_number, item, place);
   }
   if (m.depth_blocks > 1) {
-    d.first.push_back({{pass.depth_block, 0, 1}});
-    d.last.push_back({{pass.depth_block, m.depth_blocks - 1, m.depth_blocks}});
+    d.first.push_back({{kDepthBlock, 0, 1}});
+    d.last.push_back({{kDepthBlock, m.depth_blocks - 1, m.depth_blocks}});
   }
   d.row = nest.Affine("row", 0, {{chain, m.chain}});
   d.col = col;
@@ -379,7 +323,7 @@ Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   stream.push_back(Streamed(m, hw));
   (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, false));
   schedule.gon.push_back(Results(m, hw));
-  schedule.num_passes = m.passes();
+  schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;
 }
 

@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "base/ints.h"
+#include "compiler/schedule/element.h"
+#include "compiler/schedule/program.h"
 #include "compiler/schedule/setup.h"
-#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -14,16 +15,10 @@ namespace {
 enum Level { kFilter, kTapColumn, kTapRow, kChannel };
 
 // The pass loops that every stream starts with, outermost first.
-struct PassLoops {
-  int group, set_round, round;
-};
+enum PassLoop { kGroup, kSetRound, kRound, kPassLoops };
 
-PassLoops AddPassLoops(LoopNest& nest, const OutputMapping& m) {
-  PassLoops loops{};
-  loops.group = nest.AddLoop("group", m.problem.groups);
-  loops.set_round = nest.AddLoop("set_round", m.set_rounds());
-  loops.round = nest.AddLoop("round", m.rounds());
-  return loops;
+LoopNest PassNest(const OutputMapping& m) {
+  return {.loops = {{"group", m.problem.groups}, {"set_round", m.set_rounds()}, {"round", m.rounds()}}};
 }
 
 // Kernel rows and channels that a physical row of an expanded line does, in turn.
@@ -35,9 +30,9 @@ struct Line {
   int number, batch, y, x;
 };
 
-Line AddLine(LoopNest& nest, const OutputMapping& m, int round, int line_row, int in_row) {
+Line AddLine(LoopNest& nest, const OutputMapping& m, int line_row, int in_row) {
   Line line{};
-  line.number = nest.Affine("line", 0, {{round, m.lines_per_round()},
+  line.number = nest.Affine("line", 0, {{kRound, m.lines_per_round()},
                                         {line_row, m.lines_per_row}, {in_row, 1}});
   const int row = nest.Quotient("map_row", line.number, m.chunks);
   const int chunk = nest.Remainder("chunk", line.number, m.chunks);
@@ -47,46 +42,21 @@ Line AddLine(LoopNest& nest, const OutputMapping& m, int round, int line_row, in
   return line;
 }
 
-int AddAddress(LoopNest& nest, const TensorAddress& at, std::vector<Term> terms) {
-  return nest.Affine("address", at.base, std::move(terms));
-}
-
 Result<std::vector<uint64_t>> Program(const OutputMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
-  PeImage image;
-  image.mode.FilterDirect = 1;  // kernel elements, one a cycle
-  image.mode.StreamNarrow = 1;
-  image.mode.ReduceMask = (1 << kTapColumn) | (1 << kTapRow) | (1 << kChannel);
-  image.mode.YKind = kRangeOperand;
-  image.mode.XKind = kRangeOperand;
-  image.mode.ZKind = kRangeResult;  // Z counts filters, up to the last one that exists
-  image.mode.ChainAtEnd = 1;
-  image.mode.ChainOutMax = (1 << 14) - 1;
-  image.mode.ParamLevel = kNoParamLevel;
-  image.limit.YLimit = p.in[0];
-  image.limit.XLimit = p.in[1];
-  image.limit.ZLimit = m.filters;
-
-  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
-  const auto level = [&](int l) -> PeImage::Record& {
-    return image.levels[static_cast<std::size_t>(l)];
-  };
-  level(kFilter).files.Last = m.filters - 1;
-  level(kTapColumn).files.Last = p.kernel[1] - 1;
-  level(kTapRow).files.Last = p.kernel[0] / RowStep(m) - 1;
-  level(kChannel).files.Last = p.red / ChannelStep(m) - 1;
-  level(kFilter).files.PsumDelta = 1;
-  level(kFilter).coordinates.ZDelta = 1;
-  level(kTapColumn).coordinates.XDelta = p.dilation[1];
-  level(kTapRow).coordinates.YDelta = p.dilation[0] * RowStep(m);
-  for (int l = kTapColumn; l <= hw.num_levels(); ++l) {
-    level(l).files.IfmapRelease = 1;
-    level(l).files.PsumReset = 1;
-    level(l).coordinates.ZReset = 1;
-    if (l >= kTapRow) level(l).coordinates.XReset = 1;
-    if (l >= kChannel) level(l).coordinates.YReset = 1;
-  }
-  return Encode(image);
+  ProgramBuilder program(hw);
+  program.mode().FilterDirect = 1;  // kernel elements, one a cycle
+  program.mode().StreamNarrow = 1;
+  program.Loop(kFilter, m.filters).Loop(kTapColumn, p.kernel[1]);
+  program.Loop(kTapRow, p.kernel[0] / RowStep(m)).Loop(kChannel, p.red / ChannelStep(m));
+  program.Sum({kTapColumn, kTapRow, kChannel}).Move(Moving::kPsum, kFilter, 1).ChainWholePsums();
+  program.Free(Moving::kIfmap, kTapColumn, 1);
+  program.Check(Moving::kY, kRangeOperand, p.in[0]);
+  program.Move(Moving::kY, kTapRow, p.dilation[0] * RowStep(m));
+  program.Check(Moving::kX, kRangeOperand, p.in[1]).Move(Moving::kX, kTapColumn, p.dilation[1]);
+  // Z counts filters, up to the last one that exists.
+  program.Check(Moving::kZ, kRangeResult, m.filters).Move(Moving::kZ, kFilter, 1);
+  return program.Words();
 }
 
 std::vector<uint64_t> Setup(const OutputMapping& m, const HwConfig& hw) {
@@ -112,26 +82,24 @@ std::vector<uint64_t> Setup(const OutputMapping& m, const HwConfig& hw) {
 
 PassDescriptor PassWords(const OutputMapping& m) {
   const DirectProblem& p = m.problem;
-  PassDescriptor d;
+  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int row = nest.AddLoop("row", m.sets * m.line_rows * m.expansion);
   const int col = nest.AddLoop("column", m.lines_per_row * m.width);
-  d.pass_loops = pass.round + 1;
 
   const int line_row = nest.Quotient("row_of_lines", row, m.expansion);
   const int part = nest.Affine("part", 0, {{row, 1}, {line_row, -m.expansion}});
   const int set = nest.Quotient("set", line_row, m.line_rows);
   const int row_in_set = nest.Affine("row_in_set", 0, {{line_row, 1}, {set, -m.line_rows}});
   const int in_row = nest.Quotient("line_in_row", col, m.width);
-  const Line line = AddLine(nest, m, pass.round, row_in_set, in_row);
+  const Line line = AddLine(nest, m, row_in_set, in_row);
   const int x = nest.Affine("x", 0, {{line.x, 1}, {col, 1}, {in_row, -m.width}});
   const int y_base = nest.Affine("y_base", -p.pad[0],
                                  {{line.y, p.stride[0]},
                                   {part, m.expand_rows ? p.dilation[0] : 0}});
   const int x_base = nest.Affine("x_base", -p.pad[1], {{x, p.stride[1]}});
   // Z starts as far from the limit as filters exist; beyond it where no result does.
-  const int block = nest.Affine("block", 0, {{pass.set_round, m.sets}, {set, 1}});
+  const int block = nest.Affine("block", 0, {{kSetRound, m.sets}, {set, 1}});
   const int less = nest.Affine("filters_missing_negative", p.outc - m.filters,
                                {{block, -m.filters}}, 0);
   const int outside = nest.Quotient("x_outside", x, p.out[1]);
@@ -147,9 +115,8 @@ PassDescriptor PassWords(const OutputMapping& m) {
 // Input elements: row by row of the kernel, in the order in which the PEs use them.
 GinDescriptor Inputs(const OutputMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = hw.wide_lanes();
   const int64_t rows = p.kernel[0] / RowStep(m), channels = p.red / ChannelStep(m);
   // Without sharing a PE's words need not end with a kernel row.
@@ -165,7 +132,7 @@ GinDescriptor Inputs(const OutputMapping& m, const HwConfig& hw) {
   const int run = nest.AddLoop("run", m.runs);
   const int word = nest.AddLoop("word", lanes);
 
-  const Line line = AddLine(nest, m, pass.round, line_row, in_row);
+  const Line line = AddLine(nest, m, line_row, in_row);
   const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
   int tap = number, tap_row = tap_row_loop, channel = channel_loop;
   if (flat) {
@@ -181,9 +148,10 @@ GinDescriptor Inputs(const OutputMapping& m, const HwConfig& hw) {
   const int v = nest.Affine("v", 0, {{cls, 1}, {run, m.period * m.share}});
   const int x = nest.Affine("x_in", -p.pad[1], {{line.x, p.stride[1]}, {v, p.stride[1]},
                                                 {tap, p.dilation[1]}});
-  d.address = AddAddress(nest, p.input_at,
-                         {{pass.group, p.input_at.group}, {line.batch, p.input_at.batch},
-                          {r, p.input_at.red}, {y, p.input_at.row}, {x, p.input_at.col}});
+  nest.Keep(line.number, 0, m.lines());
+  nest.Keep(number, 0, words);
+  nest.Keep(v, 0, m.width);
+  Reads(d, p.Input(), {.group = kGroup, .batch = line.batch, .red = r, .row = y, .col = x});
   // Members of the run that use the word: tap - member in 0..kernel-1.
   const int64_t longest = std::max(m.share, p.kernel[1]);
   const int low = nest.Affine("tag_low", 0, {{tap, 1}}, m.share - 1);
@@ -194,9 +162,6 @@ GinDescriptor Inputs(const OutputMapping& m, const HwConfig& hw) {
                    : nest.Affine("col_tag", 0, {{run_number, m.tags_per_run()}, {low, 1},
                                                 {high, -1}});
   d.row_tag = nest.Affine("row_tag", 0, {{line_row, m.expansion}, {part, 1}});
-  nest.Keep(line.number, 0, m.lines());
-  nest.Keep(number, 0, words);
-  nest.Keep(v, 0, m.width);
   if (!flat) {
     // The last member of the run that exists, and the words that it still needs.
     Register last;
@@ -209,8 +174,6 @@ GinDescriptor Inputs(const OutputMapping& m, const HwConfig& hw) {
     const int beyond = nest.Affine("beyond", 0, {{number, 1}, {last_member, -1}});
     nest.Keep(beyond, -m.share, p.kernel[1]);
   }
-  d.real = {{{y, 0, p.in[0]}}, {{x, 0, p.in[1]}}};
-  d.operand = p.input_operand;
   d.destination = kDestIfmap;
   return d;
 }
@@ -218,9 +181,8 @@ GinDescriptor Inputs(const OutputMapping& m, const HwConfig& hw) {
 // Kernel elements: every row of an expanded line gets its own taps, every set its own filters.
 GinDescriptor Kernel(const OutputMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = hw.narrow_lanes();
   const int channel = nest.AddLoop("channel", p.red / ChannelStep(m));
   const int tap_row = nest.AddLoop("tap_row", p.kernel[0] / RowStep(m));
@@ -233,16 +195,12 @@ GinDescriptor Kernel(const OutputMapping& m, const HwConfig& hw) {
   const int f = nest.Affine("f", 0, {{piece, lanes}, {word, 1}});
   const int r = nest.Affine("r", 0, {{channel, ChannelStep(m)}, {part, m.expand_rows ? 0 : 1}});
   const int i = nest.Affine("i", 0, {{tap_row, RowStep(m)}, {part, m.expand_rows ? 1 : 0}});
-  const int filter = nest.Affine("filter", 0, {{pass.set_round, m.sets * m.filters},
+  const int filter = nest.Affine("filter", 0, {{kSetRound, m.sets * m.filters},
                                                {set, m.filters}, {f, 1}});
-  d.address = AddAddress(nest, p.kernel_at,
-                         {{pass.group, p.kernel_at.group}, {filter, p.kernel_at.outc},
-                          {r, p.kernel_at.red}, {i, p.kernel_at.row}, {j, p.kernel_at.col}});
+  nest.Keep(f, 0, m.filters);
+  Reads(d, p.Kernel(), {.group = kGroup, .outc = filter, .red = r, .row = i, .col = j});
   d.row_tag = nest.Affine("row_tag", 0, {{set, m.expansion}, {part, 1}});
   d.col_tag = nest.Affine("col_tag", 0, {});
-  nest.Keep(f, 0, m.filters);
-  d.real = {{{filter, 0, p.outc}}};
-  d.operand = 1 - p.input_operand;
   d.destination = kDestStream;
   return d;
 }
@@ -250,29 +208,23 @@ GinDescriptor Kernel(const OutputMapping& m, const HwConfig& hw) {
 // Results: filter by filter, as the PEs finish them; the top row of each line sends.
 GonDescriptor Results(const OutputMapping& m) {
   const DirectProblem& p = m.problem;
-  GonDescriptor d;
+  GonDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int f = nest.AddLoop("filter", m.filters);
   const int set = nest.AddLoop("set", m.sets);
   const int line_row = nest.AddLoop("row_of_lines", m.line_rows);
   const int col = nest.AddLoop("column", m.lines_per_row * m.width);
 
   const int in_row = nest.Quotient("line_in_row", col, m.width);
-  const Line line = AddLine(nest, m, pass.round, line_row, in_row);
+  const Line line = AddLine(nest, m, line_row, in_row);
   const int x = nest.Affine("x", 0, {{line.x, 1}, {col, 1}, {in_row, -m.width}});
-  const int filter = nest.Affine("filter_number", 0, {{pass.set_round, m.sets * m.filters},
+  const int filter = nest.Affine("filter_number", 0, {{kSetRound, m.sets * m.filters},
                                                       {set, m.filters}, {f, 1}});
   nest.Keep(line.number, 0, m.lines());
-  nest.Keep(x, 0, p.out[1]);
-  nest.Keep(filter, 0, p.outc);
   d.row = nest.Affine("row", 0, {{set, m.line_rows * m.expansion}, {line_row, m.expansion}});
   d.col = col;
   d.slot = nest.Affine("slot", 0, {});
-  d.address = AddAddress(nest, p.result_at,
-                         {{pass.group, p.result_at.group}, {line.batch, p.result_at.batch},
-                          {filter, p.result_at.outc}, {line.y, p.result_at.row},
-                          {x, p.result_at.col}});
+  Writes(d, p.Results(), {.group = kGroup, .batch = line.batch, .outc = filter, .row = line.y, .col = x});
   return d;
 }
 
@@ -288,7 +240,7 @@ Result<Schedule> ScheduleOutputs(const OutputMapping& m, const HwConfig& hw) {
   schedule.wide.push_back(Inputs(m, hw));
   schedule.narrow.push_back(Kernel(m, hw));
   schedule.gon.push_back(Results(m));
-  schedule.num_passes = m.passes();
+  schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;
 }
 

@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "base/ints.h"
+#include "compiler/schedule/element.h"
+#include "compiler/schedule/program.h"
 #include "compiler/schedule/setup.h"
-#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -14,77 +15,45 @@ namespace {
 enum Level { kWindowX, kWindowY, kSweepX, kSweepY, kImage };
 
 // The pass loops that every stream starts with, outermost first; chunks of a gradient add up.
-struct PassLoops {
-  int round, chunk;
-};
+enum PassLoop { kRound, kChunk, kPassLoops };
 
-PassLoops AddPassLoops(LoopNest& nest, const PlaneMapping& m, const HwConfig& hw) {
-  PassLoops loops{};
-  loops.round = nest.AddLoop("round", m.rounds(hw.pe_count()));
-  loops.chunk = nest.AddLoop("chunk", m.chunks);
-  return loops;
+LoopNest PassNest(const PlaneMapping& m, const HwConfig& hw) {
+  return {.loops = {{"round", m.rounds(hw.pe_count())}, {"chunk", m.chunks}}};
 }
 
 // The unit of a PE, its group and its result channel in the group.
 struct Unit {
   int number, group, o;
 };
-Unit AddUnit(LoopNest& nest, const PlaneMapping& m, const HwConfig& hw, int round, int row, int col) {
+Unit AddUnit(LoopNest& nest, const PlaneMapping& m, const HwConfig& hw, int row, int col) {
   Unit unit{};
-  unit.number = nest.Affine("unit", 0, {{round, hw.pe_count()}, {row, hw.columns}, {col, 1}});
+  unit.number = nest.Affine("unit", 0, {{kRound, hw.pe_count()}, {row, hw.columns}, {col, 1}});
   unit.group = nest.Quotient("group", unit.number, m.problem.outc);
   unit.o = nest.Remainder("o", unit.number, m.problem.outc);
   return unit;
 }
 
 Result<std::vector<uint64_t>> Program(const PlaneMapping& m, const HwConfig& hw) {
-  PeImage image;
-  image.mode.ReduceMask = m.gradient ? (1 << kSweepX) | (1 << kSweepY) | (1 << kImage)
-                                     : (1 << kWindowX) | (1 << kWindowY);
-  image.mode.YKind = kRangeOperand;
-  image.mode.XKind = kRangeOperand;
-  image.mode.ParamLevel = kNoParamLevel;
-  image.limit.YLimit = m.problem.in[0];
-  image.limit.XLimit = m.problem.in[1];
-
-  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
-  const auto level = [&](int l) -> PeImage::Record& {
-    return image.levels[static_cast<std::size_t>(l)];
-  };
-  level(kWindowX).files.Last = m.window[1] - 1;
-  level(kWindowY).files.Last = m.window[0] - 1;
-  level(kSweepX).files.Last = m.columns - 1;
-  level(kSweepY).files.Last = m.sweep[0] - 1;
-  level(kImage).files.Last = m.images - 1;
-
-  const int64_t across = (m.window[1] - 1) * m.window_step[1];
-  const int64_t down = (m.window[0] - 1) * m.window_step[0];
-  level(kWindowX).files.IfmapDelta = m.window_step[1];
-  level(kWindowX).coordinates.XDelta = m.window_step[1];
-  if (m.window[0] > 1) level(kWindowY).files.IfmapDelta = m.window_step[0] * m.width() - across;
-  level(kWindowY).coordinates.XDelta = -across;
-  level(kWindowY).coordinates.YDelta = m.window_step[0];
-  for (int l : {kWindowX, kWindowY}) {
-    if (m.gradient) {
-      level(l).files.PsumDelta = 1;
-    } else {
-      level(l).files.FilterDelta = 1;
-    }
+  ProgramBuilder program(hw);
+  program.Loop(kWindowX, m.window[1]).Loop(kWindowY, m.window[0]);
+  program.Loop(kSweepX, m.columns).Loop(kSweepY, m.sweep[0]).Loop(kImage, m.images);
+  const Moving kernel_or_psum = m.gradient ? Moving::kPsum : Moving::kFilter;
+  program.Move(kernel_or_psum, kWindowX, 1).Move(kernel_or_psum, kWindowY, m.window[1]);
+  if (m.gradient) {
+    program.Sum({kSweepX, kSweepY, kImage}).Free(Moving::kFilter, kSweepX, 1);
+  } else {
+    program.Sum({kWindowX, kWindowY}).FreeAtEnd(Moving::kFilter, m.window[0] * m.window[1]);
   }
-  level(kSweepX).coordinates.XDelta = m.sweep_step[1] - across;
-  level(kSweepX).coordinates.YDelta = -down;
-  level(kSweepY).coordinates.YDelta = m.sweep_step[0] - down;
-  for (int l = kSweepX; l <= hw.num_levels(); ++l) {
-    level(l).files.IfmapReset = level(l).files.FilterReset = level(l).files.PsumReset = 1;
-    level(l).files.IfmapRelease = l == kSweepX ? m.sweep_step[1] : l == kSweepY ? m.row_release()
-                                                                        : m.image_release();
-    if (m.gradient) level(l).files.FilterRelease = 1;
-    if (l >= kSweepY) level(l).coordinates.XReset = 1;
-    if (l >= kImage) level(l).coordinates.YReset = 1;
-  }
-  level(hw.num_levels()).files.IfmapRelease += m.fillers();
-  if (!m.gradient) level(hw.num_levels()).files.FilterRelease = m.window[0] * m.window[1];
-  return Encode(image);
+  program.Move(Moving::kIfmap, kWindowX, m.window_step[1]);
+  program.Move(Moving::kIfmap, kWindowY, m.window_step[0] * m.width());
+  program.Free(Moving::kIfmap, kSweepX, m.sweep_step[1]).Free(Moving::kIfmap, kSweepY, m.row_release());
+  program.Free(Moving::kIfmap, kImage, m.image_release());
+  program.FreeAtEnd(Moving::kIfmap, m.image_release() + m.fillers());
+  program.Check(Moving::kY, kRangeOperand, m.problem.in[0]);
+  program.Check(Moving::kX, kRangeOperand, m.problem.in[1]);
+  program.Move(Moving::kY, kWindowY, m.window_step[0]).Move(Moving::kY, kSweepY, m.sweep_step[0]);
+  program.Move(Moving::kX, kWindowX, m.window_step[1]).Move(Moving::kX, kSweepX, m.sweep_step[1]);
+  return program.Words();
 }
 
 std::vector<uint64_t> Setup(const PlaneMapping& m, const HwConfig& hw) {
@@ -103,16 +72,14 @@ std::vector<uint64_t> Setup(const PlaneMapping& m, const HwConfig& hw) {
 }
 
 PassDescriptor PassWords(const PlaneMapping& m, const HwConfig& hw) {
-  PassDescriptor d;
+  PassDescriptor d{.nest = PassNest(m, hw), .pass_loops = kPassLoops};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m, hw);
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", hw.columns);
-  d.pass_loops = pass.chunk + 1;
-  const Unit unit = AddUnit(nest, m, hw, pass.round, row, col);
+  const Unit unit = AddUnit(nest, m, hw, row, col);
   const int y_base = nest.Affine("y_base", -m.problem.pad[0], {});
   const int x_base = nest.Affine("x_base", -m.problem.pad[1],
-                                 {{pass.chunk, m.columns * m.sweep_step[1]}});
+                                 {{kChunk, m.columns * m.sweep_step[1]}});
   d.active = {{{unit.number, 0, m.units()}}};
   d.fields = {{"YBase", y_base}, {"XBase", x_base}};
   d.from_below = d.to_above = {{{row, hw.rows, hw.rows + 1}}};
@@ -122,9 +89,8 @@ PassDescriptor PassWords(const PlaneMapping& m, const HwConfig& hw) {
 // Input planes in raster order: of every turn, the words of one network.
 GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m, hw)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m, hw);
   const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int64_t share = wide ? m.wide_words : m.narrow_words;
   // Turns go in step with the rows of the sweep, so that errors can be sent between them: the first
@@ -144,7 +110,7 @@ GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   const int col = nest.AddLoop("column", hw.columns);
   const int word = nest.AddLoop("word", lanes);
 
-  const Unit unit = AddUnit(nest, m, hw, pass.round, row, col);
+  const Unit unit = AddUnit(nest, m, hw, row, col);
   const auto first_turn = [&](int of_step) {
     const int image = nest.Quotient("image_of_step", of_step, m.sweep[0]);
     const int sweep_row = nest.Remainder("sweep_row", of_step, m.sweep[0]);
@@ -167,15 +133,12 @@ GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   const int row_in = nest.Remainder("row_in_image", rows, m.rows());
   const int col_in = nest.Remainder("column_in_row", number, m.width());
   const int y = nest.Affine("y", -p.pad[0], {{row_in, 1}});
-  const int x = nest.Affine("x", -p.pad[1], {{pass.chunk, m.columns * m.sweep_step[1]}, {col_in, 1}});
-  d.real = {{{image, 0, m.images}}, {{y, 0, p.in[0]}}, {{x, 0, p.in[1]}}};
-  d.address = nest.Affine("address", p.input_at.base,
-                          {{unit.group, p.input_at.group},
-                           {image, m.gradient ? p.input_at.red : p.input_at.batch},
-                           {y, p.input_at.row}, {x, p.input_at.col}});
+  const int x = nest.Affine("x", -p.pad[1], {{kChunk, m.columns * m.sweep_step[1]}, {col_in, 1}});
+  // A gradient sums over the images, a forward pass has them as its batch.
+  Reads(d, p.Input(), {.group = unit.group, .batch = m.gradient ? -1 : image,
+                       .red = m.gradient ? image : -1, .row = y, .col = x});
   d.row_tag = row;
   d.col_tag = col;
-  d.operand = p.input_operand;
   d.destination = kDestIfmap;
   return d;
 }
@@ -183,9 +146,8 @@ GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
 // The kernel: all of it before a pass, or, of a gradient, the errors row by row of the sweep.
 GinDescriptor Kernel(const PlaneMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m, hw)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m, hw);
   const int64_t lanes = hw.narrow_lanes();
   const int64_t words = m.gradient ? m.columns : p.kernel[0] * p.kernel[1];
   const int step = nest.AddLoop("step", m.gradient ? m.images * m.sweep[0] : 1);
@@ -194,56 +156,48 @@ GinDescriptor Kernel(const PlaneMapping& m, const HwConfig& hw) {
   const int col = nest.AddLoop("column", hw.columns);
   const int word = nest.AddLoop("word", lanes);
 
-  const Unit unit = AddUnit(nest, m, hw, pass.round, row, col);
+  const Unit unit = AddUnit(nest, m, hw, row, col);
   const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
   nest.Keep(unit.number, 0, m.units());
   nest.Keep(number, 0, words);
-  int image = 0, i = 0, j = 0;
+  Element at{.group = unit.group, .outc = unit.o};
   if (m.gradient) {
-    image = nest.Quotient("image", step, m.sweep[0]);
-    i = nest.Remainder("error_row", step, m.sweep[0]);
-    j = nest.Affine("error_column", 0, {{pass.chunk, m.columns}, {number, 1}});
+    at.red = nest.Quotient("image", step, m.sweep[0]);
+    at.row = nest.Remainder("error_row", step, m.sweep[0]);
+    at.col = nest.Affine("error_column", 0, {{kChunk, m.columns}, {number, 1}});
   } else {
-    image = step;
-    i = nest.Quotient("kernel_row", number, p.kernel[1]);
-    j = nest.Remainder("kernel_column", number, p.kernel[1]);
+    at.row = nest.Quotient("kernel_row", number, p.kernel[1]);
+    at.col = nest.Remainder("kernel_column", number, p.kernel[1]);
   }
-  d.address = nest.Affine("address", p.kernel_at.base,
-                          {{unit.group, p.kernel_at.group}, {unit.o, p.kernel_at.outc},
-                           {image, p.kernel_at.red}, {i, p.kernel_at.row}, {j, p.kernel_at.col}});
+  Reads(d, p.Kernel(), at);
   d.row_tag = row;
   d.col_tag = col;
-  d.operand = 1 - p.input_operand;
   d.destination = kDestFilter;
   return d;
 }
 
 GonDescriptor Results(const PlaneMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
-  GonDescriptor d;
+  GonDescriptor d{.nest = PassNest(m, hw)};
   LoopNest& nest = d.nest;
-  const PassLoops pass = AddPassLoops(nest, m, hw);
   const int image = nest.AddLoop("image", m.gradient ? 1 : m.images);
   const int y = nest.AddLoop("y", p.out[0]);
   const int x_in_pass = nest.AddLoop("x", m.gradient ? p.out[1] : m.columns);
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", hw.columns);
 
-  const Unit unit = AddUnit(nest, m, hw, pass.round, row, col);
-  const int x = nest.Affine("x_result", 0, {{pass.chunk, m.gradient ? 0 : m.columns}, {x_in_pass, 1}});
+  const Unit unit = AddUnit(nest, m, hw, row, col);
+  const int x = nest.Affine("x_result", 0, {{kChunk, m.gradient ? 0 : m.columns}, {x_in_pass, 1}});
   nest.Keep(unit.number, 0, m.units());
   if (m.gradient && m.chunks > 1) {
-    d.first = {{{pass.chunk, 0, 1}}};
-    d.last = {{{pass.chunk, m.chunks - 1, m.chunks}}};
+    d.first = {{{kChunk, 0, 1}}};
+    d.last = {{{kChunk, m.chunks - 1, m.chunks}}};
   }
   d.slot = nest.Affine("slot", 0, {{y, p.out[1] * hw.pe_count()}, {x_in_pass, hw.pe_count()},
                                    {row, hw.columns}, {col, 1}});
   d.row = row;
   d.col = col;
-  d.address = nest.Affine("address", p.result_at.base,
-                          {{unit.group, p.result_at.group}, {unit.o, p.result_at.outc},
-                           {image, p.result_at.batch}, {y, p.result_at.row},
-                           {x, p.result_at.col}});
+  Writes(d, p.Results(), {.group = unit.group, .batch = image, .outc = unit.o, .row = y, .col = x});
   return d;
 }
 
@@ -263,7 +217,7 @@ Result<Schedule> SchedulePlanes(const PlaneMapping& m, const HwConfig& hw) {
     schedule.narrow.back().turn_loops = m.gradient ? 3 : 2;
   }
   schedule.gon.push_back(Results(m, hw));
-  schedule.num_passes = m.rounds(hw.pe_count()) * m.chunks;
+  schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;
 }
 

@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "base/ints.h"
+#include "compiler/schedule/element.h"
+#include "compiler/schedule/program.h"
 #include "compiler/schedule/setup.h"
-#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -16,79 +17,46 @@ enum Level { kFilter, kChannel, kTap, kColumn, kImage };
 constexpr int64_t kMany = int64_t{1} << 40;
 
 // The pass loops that every stream starts with, outermost first; the last three add up.
-struct PassLoops {
-  int group, filter_block, band, tile, image_block, channel_block, row_chunk, tap_chunk;
-};
+enum PassLoop { kGroup, kFilterBlock, kBand, kTile, kImageBlock, kChannelBlock, kRowChunk, kTapChunk, kPassLoops };
 
-PassLoops AddPassLoops(LoopNest& nest, const RowMapping& m) {
-  PassLoops loops{};
-  loops.group = nest.AddLoop("group", m.problem.groups);
-  loops.filter_block = nest.AddLoop("filter_block", m.filter_blocks);
-  loops.band = nest.AddLoop("band", m.bands);
-  loops.tile = nest.AddLoop("tile", m.tiles);
-  loops.image_block = nest.AddLoop("image_block", m.image_blocks);
-  loops.channel_block = nest.AddLoop("channel_block", m.channel_blocks);
-  loops.row_chunk = nest.AddLoop("row_chunk", m.row_chunks);
-  loops.tap_chunk = nest.AddLoop("tap_chunk", m.tap_chunks);
-  return loops;
+LoopNest PassNest(const RowMapping& m) {
+  return {.loops = {{"group", m.problem.groups}, {"filter_block", m.filter_blocks}, {"band", m.bands},
+                    {"tile", m.tiles}, {"image_block", m.image_blocks},
+                    {"channel_block", m.channel_blocks}, {"row_chunk", m.row_chunks},
+                    {"tap_chunk", m.tap_chunks}}};
 }
 
 // Kernel columns and result columns of a pass: fewer in the last of each.
-int AddTaps(LoopNest& nest, const RowMapping& m, const PassLoops& pass) {
-  return nest.Affine("taps", m.problem.kernel[1], {{pass.tap_chunk, -m.taps}}, m.taps);
+int AddTaps(LoopNest& nest, const RowMapping& m) {
+  return nest.Affine("taps", m.problem.kernel[1], {{kTapChunk, -m.taps}}, m.taps);
 }
-int AddColumns(LoopNest& nest, const RowMapping& m, const PassLoops& pass) {
-  return nest.Affine("columns", m.problem.out[1], {{pass.tile, -m.columns}}, m.columns);
+int AddColumns(LoopNest& nest, const RowMapping& m) {
+  return nest.Affine("columns", m.problem.out[1], {{kTile, -m.columns}}, m.columns);
 }
 
-// A real element lies at v (a variable) / step; adds the conditions, returns the index.
-int AddElement(LoopNest& nest, Condition& real, const char* name, int v, int64_t step,
-               int64_t count) {
-  const int index = nest.Quotient(name, v, step);
-  real.push_back({{index, 0, count}});
-  if (step > 1) real.push_back({{nest.Remainder("between", v, step), 0, 1}});
-  return index;
+// Where zeros are inserted: the element at place v (a variable), if there is one.
+int AddReal(LoopNest& nest, Condition& real, int v, int64_t step) {
+  if (step == 1) return v;
+  real.push_back({{nest.Remainder("between", v, step), 0, 1}});
+  return nest.Quotient("real", v, step);
 }
 
 Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, int64_t taps,
                                       int64_t columns) {
-  PeImage image;
-  image.mode.ReduceMask = (1 << kChannel) | (1 << kTap);
-  image.mode.YKind = kRangeResult;   // Y = 0: the results of this PE exist
-  image.mode.ZKind = kRangeOperand;  // Z = 0: its kernel row, input row and channels exist
-  image.mode.XKind = m.skip_borders ? kRangeOperand : kRangeOff;  // X: input column
-  image.mode.ChainAtEnd = 1;
-  image.mode.ChainOutMax = (1 << 14) - 1;
-  image.mode.ParamLevel = kImage;
-  image.limit.YLimit = image.limit.ZLimit = 1;
-  image.limit.XLimit = m.problem.in[1];
-
-  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
-  const auto level = [&](int l) -> PeImage::Record& {
-    return image.levels[static_cast<std::size_t>(l)];
-  };
-  level(kFilter).files.Last = m.p - 1;
-  level(kChannel).files.Last = m.q - 1;
-  level(kTap).files.Last = taps - 1;
-  level(kColumn).files.Last = columns - 1;
-  level(kFilter).files.FilterDelta = 1;
-  level(kFilter).files.PsumDelta = 1;
-  for (int l : {kChannel, kTap}) {
-    level(l).files.IfmapDelta = 1;
-    level(l).files.FilterDelta = 1;
-    level(l).files.PsumReset = 1;
+  ProgramBuilder program(hw);
+  program.Loop(kFilter, m.p).Loop(kChannel, m.q).Loop(kTap, taps).Loop(kColumn, columns).ParamLoop(kImage);
+  program.Sum({kChannel, kTap}).Move(Moving::kPsum, kFilter, 1).ChainWholePsums();
+  program.Move(Moving::kFilter, kFilter, 1).Move(Moving::kFilter, kChannel, m.p);
+  program.Move(Moving::kFilter, kTap, m.p * m.q).FreeAtEnd(Moving::kFilter, taps * m.q * m.p);
+  program.Move(Moving::kIfmap, kChannel, 1).Move(Moving::kIfmap, kTap, m.q);
+  program.Free(Moving::kIfmap, kColumn, m.step() * m.q).Free(Moving::kIfmap, kImage, taps * m.q);
+  program.Check(Moving::kY, kRangeResult, 1);   // Y = 0: the results of this PE exist
+  program.Check(Moving::kZ, kRangeOperand, 1);  // Z = 0: its kernel row, input row and channels exist
+  if (m.skip_borders) {                         // X: input column
+    program.Check(Moving::kX, kRangeOperand, m.problem.in[1]);
+    program.Move(Moving::kX, kTap, 1).Move(Moving::kX, kColumn, m.problem.stride[1]);
   }
-  if (m.skip_borders) {
-    level(kTap).coordinates.XDelta = 1;
-    level(kColumn).coordinates.XDelta = m.problem.stride[1] - (taps - 1);
-    for (int l = kImage; l <= hw.num_levels(); ++l) level(l).coordinates.XReset = 1;
-  }
-  for (int l = kColumn; l <= hw.num_levels(); ++l) {
-    level(l).files.IfmapReset = level(l).files.FilterReset = level(l).files.PsumReset = 1;
-    level(l).files.IfmapRelease = (l == kColumn ? m.step() : taps) * m.q;
-  }
-  level(hw.num_levels()).files.FilterRelease = taps * m.q * m.p;
-  return Encode(image);
+  return program.Words();
 }
 
 std::vector<uint64_t> Setup(const RowMapping& m, const HwConfig& hw) {
@@ -114,12 +82,10 @@ std::vector<uint64_t> Setup(const RowMapping& m, const HwConfig& hw) {
 
 PassDescriptor PassWords(const RowMapping& m) {
   const DirectProblem& d = m.problem;
-  PassDescriptor words;
+  PassDescriptor words{.nest = PassNest(m), .pass_loops = kPassLoops};
   LoopNest& nest = words.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int row = nest.AddLoop("row", m.t * m.chain());
   const int col = nest.AddLoop("column", m.images * m.e);
-  words.pass_loops = pass.tap_chunk + 1;
 
   const int filter_set = nest.Quotient("filter_set", row, m.chain());
   const int in_chain = nest.Remainder("in_chain", row, m.chain());
@@ -129,17 +95,17 @@ PassDescriptor PassWords(const RowMapping& m) {
   const int y_in_set = nest.Remainder("y_in_set", col, m.e);
 
   // Each is 0 where it exists, else 1.
-  const int y = nest.Affine("y", 0, {{pass.band, m.e}, {y_in_set, 1}});
+  const int y = nest.Affine("y", 0, {{kBand, m.e}, {y_in_set, 1}});
   const int no_y = nest.Quotient("no_y", y, d.out[0]);
-  const int filters = nest.Affine("filters", 0, {{pass.filter_block, m.t}, {filter_set, 1}});
+  const int filters = nest.Affine("filters", 0, {{kFilterBlock, m.t}, {filter_set, 1}});
   const int no_filters = nest.Quotient("no_filters", filters, d.outc / m.p);
-  const int first_image = nest.Affine("first_image", 0, {{pass.image_block, m.n * m.images},
+  const int first_image = nest.Affine("first_image", 0, {{kImageBlock, m.n * m.images},
                                                          {set, 1}});
   const int no_image = nest.Quotient("no_image", first_image, d.batch);
-  const int kernel_row = nest.Affine("kernel_row_of_all", 0, {{pass.row_chunk, m.kernel_rows},
+  const int kernel_row = nest.Affine("kernel_row_of_all", 0, {{kRowChunk, m.kernel_rows},
                                                               {i, 1}});
   const int no_row = nest.Quotient("no_row", kernel_row, d.kernel[0]);
-  const int channels = nest.Affine("channels", 0, {{pass.channel_block, m.r}, {channel_set, 1}});
+  const int channels = nest.Affine("channels", 0, {{kChannelBlock, m.r}, {channel_set, 1}});
   const int no_channel = nest.Quotient("no_channel", channels, d.red / m.q);
   const int y_base = nest.Affine("y_base", 0, {{no_y, 1}, {no_filters, 1}, {no_image, 1}});
   std::vector<Term> no_product = {{no_row, 1}, {no_channel, 1}};
@@ -150,11 +116,11 @@ PassDescriptor PassWords(const RowMapping& m) {
     const int below = nest.Affine("below_negative", d.in[0] - 1, {{row_in, -1}}, 0);
     no_product.push_back({above, -1});
     no_product.push_back({below, -1});
-    const int x_base = nest.Affine("x_base", -d.pad[1], {{pass.tile, m.columns * d.stride[1]},
-                                                         {pass.tap_chunk, m.taps}});
+    const int x_base = nest.Affine("x_base", -d.pad[1], {{kTile, m.columns * d.stride[1]},
+                                                         {kTapChunk, m.taps}});
     words.fields.push_back({"XBase", x_base});
   }
-  const int z_base = nest.Affine("z_base", 0, no_product, (1 << 13) - 1);
+  const int z_base = nest.Affine("z_base", 0, no_product, most::Param::ZBase);
   // Images of this set in this pass, less one; PEs without any run one on fillers.
   Register left;
   left.name = "images_left";
@@ -162,7 +128,7 @@ PassDescriptor PassWords(const RowMapping& m) {
   left.terms = {{set, -1}};
   left.divisor = m.images;
   const int images_left = nest.AddRegister(left);
-  const int last = nest.Affine("last", 0, {{images_left, 1}, {pass.image_block, -m.n}}, m.n - 1);
+  const int last = nest.Affine("last", 0, {{images_left, 1}, {kImageBlock, -m.n}}, m.n - 1);
   const int below_zero = nest.Affine("below_zero", 0, {{last, 1}}, 0);
   const int last_image = nest.Affine("last_image", 0, {{last, 1}, {below_zero, -1}});
 
@@ -176,7 +142,7 @@ PassDescriptor PassWords(const RowMapping& m) {
   const bool short_taps = m.tap_chunks * m.taps != d.kernel[1];
   const bool short_columns = m.tiles * m.columns != d.out[1];
   if (short_taps || short_columns) {
-    const int taps = AddTaps(nest, m, pass), columns = AddColumns(nest, m, pass);
+    const int taps = AddTaps(nest, m), columns = AddColumns(nest, m);
     // 0 full, 1 short: (full - size + full - 1) div full.
     Register fewer_taps{"fewer_taps", 2 * m.taps - 1, {{taps, -1}}, m.taps};
     Register fewer_columns{"fewer_columns", 2 * m.columns - 1, {{columns, -1}}, m.columns};
@@ -187,16 +153,15 @@ PassDescriptor PassWords(const RowMapping& m) {
 }
 
 // Image `n` of a set: variable. PEs without an image get fillers for one.
-int AddImage(LoopNest& nest, const RowMapping& m, const PassLoops& pass, int image, int set) {
-  return nest.Affine("b", 0, {{pass.image_block, m.n * m.images}, {image, m.images}, {set, 1}});
+int AddImage(LoopNest& nest, const RowMapping& m, int image, int set) {
+  return nest.Affine("b", 0, {{kImageBlock, m.n * m.images}, {image, m.images}, {set, 1}});
 }
 
 // Input rows by diagonals: column by column, channels inside.
 GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
   const DirectProblem& d = m.problem;
-  GinDescriptor words;
+  GinDescriptor words{.nest = PassNest(m)};
   LoopNest& nest = words.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = m.input_wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int64_t most = ((m.columns - 1) * m.step() + m.taps) * m.q;
   const int image = nest.AddLoop("image", m.n);
@@ -213,21 +178,19 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
   const int beyond = nest.Affine("beyond", 0, {{diagonal, 1}, {rows_of_class, -1}});
   nest.Keep(beyond, -kMany, m.e);
 
-  const int taps = AddTaps(nest, m, pass), columns = AddColumns(nest, m, pass);
+  const int taps = AddTaps(nest, m), columns = AddColumns(nest, m);
   const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
   const int left = nest.Affine("words_left", -m.q * m.step(),
                                {{columns, m.q * m.step()}, {taps, m.q}, {number, -1}});
   nest.Keep(left, 1, kMany);
-  const int b = AddImage(nest, m, pass, image, set);
+  const int b = AddImage(nest, m, image, set);
   nest.keep.push_back({{b, 0, d.batch}, {image, 0, 1}});
-  words.real.push_back({{b, 0, d.batch}});
 
   const int channel_in_pe = nest.Remainder("channel_in_pe", number, m.q);
-  const int c = nest.Affine("c", 0, {{pass.channel_block, m.r * m.q}, {channel_set, m.q},
+  const int c = nest.Affine("c", 0, {{kChannelBlock, m.r * m.q}, {channel_set, m.q},
                                      {channel_in_pe, 1}});
-  words.real.push_back({{c, 0, d.red}});
-  const int y = nest.Affine("y", -d.pad[0], {{pass.band, m.e * d.stride[0]},
-                                             {pass.row_chunk, m.kernel_rows},
+  const int y = nest.Affine("y", -d.pad[0], {{kBand, m.e * d.stride[0]},
+                                             {kRowChunk, m.kernel_rows},
                                              {diagonal, d.stride[0]}, {row_class, 1}});
   const int column = nest.Quotient("column", number, m.q);
   const int64_t tile = m.columns * d.stride[1];
@@ -235,20 +198,16 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
   if (m.gaps()) {
     const int result = nest.Quotient("result", column, m.taps);
     const int tap = nest.Remainder("tap", column, m.taps);
-    x = nest.Affine("x", -d.pad[1], {{pass.tile, tile}, {pass.tap_chunk, m.taps},
+    x = nest.Affine("x", -d.pad[1], {{kTile, tile}, {kTapChunk, m.taps},
                                      {result, d.stride[1]}, {tap, 1}});
   } else {
-    x = nest.Affine("x", -d.pad[1], {{pass.tile, tile}, {pass.tap_chunk, m.taps}, {column, 1}});
+    x = nest.Affine("x", -d.pad[1], {{kTile, tile}, {kTapChunk, m.taps}, {column, 1}});
   }
-  const int row_in = AddElement(nest, words.real, "row_in", y, d.in_step[0], d.in[0]);
-  const int col_in = AddElement(nest, words.real, "col_in", x, d.in_step[1], d.in[1]);
-  words.address = nest.Affine("address", d.input_at.base,
-                              {{pass.group, d.input_at.group}, {b, d.input_at.batch},
-                               {c, d.input_at.red}, {row_in, d.input_at.row},
-                               {col_in, d.input_at.col}});
+  const int row_in = AddReal(nest, words.real, y, d.in_step[0]);
+  const int col_in = AddReal(nest, words.real, x, d.in_step[1]);
+  Reads(words, d.Input(), {.group = kGroup, .batch = b, .red = c, .row = row_in, .col = col_in});
   words.row_tag = nest.Affine("row_tag", 0, {{channel_set, m.row_classes()}, {row_class, 1}});
   words.col_tag = nest.Affine("col_tag", 0, {{set, m.diagonals()}, {diagonal, 1}});
-  words.operand = d.input_operand;
   words.destination = kDestIfmap;
   return words;
 }
@@ -256,15 +215,14 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
 // Filters: to every PE row its kernel row, filters inside channels inside taps.
 GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
   const DirectProblem& d = m.problem;
-  GinDescriptor words;
+  GinDescriptor words{.nest = PassNest(m)};
   LoopNest& nest = words.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = m.input_wide ? hw.narrow_lanes() : hw.wide_lanes();
   const int piece = nest.AddLoop("piece", CeilDiv(m.taps * m.q * m.p, lanes));
   const int row = nest.AddLoop("row", m.t * m.chain());
   const int word = nest.AddLoop("word", lanes);
 
-  const int taps = AddTaps(nest, m, pass);
+  const int taps = AddTaps(nest, m);
   const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
   const int left = nest.Affine("words_left", 0, {{taps, m.q * m.p}, {number, -1}});
   nest.Keep(left, 1, kMany);
@@ -277,22 +235,17 @@ GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
   const int channel_in_pe = nest.Remainder("channel_in_pe", tap_channel, m.q);
   const int tap = nest.Quotient("tap", tap_channel, m.q);
 
-  const int f = nest.Affine("f", 0, {{pass.filter_block, m.t * m.p}, {filter_set, m.p},
+  const int f = nest.Affine("f", 0, {{kFilterBlock, m.t * m.p}, {filter_set, m.p},
                                      {f_in_pe, 1}});
-  const int c = nest.Affine("c", 0, {{pass.channel_block, m.r * m.q}, {channel_set, m.q},
+  const int c = nest.Affine("c", 0, {{kChannelBlock, m.r * m.q}, {channel_set, m.q},
                                      {channel_in_pe, 1}});
-  const int y = nest.Affine("y", 0, {{pass.row_chunk, m.kernel_rows}, {i, 1}});
-  const int x = nest.Affine("x", 0, {{pass.tap_chunk, m.taps}, {tap, 1}});
-  words.real = {{{f, 0, d.outc}}, {{c, 0, d.red}}, {{y, 0, d.kernel[0]}}};
-  const int row_in = AddElement(nest, words.real, "row_in", y, d.kernel_step[0], kMany);
-  const int col_in = AddElement(nest, words.real, "col_in", x, d.kernel_step[1], kMany);
-  words.address = nest.Affine("address", d.kernel_at.base,
-                              {{pass.group, d.kernel_at.group}, {f, d.kernel_at.outc},
-                               {c, d.kernel_at.red}, {row_in, d.kernel_at.row},
-                               {col_in, d.kernel_at.col}});
+  const int y = nest.Affine("y", 0, {{kRowChunk, m.kernel_rows}, {i, 1}});
+  const int x = nest.Affine("x", 0, {{kTapChunk, m.taps}, {tap, 1}});
+  const int row_in = AddReal(nest, words.real, y, d.kernel_step[0]);
+  const int col_in = AddReal(nest, words.real, x, d.kernel_step[1]);
+  Reads(words, d.Kernel(), {.group = kGroup, .outc = f, .red = c, .row = row_in, .col = col_in});
   words.row_tag = row;
   words.col_tag = nest.Affine("col_tag", 0, {});
-  words.operand = 1 - d.input_operand;
   words.destination = kDestFilter;
   return words;
 }
@@ -300,9 +253,8 @@ GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
 // Results: column by column, filters inside, as the top PEs of the chains finish them.
 GonDescriptor Results(const RowMapping& m) {
   const DirectProblem& d = m.problem;
-  GonDescriptor words;
+  GonDescriptor words{.nest = PassNest(m)};
   LoopNest& nest = words.nest;
-  const PassLoops pass = AddPassLoops(nest, m);
   const int image = nest.AddLoop("image", m.n);
   const int column = nest.AddLoop("column", m.columns);
   const int f_in_pe = nest.AddLoop("filter", m.p);
@@ -311,19 +263,16 @@ GonDescriptor Results(const RowMapping& m) {
 
   const int set = nest.Quotient("set", pe_column, m.e);
   const int y_in_set = nest.Remainder("y_in_set", pe_column, m.e);
-  const int b = AddImage(nest, m, pass, image, set);
-  const int y = nest.Affine("y", 0, {{pass.band, m.e}, {y_in_set, 1}});
-  const int x = nest.Affine("x", 0, {{pass.tile, m.columns}, {column, 1}});
-  const int f = nest.Affine("f", 0, {{pass.filter_block, m.t * m.p}, {filter_set, m.p},
+  const int b = AddImage(nest, m, image, set);
+  const int y = nest.Affine("y", 0, {{kBand, m.e}, {y_in_set, 1}});
+  const int x = nest.Affine("x", 0, {{kTile, m.columns}, {column, 1}});
+  const int f = nest.Affine("f", 0, {{kFilterBlock, m.t * m.p}, {filter_set, m.p},
                                      {f_in_pe, 1}});
-  nest.Keep(b, 0, d.batch);
-  nest.Keep(y, 0, d.out[0]);
-  nest.Keep(x, 0, d.out[1]);
-  nest.Keep(f, 0, d.outc);
+  Writes(words, d.Results(), {.group = kGroup, .batch = b, .outc = f, .row = y, .col = x});
   const auto ends = [&](Condition& condition, bool last) {
-    for (const auto& [loop, count] : {std::pair{pass.channel_block, m.channel_blocks},
-                                      std::pair{pass.row_chunk, m.row_chunks},
-                                      std::pair{pass.tap_chunk, m.tap_chunks}}) {
+    for (const auto& [loop, count] : {std::pair{kChannelBlock, m.channel_blocks},
+                                      std::pair{kRowChunk, m.row_chunks},
+                                      std::pair{kTapChunk, m.tap_chunks}}) {
       if (count == 1) continue;
       const int64_t at = last ? count - 1 : 0;
       condition.push_back({{loop, at, at + 1}});
@@ -337,10 +286,6 @@ GonDescriptor Results(const RowMapping& m) {
                                        {pe_column, 1}});
   words.row = nest.Affine("row", 0, {{filter_set, m.chain()}});
   words.col = pe_column;
-  words.address = nest.Affine("address", d.result_at.base,
-                              {{pass.group, d.result_at.group}, {b, d.result_at.batch},
-                               {f, d.result_at.outc}, {y, d.result_at.row},
-                               {x, d.result_at.col}});
   return words;
 }
 
@@ -363,7 +308,7 @@ Result<Schedule> ScheduleRows(const RowMapping& m, const HwConfig& hw) {
   (m.input_wide ? schedule.wide : schedule.narrow).push_back(Inputs(m, hw));
   (m.input_wide ? schedule.narrow : schedule.wide).push_back(Filters(m, hw));
   schedule.gon.push_back(Results(m));
-  schedule.num_passes = m.passes();
+  schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;
 }
 

@@ -63,6 +63,7 @@ template <typename Container>
 IntegerRange IndexOf(const Container& container) {
   return {0, static_cast<int64_t>(container.size()) - 1};
 }
+int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 IntegerRange VariableOf(const LoopNest& nest) {
   return {0, static_cast<int64_t>(nest.loops.size() + nest.registers.size()) - 1};
 }
@@ -235,6 +236,29 @@ int LoopNest::Remainder(std::string name, int var, int64_t modulus) {
   return AddRegister(std::move(reg));
 }
 
+Range LoopNest::Bounds(int var) const {
+  Range bounds{var, 0, 0};
+  if (var < static_cast<int>(loops.size())) {
+    bounds.high = loops[static_cast<std::size_t>(var)].bound;
+  } else {
+    const Register& reg = registers[static_cast<std::size_t>(var) - loops.size()];
+    int64_t low = reg.base, high = reg.base;
+    for (const Term& term : reg.terms) {
+      const Range of = Bounds(term.var);
+      low += term.factor * (term.factor < 0 ? of.high - 1 : of.low);
+      high += term.factor * (term.factor < 0 ? of.low : of.high - 1);
+    }
+    low = FloorDiv(low, reg.divisor), high = FloorDiv(high, reg.divisor);
+    if (reg.modulus > 0 && (low < 0 || high >= reg.modulus)) low = 0, high = reg.modulus - 1;
+    bounds.low = std::min(low, reg.cap), bounds.high = std::min(high, reg.cap) + 1;
+  }
+  for (const AnyOf& any : keep) {
+    if (any.size() != 1 || any[0].var != var) continue;
+    bounds.low = std::max(bounds.low, any[0].low), bounds.high = std::min(bounds.high, any[0].high);
+  }
+  return bounds;
+}
+
 namespace {
 
 // Whether `value` lies between -kLargest and kLargest.
@@ -277,8 +301,6 @@ bool VarsExist(const LoopNest& nest, std::initializer_list<int> vars,
   }
   return true;
 }
-
-int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 }  // namespace
 

@@ -65,6 +65,9 @@ struct LoopNest {
   int Quotient(std::string name, int var, int64_t divisor);
   int Remainder(std::string name, int var, int64_t modulus);
   void Keep(int var, int64_t low, int64_t high) { keep.push_back({{var, low, high}}); }
+
+  // Values that the variable may take, at most: loops run to their bounds, Keep cuts.
+  Range Bounds(int var) const;
 };
 
 // Words of one operand on one global input network.

@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "base/ints.h"
+#include "compiler/schedule/element.h"
+#include "compiler/schedule/program.h"
 #include "compiler/schedule/setup.h"
-#include "isa/pe_image.h"
 
 namespace ecoflow {
 namespace {
@@ -32,63 +33,59 @@ std::vector<Kind> Kinds(const StripMapping& m) {
   return kinds;
 }
 
-// The pass loops that every stream starts with, outermost first; then the numbers of Kind, as registers.
-struct PassLoops {
-  int group, tile, band, block;
-  int row_kind, column_kind, channel_kind;
+// The pass loops that every stream starts with, outermost first; the last three are a round.
+enum PassLoop { kGroup, kTile, kBand, kBlock, kRowKind, kColumnKind, kChannelKind, kPassLoops };
+
+LoopNest PassNest(const StripMapping& m) {
+  return {.loops = {{"group", m.problem.groups}, {"channel_tile", m.channel_tiles}, {"band", m.bands},
+                    {"filter_block", m.filter_blocks}, {"row_kind", m.row_kinds()},
+                    {"column_kind", m.column_kinds()}, {"channel_kind", m.channel_kinds()}}};
+}
+
+// The numbers of Kind, as registers.
+struct KindOfPass {
   int short_rows, short_columns, left_channels;
 };
-
-PassLoops AddPassLoops(LoopNest& nest, const StripMapping& m) {
-  PassLoops loops{};
-  loops.group = nest.AddLoop("group", m.problem.groups);
-  loops.tile = nest.AddLoop("channel_tile", m.channel_tiles);
-  loops.band = nest.AddLoop("band", m.bands);
-  loops.block = nest.AddLoop("filter_block", m.filter_blocks);
-  loops.row_kind = nest.AddLoop("row_kind", m.row_kinds());
-  loops.column_kind = nest.AddLoop("column_kind", m.column_kinds());
-  loops.channel_kind = nest.AddLoop("channel_kind", m.channel_kinds());
-  return loops;
-}
-// After all loops.
-void AddKind(LoopNest& nest, const StripMapping& m, PassLoops& loops) {
-  loops.short_rows = nest.Affine("short_rows", m.row_kinds() - 1, {{loops.row_kind, -1}});
-  loops.short_columns = nest.Affine("short_columns", m.column_kinds() - 1, {{loops.column_kind, -1}});
-  loops.left_channels = nest.Affine("left_channels", m.channel_kinds() - 1, {{loops.channel_kind, -1}});
+KindOfPass AddKind(LoopNest& nest, const StripMapping& m) {
+  const auto kind = [&](const char* name, int loop, int64_t kinds) {
+    return nest.Affine(name, kinds - 1, {{loop, -1}});
+  };
+  return {kind("short_rows", kRowKind, m.row_kinds()), kind("short_columns", kColumnKind, m.column_kinds()),
+          kind("left_channels", kChannelKind, m.channel_kinds())};
 }
 
 // The result channel of place `turn` in turn `turns` of a tile and a block of columns.
-int AddChannel(LoopNest& nest, const StripMapping& m, const PassLoops& pass, int turns, int turn, int g) {
+int AddChannel(LoopNest& nest, const StripMapping& m, const KindOfPass& kind, int turns, int turn, int g) {
   // Passes of channels that are left have one turn.
   if (m.left > 0) {
-    nest.keep.push_back({{pass.left_channels, 0, 1}, {turns, 0, 1}});
-    nest.keep.push_back({{pass.left_channels, 0, 1}, {turn, 0, m.left}});
+    nest.keep.push_back({{kind.left_channels, 0, 1}, {turns, 0, 1}});
+    nest.keep.push_back({{kind.left_channels, 0, 1}, {turn, 0, m.left}});
   }
-  const int c = nest.Affine("c", 0, {{pass.tile, m.channels * m.blocks + m.left}, {turns, m.turn * m.blocks},
-                                     {g, m.turn}, {turn, 1}, {pass.left_channels, m.channels}});
+  const int c = nest.Affine("c", 0, {{kTile, m.channels * m.blocks + m.left}, {turns, m.turn * m.blocks},
+                                     {g, m.turn}, {turn, 1}, {kind.left_channels, m.channels}});
   nest.Keep(c, 0, m.problem.outc);
   return c;
 }
 
 // Label column `from_last` of a pass, counted from its last one.
-int AddLabelColumn(LoopNest& nest, const StripMapping& m, const PassLoops& pass, int from_last) {
+int AddLabelColumn(LoopNest& nest, const StripMapping& m, const KindOfPass& kind, int from_last) {
   if (m.column_kinds() == 1) return nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
   const int64_t ragged = m.ragged_columns(), full = m.columns_j - ragged;
-  const int end = nest.Affine("from_last_or_end", 0, {{from_last, 1}, {pass.short_columns, full - ragged}});
+  const int end = nest.Affine("from_last_or_end", 0, {{from_last, 1}, {kind.short_columns, full - ragged}});
   nest.Keep(end, -kMany, full);
-  return nest.Affine("label_column", full - 1, {{from_last, -1}, {pass.short_columns, ragged}});
+  return nest.Affine("label_column", full - 1, {{from_last, -1}, {kind.short_columns, ragged}});
 }
 
 // Kernel row `row` of residue `residue` of a pass.
-int AddKernelRow(LoopNest& nest, const StripMapping& m, const PassLoops& pass, int residue, int row) {
+int AddKernelRow(LoopNest& nest, const StripMapping& m, const KindOfPass& kind, int residue, int row) {
   const int64_t ragged = m.ragged_residues(), full = m.residues() - ragged;
   if (ragged > 0) {
-    const int rows = nest.Affine("rows_or_end", 0, {{row, 1}, {pass.short_rows, 1}});
+    const int rows = nest.Affine("rows_or_end", 0, {{row, 1}, {kind.short_rows, 1}});
     nest.Keep(rows, 0, m.residue_rows());
-    const int end = nest.Affine("residue_or_end", 0, {{residue, 1}, {pass.short_rows, full - ragged}});
+    const int end = nest.Affine("residue_or_end", 0, {{residue, 1}, {kind.short_rows, full - ragged}});
     nest.Keep(end, -kMany, full);
   }
-  return nest.Affine("kernel_row", 0, {{row, m.row_step}, {residue, 1}, {pass.short_rows, full}});
+  return nest.Affine("kernel_row", 0, {{row, m.row_step}, {residue, 1}, {kind.short_rows, full}});
 }
 
 // Where a stack row stands in the map of errors.
@@ -97,9 +94,9 @@ struct StackRow {
 };
 
 // `row` is a loop over the rows of the array; rows that hold no error are dropped.
-StackRow AddStackRow(LoopNest& nest, const StripMapping& m, const HwConfig& hw, int band, int row) {
+StackRow AddStackRow(LoopNest& nest, const StripMapping& m, const HwConfig& hw, int row) {
   StackRow s{};
-  s.position = nest.Affine("position", 0, {{band, hw.rows}, {row, 1}});
+  s.position = nest.Affine("position", 0, {{kBand, hw.rows}, {row, 1}});
   const auto digit = [&](const char* name, int64_t divisor, int64_t modulus) {
     return nest.AddRegister({name, 0, {{s.position, 1}}, divisor, modulus});
   };
@@ -127,78 +124,58 @@ int AddErrorColumn(LoopNest& nest, const StripMapping& m, const StackRow& s, int
 
 // The levels within a label of a channel, from the innermost one; errors lie in the ring shift by shift,
 // filters inside. Then the level of label columns.
-int InnerLevels(PeImage& image, const StripMapping& m, int64_t filters) {
-  image.mode.ReduceMask = (1 << kFilter) | (1 << kShift);
-  image.levels[kFilter].files.Last = filters - 1;
-  image.levels[kShift].files.Last = m.shifts - 1;
-  image.levels[kKernelRow].files.Last = m.problem.kernel[0] - 1;
-  image.levels[kFilter].files.FilterDelta = 1;
-  image.levels[kShift].files.FilterDelta = 1;
-  image.levels[kShift].coordinates.ZDelta = m.circular ? -1 : -m.reach_x;
-  image.levels[kKernelRow].coordinates.YDelta = m.problem.dilation[0];
+int InnerLevels(ProgramBuilder& program, const StripMapping& m, int64_t filters) {
+  program.Loop(kFilter, filters).Loop(kShift, m.shifts).Loop(kKernelRow, m.problem.kernel[0]);
+  program.Ragged(m.ragged_columns()).Sum({kFilter, kShift});
+  program.Move(Moving::kFilter, kFilter, 1).Move(Moving::kFilter, kShift, filters);
+  program.Move(Moving::kZ, kShift, m.circular ? -1 : -m.reach_x);
+  program.Move(Moving::kY, kKernelRow, m.problem.dilation[0]);
   return kLabelColumn;
 }
-int InnerLevelsInTurn(PeImage& image, const StripMapping& m, const Kind& kind) {
+int InnerLevelsInTurn(ProgramBuilder& program, const StripMapping& m, const Kind& kind) {
   const int64_t dilation = m.problem.dilation[0];
-  const int64_t rows = m.residue_rows() - kind.short_rows;
-  const int64_t residues =
-      kind.short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues();
-  image.mode.ReduceMask = 1 << kFilterAndShift;
-  image.levels[kTurn].files.Last = (kind.left_channels > 0 ? m.left : m.turn) - 1;
-  image.levels[kFilterAndShift].files.Last = m.filters * (m.shifts - kind.short_columns) - 1;
-  image.levels[kRowOfResidue].files.Last = rows - 1;
-  image.levels[kTurn].files.PsumDelta = 1;
-  for (std::size_t l = kFilterAndShift; l < image.levels.size(); ++l) image.levels[l].files.PsumReset = 1;
-  image.levels[kFilterAndShift].files.FilterDelta = 1;
-  image.levels[kFilterAndShift].coordinates.ZDelta = m.shifts > 1 ? -1 : 0;
-  image.levels[kRowOfResidue].coordinates.YDelta = m.row_step * dilation;
+  program.Loop(kTurn, kind.left_channels > 0 ? m.left : m.turn);
+  program.Loop(kFilterAndShift, m.filters * (m.shifts - kind.short_columns));
+  program.Loop(kRowOfResidue, m.residue_rows() - kind.short_rows);
+  program.Sum({kFilterAndShift}).Move(Moving::kPsum, kTurn, 1);
+  program.Move(Moving::kFilter, kFilterAndShift, 1);
+  if (m.shifts > 1) program.Move(Moving::kZ, kFilterAndShift, -1);
+  program.Move(Moving::kY, kRowOfResidue, m.row_step * dilation);
   if (m.row_step == 1) return kResidue;
-  image.levels[kResidue].files.Last = residues - 1;
-  image.levels[kResidue].files.FilterReset = image.levels[kResidue].coordinates.ZReset = 1;
-  image.levels[kResidue].coordinates.YDelta = dilation - (rows - 1) * m.row_step * dilation;
+  program.Loop(kResidue, kind.short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues());
+  program.Move(Moving::kY, kResidue, dilation);
   return kResidue + 1;
+}
+
+// Result columns up to the last that an error reaches.
+int64_t ResultColumns(const TransposedProblem& p) {
+  const int64_t right_most =
+      (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
+  return std::min(p.out[1], right_most + 1);
 }
 
 Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw, int64_t filters,
                                       const Kind& kind, bool last_of_round) {
   const TransposedProblem& p = m.problem;
-  PeImage image;
-  image.mode.IfmapDirect = 1;  // weights, one a cycle
-  image.mode.StreamNarrow = m.errors_wide;
-  image.mode.YKind = kRangeResult;
-  image.mode.XKind = kRangeResult;
-  image.mode.ZKind = m.circular ? kRangeCircular : kRangeOperand;
+  ProgramBuilder program(hw);
+  program.mode().IfmapDirect = 1;  // weights, one a cycle
+  program.mode().StreamNarrow = m.errors_wide;
   // Labels meet this many rows of a residue further.
   const int64_t meet = m.period_y / m.row_step;
-  const int64_t rows = m.residue_rows() - kind.short_rows;
-  image.mode.ChainInMin = meet;
-  image.mode.ChainOutMax = std::max<int64_t>(0, rows - meet);
-  image.limit.YLimit = p.out[0];
-  const int64_t right_most =
-      (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
-  image.limit.XLimit = std::min(p.out[1], right_most + 1);
-  image.limit.ZLimit = p.in[1] * m.z_step();
+  program.mode().ChainInMin = meet;
+  program.mode().ChainOutMax = std::max<int64_t>(0, m.residue_rows() - kind.short_rows - meet);
+  program.Check(Moving::kY, kRangeResult, p.out[0]);
+  program.Check(Moving::kX, kRangeResult, ResultColumns(p));
+  program.Check(Moving::kZ, m.circular ? kRangeCircular : kRangeOperand, p.in[1] * m.z_step());
 
-  image.levels.resize(static_cast<std::size_t>(hw.num_levels()) + 1);
   const bool turns = m.turn > 1;
-  const int label_column = turns ? InnerLevelsInTurn(image, m, kind) : InnerLevels(image, m, filters);
-  if (!turns) image.limit.Ragged = m.ragged_columns();
+  const int label_column = turns ? InnerLevelsInTurn(program, m, kind) : InnerLevels(program, m, filters);
   const int64_t ragged = turns ? m.ragged_columns() : 0;
-  const auto level = [&](int l) -> PeImage::Record& {
-    return image.levels[static_cast<std::size_t>(l)];
-  };
-  level(label_column).files.Last = (kind.short_columns > 0 ? ragged : m.columns_j - ragged) - 1;
-  level(label_column).coordinates.XDelta = -p.dilation[1];
-  const int channel = label_column + 1;
-  image.mode.ParamLevel = channel;
-  for (int l = kKernelRow; l <= hw.num_levels(); ++l) {
-    level(l).files.FilterReset = 1;
-    level(l).coordinates.ZReset = 1;
-    if (l >= label_column) level(l).coordinates.YReset = 1;
-    if (l >= channel) level(l).coordinates.XReset = 1;
-  }
-  if (last_of_round) level(hw.num_levels()).files.FilterRelease = filters * m.shifts;
-  return Encode(image);
+  program.Loop(label_column, kind.short_columns > 0 ? ragged : m.columns_j - ragged);
+  program.Move(Moving::kX, label_column, -p.dilation[1]);
+  program.ParamLoop(label_column + 1);
+  if (last_of_round) program.FreeAtEnd(Moving::kFilter, filters * m.shifts);
+  return program.Words();
 }
 
 std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
@@ -219,16 +196,13 @@ std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
 
 PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  PassDescriptor d;
+  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops, .round_loops = kPassLoops - kRowKind};
   LoopNest& nest = d.nest;
-  PassLoops pass = AddPassLoops(nest, m);
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", m.blocks * m.width);
-  AddKind(nest, m, pass);
-  d.pass_loops = pass.channel_kind + 1;
-  d.round_loops = d.pass_loops - pass.row_kind;
+  const KindOfPass kind = AddKind(nest, m);
 
-  const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
+  const StackRow s = AddStackRow(nest, m, hw, row);
   const int g = nest.Quotient("block_of_columns", col, m.width);
   const int u = nest.Affine("u", 0, {{col, 1}, {g, -m.width}});
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1}});
@@ -236,18 +210,18 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   // The first kernel row and the last label column of the pass.
   const int y_base = nest.Affine("y_base", -p.pad[0],
                                  {{s.oy, p.stride[0]},
-                                  {pass.short_rows, (m.residues() - m.ragged_residues()) * p.dilation[0]}});
+                                  {kind.short_rows, (m.residues() - m.ragged_residues()) * p.dilation[0]}});
   const int64_t full = m.columns_j - (m.column_kinds() > 1 ? m.ragged_columns() : 0);
   const int x_base = nest.Affine("x_base", (full - 1) * p.dilation[1] - p.pad[1],
                                  {{ox, p.stride[1]},
-                                  {pass.short_columns, (m.columns_j - full) * p.dilation[1]}});
+                                  {kind.short_columns, (m.columns_j - full) * p.dilation[1]}});
   const int z_base = nest.Affine("z_base", m.z_step() - 1, {{m.circular ? u : ox, m.z_step()}});
   // Turns of this block of columns: (tile*turns + k)*blocks + g < outc / turn; or, where some channels are
   // left in each tile, all of them, and one of those that are left.
   const int left = nest.AddRegister({"turns_left", p.outc / m.turn - 1, {{g, -1}}, m.blocks});
   const int last_turn =
-      m.left > 0 ? nest.Affine("last_turn", m.turns() - 1, {{pass.left_channels, 1 - m.turns()}})
-                 : nest.Affine("last_turn", 0, {{left, 1}, {pass.tile, -m.turns()}}, m.turns() - 1);
+      m.left > 0 ? nest.Affine("last_turn", m.turns() - 1, {{kind.left_channels, 1 - m.turns()}})
+                 : nest.Affine("last_turn", 0, {{left, 1}, {kTile, -m.turns()}}, m.turns() - 1);
   const int end_of_class = nest.Affine("oy_below", m.reach_y, {{s.oy, 1}});
 
   d.active = RowHoldsErrors(m, s);
@@ -261,19 +235,18 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
     d.from_below = d.to_above = {{{row, kMany, kMany}}};
   }
   // Without kinds, the block of filters: the last one may have a program of its own.
-  d.variant = m.round() == 1 ? pass.block
-                             : nest.Affine("kind", 0, {{pass.row_kind, m.column_kinds() * m.channel_kinds()},
-                                                       {pass.column_kind, m.channel_kinds()},
-                                                       {pass.channel_kind, 1}});
+  d.variant = m.round() == 1 ? kBlock
+                             : nest.Affine("kind", 0, {{kRowKind, m.column_kinds() * m.channel_kinds()},
+                                                       {kColumnKind, m.channel_kinds()},
+                                                       {kChannelKind, 1}});
   return d;
 }
 
 // Weights: channel by channel, label by label, in the order in which the PEs use them.
 GinDescriptor Weights(const StripMapping& m) {
   const TransposedProblem& p = m.problem;
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  PassLoops pass = AddPassLoops(nest, m);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int turns = nest.AddLoop("channel_turn", m.turns());
   const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
@@ -282,22 +255,17 @@ GinDescriptor Weights(const StripMapping& m) {
   const int t = nest.AddLoop("shift", m.shifts);
   const int f = nest.AddLoop("filter", m.filters);
   const int turn = nest.AddLoop("channel", m.turn);
-  AddKind(nest, m, pass);
-  const int c = AddChannel(nest, m, pass, turns, turn, g);
-  const int j = AddLabelColumn(nest, m, pass, from_last);
-  const int i = AddKernelRow(nest, m, pass, residue, row);
+  const KindOfPass kind = AddKind(nest, m);
+  const int c = AddChannel(nest, m, kind, turns, turn, g);
+  const int j = AddLabelColumn(nest, m, kind, from_last);
+  const int i = AddKernelRow(nest, m, kind, residue, row);
   const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
-  const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {f, 1}});
-  const int64_t taps = p.full_kernel[0] * p.full_kernel[1];
-  d.address = nest.Affine(
-      "address", p.first_tap[0] * p.full_kernel[1] + p.first_tap[1],
-      {{pass.group, p.red * p.outc * taps}, {filter, p.outc * taps}, {c, taps},
-       {i, p.full_kernel[1]}, {tap_x, 1}});
-  d.row_tag = nest.Affine("row_tag", 0, {});
-  d.col_tag = g;
+  const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {f, 1}});
   nest.Keep(tap_x, 0, p.kernel[1]);
   nest.Keep(filter, 0, p.red);
-  d.operand = 1;
+  Reads(d, p.Kernel(), {.group = kGroup, .outc = c, .red = filter, .row = i, .col = tap_x});
+  d.row_tag = nest.Affine("row_tag", 0, {});
+  d.col_tag = g;
   d.destination = kDestStream;
   d.interleave = g;
   return d;
@@ -307,9 +275,8 @@ GinDescriptor Weights(const StripMapping& m) {
 // neighbours'. With one column to a tag, all PEs are filled side by side, as far as there is room.
 GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  GinDescriptor d;
+  GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  PassLoops pass = AddPassLoops(nest, m);
   const int64_t lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int part = nest.AddLoop("part", m.shifts / m.fan);
   int back = 0, chunk = 0;
@@ -325,27 +292,21 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const int row = nest.AddLoop("row", hw.rows);
   const int word = nest.AddLoop("word", lanes);
 
-  AddKind(nest, m, pass);
-  const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
+  const StackRow s = AddStackRow(nest, m, hw, row);
   const int column = nest.Affine("column", m.width - 1, {{back, -1}});
   // The tag's columns: column + part*fan .. + fan - 1.
   const int first_column = nest.Affine("first_column", 0, {{column, 1}, {part, m.fan}});
   const int ox = AddErrorColumn(nest, m, s, column);
   const int in_block = nest.Affine("in_block", 0, {{chunk, lanes}, {word, 1}});
-  const int filter = nest.Affine("f", 0, {{pass.block, m.filters}, {in_block, 1}});
-  const int64_t map = p.in[0] * p.in[1];
-  d.address = nest.Affine("address", 0,
-                          {{s.n, p.groups * p.red * map}, {pass.group, p.red * map},
-                           {filter, map}, {s.oy, p.in[1]}, {ox, 1}});
-  d.row_tag = row;
-  d.col_tag = nest.Affine("col_tag", m.fan - 1, {{first_column, 1}});
+  const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {in_block, 1}});
   nest.keep = RowHoldsErrors(m, s);
-  for (const int kind : {pass.row_kind, pass.column_kind, pass.channel_kind}) nest.Keep(kind, 0, 1);
+  for (const int loop : {kRowKind, kColumnKind, kChannelKind}) nest.Keep(loop, 0, 1);
   nest.Keep(first_column, 1 - m.fan, m.width);
   nest.Keep(in_block, 0, m.filters);
   nest.Keep(filter, 0, p.red);
-  d.real = {{{ox, 0, p.in[1]}}};
-  d.operand = 0;
+  Reads(d, p.Errors(), {.group = kGroup, .batch = s.n, .red = filter, .row = s.oy, .col = ox});
+  d.row_tag = row;
+  d.col_tag = nest.Affine("col_tag", m.fan - 1, {{first_column, 1}});
   d.destination = kDestFilter;
   return d;
 }
@@ -353,9 +314,8 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
 // Results, in the order in which the PEs finish them: label by label, rows from the bottom.
 GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  GonDescriptor d;
+  GonDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  PassLoops pass = AddPassLoops(nest, m);
   const int turns = nest.AddLoop("channel_turn", m.turns());
   const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
   const int residue = nest.AddLoop("residue", m.pass_residues());
@@ -366,12 +326,12 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int u = nest.AddLoop("u", m.width);
 
-  AddKind(nest, m, pass);
-  const int j = AddLabelColumn(nest, m, pass, from_last);
-  const int i = AddKernelRow(nest, m, pass, residue, row_of_residue);
+  const KindOfPass kind = AddKind(nest, m);
+  const int j = AddLabelColumn(nest, m, kind, from_last);
+  const int i = AddKernelRow(nest, m, kind, residue, row_of_residue);
   const int row = nest.Affine("row", hw.rows - 1, {{up, -1}});
-  const StackRow s = AddStackRow(nest, m, hw, pass.band, row);
-  const int c = AddChannel(nest, m, pass, turns, turn, g);
+  const StackRow s = AddStackRow(nest, m, hw, row);
+  const int c = AddChannel(nest, m, kind, turns, turn, g);
   const int m_col = nest.Affine("m", 0, {{s.segment, m.circular ? 0 : m.width}, {u, 1},
                                          {wrap, p.in[1]}});
   const int y = nest.Affine("y", -p.pad[0], {{s.oy, p.stride[0]}, {i, p.dilation[0]}});
@@ -384,10 +344,8 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int rows_below = nest.AddRegister({"rows_below", p.in[0] - 1, {{s.oy, -1}}, m.reach_y});
 
   for (const AnyOf& holds : RowHoldsErrors(m, s)) nest.keep.push_back(holds);
-  nest.Keep(y, 0, p.out[0]);
-  const int64_t right_most =
-      (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] - p.pad[1];
-  nest.Keep(x, 0, std::min(p.out[1], right_most + 1));
+  nest.Keep(x, 0, ResultColumns(p));
+  Writes(d, p.Results(), {.group = kGroup, .batch = s.n, .outc = c, .row = y, .col = x});
 
   // Rows of the chain that lie in this band: `above` ones up to row 0, `below` ones to the last.
   const int above_band = nest.Affine("above_minus_row", 0, {{above, 1}, {row, -1}});
@@ -408,8 +366,8 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
                {{below, 0, 1}, {rows_below, 0, 1}, {row, hw.rows - 1, hw.rows}}};
     d.last = {none_in_later_band, none_above_here};
   }
-  d.first.push_back({{pass.block, 0, 1}});
-  d.last.push_back({{pass.block, m.filter_blocks - 1, m.filter_blocks}});
+  d.first.push_back({{kBlock, 0, 1}});
+  d.last.push_back({{kBlock, m.filter_blocks - 1, m.filter_blocks}});
   if (m.circular) {
     // The second psum of a PE exists when one of its shifts wraps round.
     const int wrapped_tap = nest.Affine("wrapped_tap", m.period_x,
@@ -424,14 +382,11 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int64_t columns = m.blocks * m.width * (m.circular ? 2 : 1);
   const int64_t channel_slots = m.slot_window * m.columns_j * columns;
   d.slot = nest.Affine("slot", 0, {{turns, m.turn * channel_slots}, {turn, channel_slots},
-                                   {pass.left_channels, m.channels * channel_slots},
+                                   {kind.left_channels, m.channels * channel_slots},
                                    {label_row, m.columns_j * columns}, {j, columns},
                                    {wrap, m.blocks * m.width}, {g, m.width}, {u, 1}});
   d.row = row;
   d.col = nest.Affine("column", 0, {{g, m.width}, {u, 1}});
-  d.address = nest.Affine("address", 0, {{s.n, p.groups * p.outc * p.out[0] * p.out[1]},
-                                         {pass.group, p.outc * p.out[0] * p.out[1]},
-                                         {c, p.out[0] * p.out[1]}, {y, p.out[1]}, {x, 1}});
   return d;
 }
 
@@ -460,7 +415,7 @@ Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
   (m.errors_wide ? schedule.narrow : schedule.wide).push_back(Weights(m));
   (m.errors_wide ? schedule.wide : schedule.narrow).push_back(Errors(m, hw));
   schedule.gon.push_back(Results(m, hw));
-  schedule.num_passes = m.passes();
+  schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;
 }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the elements of a layer's tensors lie.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "compiler/layer/layer.h"
+
+namespace ecoflow {
+
+// Of an element: base + sum of index * factor; axes that a tensor does not have have factor 0.
+struct TensorAddress {
+  int64_t base = 0, group = 0, batch = 0, outc = 0, red = 0, row = 0, col = 0;
+};
+
+// How many elements it has along each axis; 1 where it has no such axis.
+struct TensorSize {
+  int64_t group = 1, batch = 1, outc = 1, red = 1, row = 1, col = 1;
+};
+
+// A tensor as a problem sees it.
+struct TensorView {
+  int operand = 0;  // of PassOperands; of a result without meaning
+  TensorAddress at;
+  TensorSize size;
+};
+
+// The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter. In maps
+// batch counts images and red the channels of a group; in the filter outc counts channels of the small
+// map, red those of the large one.
+struct LayerTensors {
+  std::array<int64_t, 4> small, large;
+  int64_t small_channels, large_channels;  // of a group
+  TensorAddress small_at, large_at, filter_at;
+};
+LayerTensors TensorsOf(const Layer& layer);
+
+}  // namespace ecoflow
