@@ -71,12 +71,32 @@ void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem,
       candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
     }
   }
-  AddIfAny(candidates, MapMatrix(problem, false, hw, better), hw, &ScheduleMatrix);
+  AddIfAny(candidates, MapMatrix({problem}, false, hw, better), hw, &ScheduleMatrix);
 }
 
 // Whether some results meet fewer taps than others.
 bool HasBorders(const DirectProblem& problem) {
   return !problem.empty && (Sections(problem, 0).size() > 1 || Sections(problem, 1).size() > 1);
+}
+
+// A transposed convolution as direct ones: where it is a single one, by any family.
+void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
+                 Objective better) {
+  AddIfAny(candidates, MapMatrix(problems, false, hw, better), hw, &ScheduleMatrix);
+  if (std::any_of(problems.begin(), problems.end(), HasBorders)) {
+    AddIfAny(candidates, MapMatrix(problems, true, hw, better), hw, &ScheduleMatrix);
+  }
+  if (problems.size() != 1) return;
+  const DirectProblem& problem = problems.front();
+  if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
+    if (auto rows = MapRows(problem, true, hw, better); rows.ok()) {
+      candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
+    }
+  }
+  AddIfAny(candidates, MapPlanes(problem, false, hw, better), hw, &SchedulePlanes);
+  if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
+    candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
+  }
 }
 
 // As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).
@@ -115,13 +135,16 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
     const TransposedProblem problem = MakeTransposedProblem(layer);
     fits = AddTransposed(candidates, problem, hw, better);
     if (no_zeros) AddDirect(candidates, padded, hw, better);
-    if (any) AddIfAny(candidates, MapMatrix(problem, hw, better), hw, &ScheduleMatrix);
+    if (any) {
+      AddIfAny(candidates, MapMatrix(problem, hw, better), hw, &ScheduleMatrix);
+      AddResidues(candidates, ResidueProblems(problem), hw, better);
+    }
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);
     fits = AddDilated(candidates, problem, pass, hw, better);
     if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, hw, better);
     if (any && HasBorders(problem)) {
-      AddIfAny(candidates, MapMatrix(problem, true, hw, better), hw, &ScheduleMatrix);
+      AddIfAny(candidates, MapMatrix({problem}, true, hw, better), hw, &ScheduleMatrix);
     }
   }
   // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.

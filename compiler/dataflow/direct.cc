@@ -2,6 +2,7 @@
 #include "compiler/dataflow/direct.h"
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "base/ints.h"
@@ -139,6 +140,35 @@ DirectProblem LargeMap(const Layer& layer) {
   return p;
 }
 
+int64_t CeilOf(int64_t a, int64_t b) { return a > 0 ? CeilDiv(a, b) : -(-a / b); }
+
+// One axis of a residue problem; false when it has no tap or no result. With g = gcd(stride, dilation), s' =
+// stride / g and d' = dilation / g, result y is met where o * s' + i * d' = (y + pad) / g = residue + s' * m:
+// taps i = first_tap + s' * k, errors o = m + (residue - first_tap * d') / s' - d' * k.
+bool CutToResidue(DirectProblem& d, const TransposedProblem& p, int axis, int64_t residue) {
+  const int64_t g = std::gcd(p.stride[axis], p.dilation[axis]);
+  const int64_t period = p.stride[axis] / g, dilation = p.dilation[axis] / g;
+  int64_t first_tap = 0;
+  while (first_tap * dilation % period != residue) ++first_tap;
+  if (first_tap >= p.kernel[axis]) return false;
+  const int64_t taps = (p.kernel[axis] - 1 - first_tap) / period + 1;
+  const int64_t first = CeilOf(p.pad[axis] - g * residue, p.stride[axis]);  // of m
+  const int64_t at = g * residue + p.stride[axis] * first - p.pad[axis];
+  if (at >= p.out[axis]) return false;
+
+  d.in[axis] = p.in[axis];
+  d.out[axis] = (p.out[axis] - 1 - at) / p.stride[axis] + 1;
+  d.kernel[axis] = taps;
+  d.dilation[axis] = dilation;
+  d.pad[axis] = dilation * (taps - 1) - (residue - first_tap * dilation) / period - first;
+  int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
+  d.kernel_at.base += (first_tap + period * (taps - 1)) * (d.kernel_at.*along);
+  d.kernel_at.*along *= -period;
+  d.result_at.base += at * (d.result_at.*along);
+  d.result_at.*along *= p.stride[axis];
+  return true;
+}
+
 }  // namespace
 
 TensorView DirectProblem::Input() const {
@@ -157,6 +187,30 @@ DirectProblem MakeDirectProblem(const Layer& layer, Pass pass) {
   Trim(p, 0);
   Trim(p, 1);
   return p;
+}
+
+std::vector<DirectProblem> ResidueProblems(const TransposedProblem& p) {
+  std::vector<DirectProblem> problems;
+  if (p.empty) return problems;
+  DirectProblem whole;
+  whole.batch = p.batch;
+  whole.groups = p.groups;
+  whole.outc = p.outc;
+  whole.red = p.red;
+  whole.input_at = p.error_at;
+  whole.kernel_at = p.kernel_at;
+  whole.result_at = p.result_at;
+  const auto period = [&](int axis) { return p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]); };
+  for (int64_t row = 0; row < period(0); ++row) {
+    for (int64_t col = 0; col < period(1); ++col) {
+      DirectProblem d = whole;
+      if (!CutToResidue(d, p, 0, row) || !CutToResidue(d, p, 1, col)) continue;
+      Trim(d, 0);
+      Trim(d, 1);
+      if (!d.empty) problems.push_back(d);
+    }
+  }
+  return problems;
 }
 
 DirectProblem MakePaddedProblem(const Layer& layer, Pass pass) {

@@ -47,6 +47,11 @@ struct DirectProblem {
 // padding at the edges are left out.
 DirectProblem MakeDirectProblem(const Layer& layer, Pass pass);
 
+// A transposed convolution as direct ones: results whose positions are alike modulo stride / gcd(stride,
+// dilation) meet the same taps, mirrored, errors dilation / gcd apart. One problem for each residue that has a
+// product, without any inserted zero; stride-1 passes are a single one.
+std::vector<DirectProblem> ResidueProblems(const TransposedProblem& problem);
+
 // Any pass as an accelerator for inference runs it: inner zeros in the input where the pass is
 // transposed, in the kernel where it is dilated, and border zeros as input (Sec. 3.1). All
 // products count.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
 #include "base/ints.h"
 #include "compiler/schedule/setup.h"
@@ -268,14 +269,20 @@ std::vector<Section> WithoutSteps(const std::vector<Section>& sections) {
   return merged;
 }
 
+void LargestFirst(Cuts& cuts) {
+  const auto work = [](const MatrixMapping& m) {
+    const DirectProblem& d = m.direct;
+    return d.out[0] * d.out[1] * d.kernel[0] * d.kernel[1];
+  };
+  std::stable_sort(cuts.begin(), cuts.end(),
+                   [&](const MatrixMapping& a, const MatrixMapping& b) { return work(a) > work(b); });
+}
+
 // A product for each rectangle of sections; in `only_middle_of` < 2 only the largest section of that
-// axis is cut along the other. The largest product comes first.
+// axis is cut along the other.
 Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
              const std::vector<Section>& columns, int only_middle_of) {
   Cuts cuts;
-  const auto work = [](const DirectProblem& d) {
-    return d.out[0] * d.out[1] * d.kernel[0] * d.kernel[1];
-  };
   const auto add = [&](const DirectProblem& direct) {
     MatrixMapping m;
     m.direct = direct;
@@ -294,9 +301,6 @@ Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
     }
     for (const Section& t : inner_sections) add(Cut(strip, 1 - outer, t));
   }
-  std::stable_sort(cuts.begin(), cuts.end(), [&](const MatrixMapping& a, const MatrixMapping& b) {
-    return work(a.direct) > work(b.direct);
-  });
   return cuts;
 }
 
@@ -364,11 +368,25 @@ int64_t ScatterRowSlots(const TransposedProblem& p) {
   return p.stride[1] * CeilDiv(p.out[1], p.stride[1]);
 }
 
-std::optional<MatrixParts> MapMatrix(const DirectProblem& problem, bool border_zeros,
+std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, bool border_zeros,
                                      const HwConfig& config, Objective better) {
-  if (problem.empty) return std::nullopt;
-  const std::vector<Cuts> ways = WaysToCut(problem, border_zeros);
-  if (ways.empty()) return std::nullopt;
+  std::vector<Cuts> ways = {{}};
+  for (const DirectProblem& problem : problems) {
+    if (problem.empty) return std::nullopt;
+    const std::vector<Cuts> of_problem = WaysToCut(problem, border_zeros);
+    if (of_problem.empty()) return std::nullopt;
+    // The ways of all problems go together, from coarse to fine.
+    const std::vector<Cuts> before = std::exchange(ways, {});
+    for (std::size_t k = 0; k < std::max(before.size(), of_problem.size()); ++k) {
+      Cuts cuts = before[std::min(k, before.size() - 1)];
+      const Cuts& more = of_problem[std::min(k, of_problem.size() - 1)];
+      cuts.insert(cuts.end(), more.begin(), more.end());
+      if (cuts.size() <= kMostParts) ways.push_back(std::move(cuts));
+    }
+    if (ways.empty()) return std::nullopt;
+  }
+  if (problems.empty()) return std::nullopt;
+  for (Cuts& cuts : ways) LargestFirst(cuts);
   return Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config, better);
 }
 

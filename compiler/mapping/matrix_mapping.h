@@ -68,9 +68,9 @@ struct MatrixParts {
   Cost cost;  // estimated
 };
 
-// The best mapping by estimated cost; none when the array cannot run the layer so.
+// The best mapping of direct problems, one after the other, by estimated cost; none when the array cannot run the layer so.
 // `border_zeros`: products with border zeros may be multiplied.
-std::optional<MatrixParts> MapMatrix(const DirectProblem& problem, bool border_zeros,
+std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, bool border_zeros,
                                      const HwConfig& config, Objective better = FewestCycles);
 std::optional<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config,
                                      Objective better = FewestCycles);
