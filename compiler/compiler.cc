@@ -63,36 +63,41 @@ Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& probl
   return {};
 }
 
-// Ways to run a direct convolution without a zero: rows that skip the border, and matrix products.
-void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, const HwConfig& hw,
-               Objective better) {
-  if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
-    if (auto rows = MapRows(problem, true, hw, better); rows.ok() && !problem.empty) {
-      candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
-    }
-  }
-  AddIfAny(candidates, MapMatrix({problem}, false, hw, better), hw, &ScheduleMatrix);
-}
-
 // Whether some results meet fewer taps than others.
 bool HasBorders(const DirectProblem& problem) {
   return !problem.empty && (Sections(problem, 0).size() > 1 || Sections(problem, 1).size() > 1);
 }
 
-// A transposed convolution as direct ones: where it is a single one, by any family.
-void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
-                 Objective better) {
-  AddIfAny(candidates, MapMatrix(problems, false, hw, better), hw, &ScheduleMatrix);
-  if (std::any_of(problems.begin(), problems.end(), HasBorders)) {
-    AddIfAny(candidates, MapMatrix(problems, true, hw, better), hw, &ScheduleMatrix);
-  }
-  if (problems.size() != 1) return;
-  const DirectProblem& problem = problems.front();
+// Direct problems, one after the other, as matrix products; with `zeros`, border zeros may be multiplied.
+void AddMatrix(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, bool zeros,
+               const HwConfig& hw, Objective better) {
+  const bool borders = std::any_of(problems.begin(), problems.end(), HasBorders);
+  AddIfAny(candidates, MapMatrix(problems, Borders::kSections, hw, better), hw, &ScheduleMatrix);
+  if (borders) AddIfAny(candidates, MapMatrix(problems, Borders::kTaps, hw, better), hw, &ScheduleMatrix);
+  if (borders && zeros) AddIfAny(candidates, MapMatrix(problems, Borders::kZeros, hw, better), hw, &ScheduleMatrix);
+}
+
+// Ways to run a direct convolution without a zero: rows that skip the border, and matrix products.
+void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, bool zeros, const HwConfig& hw,
+               Objective better) {
+  if (problem.empty) return;
   if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
     if (auto rows = MapRows(problem, true, hw, better); rows.ok()) {
       candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
     }
   }
+  AddMatrix(candidates, {problem}, zeros, hw, better);
+}
+
+// A transposed convolution as direct ones: where it is a single one, by any family.
+void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
+                 Objective better) {
+  if (problems.size() != 1) {
+    AddMatrix(candidates, problems, true, hw, better);
+    return;
+  }
+  const DirectProblem& problem = problems.front();
+  AddDirect(candidates, problem, true, hw, better);
   AddIfAny(candidates, MapPlanes(problem, false, hw, better), hw, &SchedulePlanes);
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
@@ -134,7 +139,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
   if (IsTransposed(layer.op, pass)) {
     const TransposedProblem problem = MakeTransposedProblem(layer);
     fits = AddTransposed(candidates, problem, hw, better);
-    if (no_zeros) AddDirect(candidates, padded, hw, better);
+    if (no_zeros) AddDirect(candidates, padded, false, hw, better);
     if (any) {
       AddIfAny(candidates, MapMatrix(problem, hw, better), hw, &ScheduleMatrix);
       AddResidues(candidates, ResidueProblems(problem), hw, better);
@@ -142,10 +147,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);
     fits = AddDilated(candidates, problem, pass, hw, better);
-    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, hw, better);
-    if (any && HasBorders(problem)) {
-      AddIfAny(candidates, MapMatrix({problem}, true, hw, better), hw, &ScheduleMatrix);
-    }
+    if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw, better);
   }
   // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.
   const bool rows_are_padded = no_zeros && padded.dilation == std::array<int64_t, 2>{1, 1};

@@ -246,6 +246,26 @@ std::vector<Section> Sections(const DirectProblem& p, int axis) {
   return sections;
 }
 
+std::vector<Section> TapSections(const DirectProblem& p, int axis) {
+  std::vector<Section> sections;
+  for (int64_t i = 0; i < p.kernel[axis]; ++i) {
+    Section s{0, 0, i, 1};
+    for (int64_t at = 0; at < p.out[axis]; ++at) {
+      if (InputAt(p, axis, at, i) < 0) continue;
+      if (s.count++ == 0) s.first = at;
+    }
+    if (s.count == 0) continue;
+    const bool alike = !sections.empty() && sections.back().first == s.first && sections.back().count == s.count &&
+                       sections.back().first_tap + sections.back().taps == i;
+    if (alike) {
+      ++sections.back().taps;
+    } else {
+      sections.push_back(s);
+    }
+  }
+  return sections;
+}
+
 DirectProblem Cut(DirectProblem p, int axis, const Section& s) {
   p.pad[axis] -= s.first * p.stride[axis] + s.first_tap * p.dilation[axis];
   p.kernel_at.base += s.first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);

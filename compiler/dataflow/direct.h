@@ -64,6 +64,8 @@ struct Section {
 };
 // All results of the axis that meet any, in order. For problems without inserted zeros.
 std::vector<Section> Sections(const DirectProblem& problem, int axis);
+// Every tap of the axis with the results that it meets; neighbours that meet the same are put together.
+std::vector<Section> TapSections(const DirectProblem& problem, int axis);
 // The part of the problem that a section is.
 DirectProblem Cut(DirectProblem problem, int axis, const Section& section);
 

@@ -165,7 +165,7 @@ class Search {
     if (m_.scatter() && (m_.depth_blocks > 1 || LabelsMeet(m_.transposed))) {
       m_.ring_rows = RingRows(m_, places);
       slots_of_unit = m_.ring_rows * ScatterRowSlots(m_.transposed);
-    } else if (m_.depth_blocks > 1) {
+    } else if (m_.depth_blocks > 1 && !m_.meets_parts) {
       slots_of_unit = places * m_.columns;
     }
     int64_t most = std::min(units, kMostItems / unit);
@@ -175,7 +175,7 @@ class Search {
     const int64_t units_of_block = CeilDiv(units, m_.item_blocks);
     m_.item_blocks = CeilDiv(units, units_of_block);
     m_.items = units_of_block * unit;
-    m_.slots = units_of_block * slots_of_unit;
+    if (!m_.meets_parts) m_.slots = units_of_block * slots_of_unit;
     m_.early = first_ ? Early(m_, hw_) : 0;
     m_.cost = Estimate(m_, hw_);
     if (first_) m_.cost.cycles += Fill(m_, hw_);
@@ -305,20 +305,85 @@ Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
 }
 
 // More parts would make an image too large.
-constexpr std::size_t kMostParts = 12;
+constexpr int64_t kMostParts = 36;
 
-std::vector<Cuts> WaysToCut(const DirectProblem& p, bool border_zeros) {
+// A product for each rectangle of tap sections, in the order of the taps, for as many result channels at a
+// time as the accumulator has room for; `rows_whole`, `columns_whole`: that axis is not cut. Empty where nothing
+// is to be cut.
+Cuts CutTaps(const DirectProblem& p, bool rows_whole, bool columns_whole, const HwConfig& hw) {
+  const std::vector<Section> rows =
+      rows_whole ? std::vector<Section>{{0, p.out[0], 0, p.kernel[0]}} : TapSections(p, 0);
+  const std::vector<Section> columns =
+      columns_whole ? std::vector<Section>{{0, p.out[1], 0, p.kernel[1]}} : TapSections(p, 1);
+  if (rows.size() * columns.size() == 1) return {};
+  const int64_t positions = p.batch * p.out[0] * p.out[1];
+  // One more than a multiple of the lanes: neighbours in either direction go to different accumulators.
+  const auto pitch = [&](int64_t channels) { return CeilDiv(channels - 1, hw.gon_lanes()) * hw.gon_lanes() + 1; };
+  const int64_t room = hw.slots_per_lane() * hw.gon_lanes() / positions;
+  if (room == 0) return {};
+  // Channels of a group, then groups, of a block.
+  int64_t split = CeilDiv(p.outc, room);
+  while (pitch(CeilDiv(p.outc, split)) > room) ++split;
+  const int64_t channels = CeilDiv(p.outc, split);
+  const int64_t groups = channels < p.outc ? 1 : std::min(p.groups, room / pitch(channels));
+  const int64_t blocks = CeilDiv(p.groups, groups) * CeilDiv(p.outc, channels);
+  if (blocks * std::ssize(rows) * std::ssize(columns) > kMostParts) return {};
+
+  Cuts cuts;
+  for (int64_t number = 0; number < blocks; ++number) {
+    const int64_t group = number / CeilDiv(p.outc, channels) * groups;
+    const int64_t channel = number % CeilDiv(p.outc, channels) * channels;
+    MatrixMapping block;
+    block.meets_parts = true;
+    block.direct = p;
+    block.direct.groups = std::min(groups, p.groups - group);
+    block.direct.outc = std::min(channels, p.outc - channel);
+    block.direct.input_at.base += group * p.input_at.group;
+    block.direct.kernel_at.base += group * p.kernel_at.group + channel * p.kernel_at.outc;
+    block.direct.result_at.base += group * p.result_at.group + channel * p.result_at.outc;
+    TensorAddress& slot = block.slot_at;
+    slot.outc = 1;
+    slot.col = pitch(channels);
+    slot.row = p.out[1] * slot.col;
+    slot.batch = p.out[0] * slot.row;
+    slot.group = p.batch * slot.batch;
+    block.slots = groups * slot.group;
+    for (const Section& r : rows) {
+      for (const Section& c : columns) {
+        MatrixMapping m = block;
+        m.direct = Cut(Cut(block.direct, 0, r), 1, c);
+        m.slot_at.base = r.first * slot.row + c.first * slot.col;
+        m.other_taps[0] = {r.first_tap > 0, r.first_tap + r.taps < p.kernel[0], p.dilation[0]};
+        m.other_taps[1] = {c.first_tap > 0, c.first_tap + c.taps < p.kernel[1], p.dilation[1]};
+        cuts.push_back(m);
+      }
+    }
+  }
+  return cuts;
+}
+
+std::vector<Cuts> WaysToCut(const DirectProblem& p, Borders borders, const HwConfig& hw) {
   const std::vector<Section> rows = Sections(p, 0), columns = Sections(p, 1);
   const std::vector<Section> all_rows = {{0, p.out[0], 0, p.kernel[0]}};
   const std::vector<Section> all_columns = {{0, p.out[1], 0, p.kernel[1]}};
   std::vector<Cuts> ways;
   const auto add = [&](const std::vector<Section>& r, const std::vector<Section>& c, int middle) {
     Cuts cuts = CutInto(p, r, c, middle);
-    if (cuts.size() <= kMostParts) ways.push_back(std::move(cuts));
+    if (std::ssize(cuts) <= kMostParts) ways.push_back(std::move(cuts));
+  };
+  const auto add_taps = [&](bool rows_whole, bool columns_whole) {
+    Cuts cuts = CutTaps(p, rows_whole, columns_whole, hw);
+    if (!cuts.empty()) ways.push_back(std::move(cuts));
   };
   constexpr int kEverywhere = 2;
-  if (!border_zeros) {
+  if (borders == Borders::kSections) {
     add(rows, columns, kEverywhere);
+    return ways;
+  }
+  if (borders == Borders::kTaps) {
+    // A problem without a border is one of several.
+    if (rows.size() * columns.size() == 1) add(rows, columns, kEverywhere);
+    add_taps(false, false);
     return ways;
   }
   add(all_rows, all_columns, kEverywhere);
@@ -335,6 +400,10 @@ std::vector<Cuts> WaysToCut(const DirectProblem& p, bool border_zeros) {
     add(r, c, 0);
     add(r, c, 1);
     add(r, c, kEverywhere);
+  }
+  if (rows.size() > 1 && columns.size() > 1) {
+    add_taps(false, true);
+    add_taps(true, false);
   }
   return ways;
 }
@@ -368,12 +437,12 @@ int64_t ScatterRowSlots(const TransposedProblem& p) {
   return p.stride[1] * CeilDiv(p.out[1], p.stride[1]);
 }
 
-std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, bool border_zeros,
+std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
                                      const HwConfig& config, Objective better) {
   std::vector<Cuts> ways = {{}};
   for (const DirectProblem& problem : problems) {
     if (problem.empty) return std::nullopt;
-    const std::vector<Cuts> of_problem = WaysToCut(problem, border_zeros);
+    const std::vector<Cuts> of_problem = WaysToCut(problem, borders, config);
     if (of_problem.empty()) return std::nullopt;
     // The ways of all problems go together, from coarse to fine.
     const std::vector<Cuts> before = std::exchange(ways, {});
@@ -381,13 +450,20 @@ std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems,
       Cuts cuts = before[std::min(k, before.size() - 1)];
       const Cuts& more = of_problem[std::min(k, of_problem.size() - 1)];
       cuts.insert(cuts.end(), more.begin(), more.end());
-      if (cuts.size() <= kMostParts) ways.push_back(std::move(cuts));
+      if (std::ssize(cuts) <= kMostParts) ways.push_back(std::move(cuts));
     }
     if (ways.empty()) return std::nullopt;
   }
   if (problems.empty()) return std::nullopt;
-  for (Cuts& cuts : ways) LargestFirst(cuts);
-  return Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config, better);
+  for (Cuts& cuts : ways) {
+    // Sums that meet do so in the order of the taps.
+    if (std::none_of(cuts.begin(), cuts.end(), [](const MatrixMapping& m) { return m.meets_parts; })) {
+      LargestFirst(cuts);
+    }
+  }
+  auto best = Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config, better);
+  if (best) best->borders = borders == Borders::kTaps ? "taps" : borders == Borders::kZeros ? "zeros" : "sections";
+  return best;
 }
 
 std::optional<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config,
@@ -423,6 +499,7 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
           {"stream_network", first.stream_wide ? "wide" : "narrow"},
           {"chain", first.chain},
           {"chains", first.chains},
+          {"borders", mapping.borders},
           {"parts", parts},
           {"passes", passes},
           {"estimated_cycles", mapping.cost.cycles},

@@ -8,15 +8,18 @@
 // A direct convolution is such a product over k = (summed channel, kernel row, kernel column):
 // result positions (gathered word by word) times filters, either of them fixed. Results that meet the
 // same taps are a product without border zeros; a layer with borders is several products, one after
-// the other, or, where that is faster, fewer ones whose border zeros are multiplied (gated).
+// the other: of the results that meet the same taps, or of each tap with the results that it meets, whose sums
+// then meet in the accumulator; or, where that is faster, fewer ones whose border zeros are multiplied (gated).
 // A transposed convolution is one over k = filter, of errors with kernel elements; each sum is
 // scattered to the result element of its label, and the accumulator adds up what meets there. No
 // zero is inserted; problems whose labels reach into the padding are not mapped so.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +34,13 @@ enum class MatrixKind {
   kPositionsFixed,  // direct: positions are fixed, filters streamed
   kFiltersFixed,    // direct: filters are fixed, positions streamed
   kScatter,         // transposed: errors are fixed, (channel, kernel element) streamed
+};
+
+// How direct problems with borders are cut.
+enum class Borders {
+  kSections,  // by the results that meet the same taps: no border zero is multiplied
+  kTaps,      // by taps: likewise
+  kZeros,     // coarser ones of either, whose border zeros are multiplied
 };
 
 struct MatrixMapping {
@@ -53,6 +63,16 @@ struct MatrixMapping {
   int64_t item_blocks = 1, fixed_blocks = 1, depth_blocks = 1;
   int64_t slots = 0;        // words of the accumulator used
 
+  // Direct: other parts do other taps of the same results, and the sums meet in the accumulator. By axis:
+  // whether taps come before and after those of this part, and how far apart their inputs are.
+  struct OtherTaps {
+    bool before = false, after = false;
+    int64_t distance = 1;
+  };
+  std::array<OtherTaps, 2> other_taps;
+  bool meets_parts = false;
+  TensorAddress slot_at;    // then: where the sum of a result is kept
+
   bool scatter() const { return kind == MatrixKind::kScatter; }
   int64_t groups() const { return scatter() ? transposed.groups : direct.groups; }
   int64_t all_fixed() const;
@@ -65,12 +85,12 @@ struct MatrixMapping {
 // Products that run one after the other, with the same chains and networks.
 struct MatrixParts {
   std::vector<MatrixMapping> parts;
+  std::string borders = "none";  // how they were cut
   Cost cost;  // estimated
 };
 
 // The best mapping of direct problems, one after the other, by estimated cost; none when the array cannot run the layer so.
-// `border_zeros`: products with border zeros may be multiplied.
-std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, bool border_zeros,
+std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
                                      const HwConfig& config, Objective better = FewestCycles);
 std::optional<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config,
                                      Objective better = FewestCycles);

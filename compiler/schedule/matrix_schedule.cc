@@ -13,6 +13,8 @@
 namespace ecoflow {
 namespace {
 
+constexpr int64_t kMany = int64_t{1} << 40;
+
 // Loop levels of the program: fixed vectors of a turn, words of k, turns, items.
 enum Level { kVector, kDepth, kTurn, kItem };
 
@@ -252,7 +254,26 @@ void AddDirectResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int it
   const Position at = AddPosition(nest, p, positions ? fixed : item);
   Writes(d, p.Results(), {.group = kGroup, .batch = at.b, .outc = positions ? item : fixed,
                           .row = at.y, .col = at.x});
-  d.slot = nest.Affine("slot", 0, {{item_in_pass, m.slots / m.items}, {place, 1}});
+  if (!m.meets_parts) {
+    d.slot = nest.Affine("slot", 0, {{item_in_pass, m.slots / m.items}, {place, 1}});
+    return;
+  }
+  d.slot = AddAddress(nest, {0, m.slot_at, {}},
+                      {.group = kGroup, .batch = at.b, .outc = positions ? item : fixed, .row = at.y, .col = at.x});
+  for (const int axis : {0, 1}) {
+    const MatrixMapping::OtherTaps& other = m.other_taps[static_cast<std::size_t>(axis)];
+    const int along = axis == 0 ? at.y : at.x;
+    // Inputs of the part's first and last tap: beyond, no other tap of the result meets one.
+    if (other.before) {
+      const int input = nest.Affine("first_input", -p.pad[axis], {{along, p.stride[axis]}});
+      d.first.push_back({{input, -kMany, other.distance}});
+    }
+    if (other.after) {
+      const int input = nest.Affine("last_input", (p.kernel[axis] - 1) * p.dilation[axis] - p.pad[axis],
+                                    {{along, p.stride[axis]}});
+      d.last.push_back({{input, p.in[axis] - other.distance, kMany}});
+    }
+  }
 }
 
 // Where a sum of a transposed convolution belongs, and whether it is the first or last of its label.

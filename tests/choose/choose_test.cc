@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/random_layers.h"
@@ -66,6 +67,29 @@ TEST(ChooseOneTest, CountsAreThoseOfTheSchedule) {
     EXPECT_EQ(chosen.counts.pe, counts.pe);
     EXPECT_EQ(chosen.compiled.mapping.at("predicted_cycles"), counts.cycles);
   }
+}
+
+// Not only what is chosen: every mapping that auto has is proved, whichever parts it consists of.
+TEST(ChooseOneTest, EveryCandidateIsProved) {
+  std::map<std::string, int> met;  // candidates that sum over parts, and others with several parts
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE(seed);
+    const HwConfig config = WithLatency(seed % 3 == 0 ? 3 : 1);
+    const Op op = seed % 2 == 0 ? Op::kConv : Op::kConvTranspose;
+    const Layer layer = RandomLayer(seed + 900, op, kPasses[seed / 2 % 3], true, 20000);
+    CompiledLayer one = BeginCompile(config, layer, kPasses[seed / 2 % 3], "auto", "cycles").value();
+    const std::vector<Candidate> candidates = Candidates(one).value();
+    for (const Candidate& candidate : candidates) {
+      if (!MakeSchedule(candidate, config, one.schedule).ok()) continue;
+      one.mapping = candidate.mapping;
+      const Status proved = ProveCompiled(one);
+      ASSERT_TRUE(proved.ok()) << candidate.mapping.dump() << proved.error().message;
+      met[candidate.mapping.value("borders", "none")] += one.schedule.passes.size() > 1;
+    }
+  }
+  EXPECT_GE(met["taps"], 20);
+  EXPECT_GE(met["sections"], 20);
+  EXPECT_GE(met["zeros"], 10);
 }
 
 // A candidate whose words never come.
