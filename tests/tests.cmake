@@ -78,6 +78,10 @@ function(eco_predict_sweep name config count)
 endfunction()
 eco_predict_sweep(ecoflow_4x4 ecoflow_4x4 40)
 eco_predict_sweep(ecoflow_13x15 ecoflow_13x15 5)
+# Counters that wrap in some layers: the run reports it where the model does, and nowhere else.
+eco_predict_sweep(counters10 ${CMAKE_SOURCE_DIR}/tests/data/counters10.json 10)
+set_tests_properties(predict_counters10 PROPERTIES
+  PASS_REGULAR_EXPRESSION "errors that the model foretold: [1-9]" FAIL_REGULAR_EXPRESSION "FAILED|REFUSED")
 foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
   eco_predict_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
 endforeach()

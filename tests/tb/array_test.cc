@@ -689,6 +689,49 @@ TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
   }
 }
 
+// A counter of a PE that passes its bits says so, and no other number changes.
+TEST_F(ArrayTest, CounterThatWrapsSetsItsError) {
+  if (std::getenv("ECOFLOW_NETLIST") != nullptr) GTEST_SKIP() << "a netlist has the counters of its own configuration";
+  HwConfig narrow = hw_;
+  narrow.counter_bits = 8;
+  const auto library = BuildModel(narrow, {}, [](const std::string&) {});
+  ASSERT_TRUE(library.ok());
+  Start(1, false);
+  auto loaded = LoadModel(library.value(), 1, "");
+  ASSERT_TRUE(loaded.ok());
+  model_ = std::move(loaded.value());
+  struct Case {
+    int64_t slots, waits;  // masked ones; idle cycles before the end of the run
+    bool wraps;
+  };
+  for (const Case& test : {Case{255, 0, false}, {256, 0, true}, {255, 100, false}, {10, 300, true}, {200, 0, false}}) {
+    SCOPED_TRACE(testing::Message() << test.slots << " slots, " << test.waits << " cycles");
+    model_->Clear();  // and with it the error of the run before
+    Forget();
+    PeImage image = Squares(false);
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
+    image.levels[0].files.Last = test.slots - 1;
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgParam, {Encode(ParamWord()).value()});
+    Run(0, 0);
+    Wait(test.slots + 20 + test.waits);
+    EXPECT_EQ(Stat(kStatErrors), uint64_t{test.wraps} << kErrCounter);
+    commands_.push_back({{}, true});
+    Run(0, 0);
+    Wait(12);
+    const uint64_t cycles = cycles_ - kDoneDelay;
+    EXPECT_EQ(Stat(kStatCycles), cycles);
+    EXPECT_EQ(Stat(kStatConfig), config_words_);
+    EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), test.wraps ? kArrayErrors[kErrCounter] : std::string());
+    for (const PeCounts& counts : Counters()) {
+      EXPECT_EQ(counts[kCntMasked], static_cast<uint64_t>(test.slots) % 256);
+      EXPECT_EQ(counts[kCntIdle], (cycles - static_cast<uint64_t>(test.slots)) % 256);
+      for (const std::size_t k : {kCntIssued, kCntStream, kCntPsum, kCntAdder, kCntGated, kCntLocalWords}) EXPECT_EQ(counts[k], 0u);
+    }
+    if (HasFailure()) return;
+  }
+}
+
 // The counters leave when the passes before are through, as often as asked for.
 TEST_F(ArrayTest, CountersWaitForThePassesBefore) {
   for (uint32_t seed = 1; seed <= 12; ++seed) {
