@@ -266,7 +266,16 @@ class BeatTest : public ArrayTest {
       }
       std::vector<uint64_t> words;
       for (int pe = 0; pe < pes; ++pe) words.push_back(ids(col_ids[n]));
-      ConfigureAll(n == 0 ? kCfgColWide : kCfgColNarrow, words, true);
+      // In two rectangles, the second of which begins at any column.
+      const int cut = static_cast<int>(Pick(1, hw_.columns));
+      for (const auto& [low, high] : {std::pair{0, cut - 1}, {cut, hw_.columns - 1}}) {
+        if (low > high) continue;
+        std::vector<uint64_t> part;
+        for (int pe = 0; pe < pes; ++pe) {
+          if (pe % hw_.columns >= low && pe % hw_.columns <= high) part.push_back(words[static_cast<std::size_t>(pe)]);
+        }
+        Configure(0, hw_.rows - 1, low, high, n == 0 ? kCfgColWide : kCfgColNarrow, true, part);
+      }
     }
     // Beats, and for each PE what it is sent, in the order of the beats.
     std::vector<std::pair<int, uint32_t>> squares;  // PE, square
