@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -35,6 +36,7 @@ Result<ExitCode> CompileCommand(const CompileOptions& options);
 
 struct RunCommandOptions {
   LayerOptions layer;
+  std::vector<std::string> layers;       // --layer of run, again and again; all of the file without
   std::string image;                     // --image: a folder that compile wrote
   std::optional<uint32_t> seed;          // --seed
   std::string ifmap, filter, error;      // --ifmap, --filter, --error: .npy

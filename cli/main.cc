@@ -11,21 +11,27 @@
 namespace ecoflow {
 namespace {
 
-void AddLayerOptions(CLI::App& app, LayerOptions& options) {
+// `layers`: for a command that takes several.
+void AddLayerOptions(CLI::App& app, LayerOptions& options, std::vector<std::string>* layers = nullptr) {
   app.add_option("layer_file", options.layer_file, "layer or workload, JSON")->type_name("LAYER.json");
   app.add_option("--pass", options.pass, "forward, input-grad or filter-grad")->type_name("P");
   app.add_option("--dataflow", options.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
   app.add_option("--objective", options.objective, "few cycles (default) or words: what the mapper goes for")
       ->type_name("O");
   app.add_option("--config", options.config, "hardware configuration: file or shipped name")->type_name("C");
-  app.add_option("--layer", options.layer_name, "layer of a workload")->type_name("NAME");
+  if (layers != nullptr) {
+    app.add_option("--layer", *layers, "layer of a workload, may be repeated; all without")->type_name("NAME")
+        ->allow_extra_args(false);
+  } else {
+    app.add_option("--layer", options.layer_name, "layer of a workload")->type_name("NAME");
+  }
   app.add_option("--batch", options.batch, "batch size, overrides the layer's")
       ->type_name("N")->check(CLI::Range(1, 1000000));
 }
 
 // What run and predict share.
-void AddRunOptions(CLI::App& app, RunCommandOptions& options, uint32_t& seed) {
-  AddLayerOptions(app, options.layer);
+void AddRunOptions(CLI::App& app, RunCommandOptions& options, uint32_t& seed, bool several = false) {
+  AddLayerOptions(app, options.layer, several ? &options.layers : nullptr);
   app.add_option("--image", options.image, "folder that compile wrote, in place of a layer")->type_name("DIR");
   app.add_option("--seed", seed, "seed of random tensors (default 1)")->type_name("S");
   app.add_option("--ifmap", options.ifmap, "tensor, int16")->type_name("A.npy");
@@ -70,8 +76,8 @@ Result<ExitCode> Run(int argc, char** argv) {
 
   RunCommandOptions run;
   uint32_t seed = 1;
-  auto* run_app = app.add_subcommand("run", "run a layer on the Verilated array and compare");
-  AddRunOptions(*run_app, run, seed);
+  auto* run_app = app.add_subcommand("run", "run layers on the Verilated array and compare");
+  AddRunOptions(*run_app, run, seed, true);
   run_app->add_option("--stall", run.stall, "probability that a stream pauses at a word")
       ->type_name("PROB")->check(CLI::Range(0.0, 0.99));
   run_app->add_option("--output", run.output, "write the result, int32")->type_name("O.npy");

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "cli/inputs.h"
 #include "compiler/verify/compute.h"
+#include "isa/array_errors.h"
 #include "model/cycle_model.h"
 #include "model/gated.h"
 #include "report/baseline_report.h"
@@ -55,6 +56,9 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
     ECO_ASSIGN(loaded.counts, PredictCycles(compiled.schedule, compiled.config, model_options));
   }
   const CycleCounts& counts = *loaded.counts;
+  if (counts.errors != 0) {  // as run says it
+    return Machinery("the run ended with errors; the array says: {}", ArrayErrorText(counts.errors));
+  }
   progress.Note("counting zeros");
   const int64_t nonzero =
       CountNonzeroProducts(compiled.layer, compiled.pass, operands[0], operands[1]);

@@ -32,30 +32,52 @@ Result<ExitCode> CompileCommand(const CompileOptions& options) {
 
 namespace {
 
-// Runs the layer, writes --trace: also of a run that failed or that a signal stops.
-Result<RunResult> Simulate(const RunCommandOptions& options, const CompiledLayer& compiled,
-                           const std::array<std::vector<int16_t>, 2>& operands,
-                           const std::filesystem::path& library, ProgressLine& progress) {
-  const StopsInOrder in_order;
+// The array that all layers of a command run on, and its --trace: written also when a run failed or a signal
+// stops it.
+struct Array {
   std::optional<OutputFile> trace;
-  if (!options.trace.empty()) {
-    ECO_ASSIGN(trace, OutputFile::Create(options.trace));
-  }
-  const uint32_t seed = options.seed.value_or(1);
-  ECO_ASSIGN(const auto model, LoadModel(library, seed, trace ? trace->temporary().string() : ""));
+  std::unique_ptr<ArrayModel> model;
+  bool used = false;
+};
+
+Result<RunResult> Simulate(const RunCommandOptions& options, const CompiledLayer& compiled,
+                           const std::array<std::vector<int16_t>, 2>& operands, Array& array,
+                           ProgressLine& progress) {
   RunOptions run_options;
   run_options.stall = options.stall;
-  run_options.stall_seed = seed;
+  run_options.stall_seed = options.seed.value_or(1);
   run_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
-  run_options.stop = [&] { return StopRequested() || model->WriteError() != 0; };
+  run_options.stop = [&] { return StopRequested() || array.model->WriteError() != 0; };
+  run_options.clear = array.used;
+  array.used = true;
   progress.Restart();
-  auto run = RunOnArray(compiled, *model, operands[0], operands[1], run_options);
-  if (const int error = model->Close(); error != 0) {
+  return RunOnArray(compiled, *array.model, operands[0], operands[1], run_options);
+}
+
+// Completes the waveform.
+Status Close(const RunCommandOptions& options, Array& array) {
+  if (const int error = array.model->Close(); error != 0) {
     return BadInput("{}: cannot be written: {}", options.trace.empty() ? "ECOFLOW_RECORD" : options.trace,
                     std::strerror(error));
   }
-  if (trace) ECO_RETURN_IF_ERROR(trace->Commit());
-  return run;
+  if (array.trace) ECO_RETURN_IF_ERROR(array.trace->Commit());
+  return {};
+}
+
+// The layers that the options name, in their order; one without a name where the file or image holds only that.
+Result<std::vector<std::string>> LayersToRun(const RunCommandOptions& options) {
+  std::vector<std::string> names = options.layers;
+  if (names.empty() && !options.image.empty()) names.emplace_back();
+  if (names.empty()) {
+    ECO_ASSIGN(names, LayerNames(options.layer.layer_file));
+  }
+  if (names.size() > 1) {
+    for (const auto& [flag, value] : {std::pair{"--output", &options.output}, std::pair{"--ifmap", &options.ifmap},
+                                      std::pair{"--filter", &options.filter}, std::pair{"--error", &options.error}}) {
+      if (!value->empty()) return BadInput("{}: is of one layer, and {} are to run: --layer NAME picks one", flag, names.size());
+    }
+  }
+  return names;
 }
 
 }  // namespace
@@ -66,32 +88,63 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options) {
                                    std::pair{"--trace", options.trace}}) {
     if (!path.empty()) ECO_RETURN_IF_ERROR(CheckWritable(path, flag));
   }
-  ECO_ASSIGN(const LoadedLayer loaded, LoadCompiled(options));
-  const CompiledLayer& compiled = loaded.compiled;
-  ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
-
+  RunCommandOptions one = options;
+  if (options.image.empty() && options.layer.pass.empty()) {
+    ECO_RETURN_IF_ERROR(ReadLayerInputs(options.layer));  // says what is missing
+  }
+  ECO_ASSIGN(const auto names, LayersToRun(options));
   ProgressLine progress;
-  const auto note = [&](const std::string& text) { progress.Note(text); };
-  ModelOptions model_options;
-  model_options.trace = !options.trace.empty();
-  model_options.assertions = options.assertions;
-  ECO_ASSIGN(const auto library, BuildModel(compiled.config, model_options, note));
-  ECO_ASSIGN(const RunResult run, Simulate(options, compiled, operands, library, progress));
-  progress.Note("comparing with the golden model");
-  const auto golden = Golden(compiled.layer, compiled.pass, operands[0], operands[1]);
-  progress.Clear();
+  Array array;
+  std::optional<StopsInOrder> in_order;
+  ExitCode exit = ExitCode::kOk;
+  nlohmann::ordered_json reports = nlohmann::ordered_json::array();
+  std::vector<CompiledLayer> layers;  // before the first one runs: a later one may be refused
+  for (const std::string& name : names) {
+    one.layer.layer_name = name;
+    ECO_ASSIGN(LoadedLayer loaded, LoadCompiled(one));
+    layers.push_back(std::move(loaded.compiled));
+  }
+  for (const CompiledLayer& compiled : layers) {
+    const bool last = &compiled == &layers.back();
+    ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
+    if (!array.model) {
+      ModelOptions model_options;
+      model_options.trace = !options.trace.empty();
+      model_options.assertions = options.assertions;
+      const auto note = [&](const std::string& text) { progress.Note(text); };
+      ECO_ASSIGN(const auto library, BuildModel(compiled.config, model_options, note));
+      in_order.emplace();
+      if (!options.trace.empty()) {
+        ECO_ASSIGN(array.trace, OutputFile::Create(options.trace));
+      }
+      ECO_ASSIGN(array.model, LoadModel(library, options.seed.value_or(1),
+                                        array.trace ? array.trace->temporary().string() : ""));
+    }
+    auto result = Simulate(options, compiled, operands, array, progress);
+    if (!result.ok() || last) {
+      ECO_RETURN_IF_ERROR(Close(options, array));
+      in_order.reset();
+    }
+    ECO_ASSIGN(const RunResult run, std::move(result));
+    progress.Note("comparing with the golden model");
+    const auto golden = Golden(compiled.layer, compiled.pass, operands[0], operands[1]);
+    progress.Clear();
 
-  const RunReport report = MakeReport(compiled, run, golden);
-  if (!options.output.empty()) {
-    ECO_RETURN_IF_ERROR(WriteFileAtomically(
-        options.output,
-        NpyContent(run.output, ResultShape(compiled.layer, compiled.pass))));
+    const RunReport report = MakeReport(compiled, run, golden);
+    if (!options.output.empty()) {
+      ECO_RETURN_IF_ERROR(WriteFileAtomically(
+          options.output,
+          NpyContent(run.output, ResultShape(compiled.layer, compiled.pass))));
+    }
+    reports.push_back(ToJson(report));
+    if (report.mismatches != 0) exit = ExitCode::kMismatch;
+    if (last && !options.json.empty()) {
+      const auto& json = layers.size() == 1 ? reports.front() : reports;
+      ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, json.dump(2) + "\n"));
+    }
+    ECO_RETURN_IF_ERROR(PrintOut((&compiled == &layers.front() ? "" : "\n") + ToText(report)));
   }
-  if (!options.json.empty()) {
-    ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
-  }
-  ECO_RETURN_IF_ERROR(PrintOut(ToText(report)));
-  return report.mismatches == 0 ? ExitCode::kOk : ExitCode::kMismatch;
+  return exit;
 }
 
 }  // namespace ecoflow

@@ -20,6 +20,7 @@ inline constexpr std::array<const char*, kNumPeCounters> kPeCounters = {
 #include "isa/pe_counters.def"
 };
 
-using PeCounts = std::array<uint32_t, kNumPeCounters>;
+// 64 bits, whatever the hardware's counters hold: what counts there has not wrapped, or an error says so.
+using PeCounts = std::array<uint64_t, kNumPeCounters>;
 
 }  // namespace ecoflow

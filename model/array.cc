@@ -121,7 +121,7 @@ void TimingArray::ForgetCounts(std::size_t counts) {
 void TimingArray::ClearCounters() {
   uncounted_ = 0;
   ForgetCounts(kNumPeCounters);
-  std::vector<uint32_t> pe = std::move(counters.pe);
+  std::vector<uint64_t> pe = std::move(counters.pe);
   std::fill(pe.begin(), pe.end(), 0);
   counters = {};
   counters.pe = std::move(pe);

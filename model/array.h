@@ -132,7 +132,7 @@ class TimingArray {
   // Counters since ClearCounters.
   struct Counters {
     int64_t cycles = 0, config = 0, wide = 0, narrow = 0, gon = 0, output = 0;
-    std::vector<uint32_t> pe;  // kNumPeCounters for each
+    std::vector<uint64_t> pe;  // kNumPeCounters for each
   };
   Counters counters;
   void ClearCounters();

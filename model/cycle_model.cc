@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "isa/array_errors.h"
 #include "model/array.h"
 #include "model/skipper.h"
 
@@ -99,6 +100,7 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
     for (std::size_t k = 0; k < kNumPeCounters; ++k) {
       counts.pe[pe][k] = total.pe[pe * kNumPeCounters + k];
+      if (counts.pe[pe][k] >> config.counter_bits != 0) counts.errors |= uint64_t{1} << kErrCounter;
     }
   }
   counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

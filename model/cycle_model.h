@@ -28,6 +28,7 @@ struct CycleCounts {
   int64_t wide_words = 0, narrow_words = 0, gon_words = 0, output_words = 0;
   // PEs in row-major order. "gated" depends on data and stays zero.
   std::vector<PeCounts> pe;
+  uint64_t errors = 0;  // that the array would report (isa/array_errors.h): counters that wrap
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
   bool complete = true;          // false: given up, the counts mean nothing

@@ -30,7 +30,7 @@ void Skipper::Add(TimingArray::Counters& sum, const TimingArray::Counters& count
   sum.gon += times * counted.gon;
   sum.output += times * counted.output;
   for (std::size_t k = 0; k < sum.pe.size(); ++k) {
-    sum.pe[k] += static_cast<uint32_t>(times) * counted.pe[k];
+    sum.pe[k] += static_cast<uint64_t>(times) * counted.pe[k];
   }
 }
 
@@ -122,7 +122,7 @@ std::unique_ptr<Skipper::Stretch> Skipper::Record() {
   }
   stretch->counted = array_.counters;
   bytes_ += sizeof(Stretch) + stretch->pes.size() * sizeof(PeStretch) +
-            stretch->pieces.size() * sizeof(void*) + stretch->counted.pe.size() * sizeof(uint32_t);
+            stretch->pieces.size() * sizeof(void*) + stretch->counted.pe.size() * sizeof(uint64_t);
   return stretch;
 }
 

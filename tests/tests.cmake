@@ -48,20 +48,23 @@ target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflo
 add_dependencies(cli_test ecoflow)
 
 # Random layers of every op, pass and dataflow, without and with random stalls; the whole regression
-# is scripts/regression.sh. RTL assertions on small arrays only: their messages name the instance,
-# so that a large model with them takes minutes to build.
+# is scripts/regression.sh. RTL assertions are on, on every array.
 function(eco_sweep name config count)
   foreach(stall 0 0.3)
     add_test(NAME sweep_${name}_stall_${stall}
-      COMMAND sweep --config ${config} --count ${count} --stall ${stall} ${ARGN})
+      COMMAND sweep --assert --config ${config} --count ${count} --stall ${stall})
     set_tests_properties(sweep_${name}_stall_${stall} PROPERTIES LABELS e2e TIMEOUT 1500)
   endforeach()
 endfunction()
-eco_sweep(ecoflow_4x4 ecoflow_4x4 150 --assert)
-eco_sweep(ecoflow_13x15 ecoflow_13x15 16)
+eco_sweep(ecoflow_4x4 ecoflow_4x4 150)
+eco_sweep(ecoflow_13x15 ecoflow_13x15 8)
+# Layers that an array of this size needs: in the quota that random_layers_test asks for.
+set_tests_properties(sweep_ecoflow_13x15_stall_0 sweep_ecoflow_13x15_stall_0.3 PROPERTIES
+  PASS_REGULAR_EXPRESSION "passes: >=3 in ([3-9][0-9]|100) %, several parts ([1-9][0-9]|100) %"
+  FAIL_REGULAR_EXPRESSION "FAILED|REFUSED")
 eco_sweep(eyeriss_12x14 eyeriss_12x14 10)
 foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
-  eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 40 --assert)
+  eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 40)
 endforeach()
 eco_sweep(13x15_latency3 ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json 10)
 eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
@@ -78,6 +81,10 @@ function(eco_predict_sweep name config count)
 endfunction()
 eco_predict_sweep(ecoflow_4x4 ecoflow_4x4 40)
 eco_predict_sweep(ecoflow_13x15 ecoflow_13x15 5)
+# Counters that wrap in some layers: the run reports it where the model does, and nowhere else.
+eco_predict_sweep(counters10 ${CMAKE_SOURCE_DIR}/tests/data/counters10.json 10)
+set_tests_properties(predict_counters10 PROPERTIES
+  PASS_REGULAR_EXPRESSION "errors that the model foretold: [1-9]" FAIL_REGULAR_EXPRESSION "FAILED|REFUSED")
 foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
   eco_predict_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
 endforeach()

@@ -273,6 +273,19 @@ Result<Layer> LoadLayer(const std::string& path, const std::string& layer_name, 
   return ParseLayer(text, std::filesystem::path(path).filename().string(), layer_name, batch);
 }
 
+Result<std::vector<std::string>> LayerNames(const std::string& path) {
+  ECO_ASSIGN(const std::string text, ReadFile(path));
+  const std::string name = std::filesystem::path(path).filename().string();
+  ECO_ASSIGN(const json document, ParseJson(text, name));
+  ECO_ASSIGN(const LayerObjects found, FindLayers(document, name));
+  std::vector<std::string> names;
+  for (const auto& [where, object] : found.objects) {
+    names.push_back(NameOf(object));
+    if (names.back().empty() && found.objects.size() > 1) return BadInput("{}: name: missing, needed to run several layers", where);
+  }
+  return names;
+}
+
 Result<Workload> LoadWorkload(const std::string& path, int batch) {
   ECO_ASSIGN(const std::string text, ReadFile(path));
   const std::filesystem::path file = path;

@@ -52,6 +52,8 @@ std::array<int64_t, 4> ResultShape(const Layer& layer, Pass pass);
 // one. `batch` > 0 overrides input[0]. Checks shapes; messages name file, field, value and range. No two
 // layers of a file have one name.
 Result<Layer> LoadLayer(const std::string& path, const std::string& layer_name, int batch);
+// The names of a workload's layers; one that may be empty for a file of a single layer.
+Result<std::vector<std::string>> LayerNames(const std::string& path);
 Result<Layer> ParseLayer(const std::string& text, const std::string& name,
                          const std::string& layer_name, int batch);
 

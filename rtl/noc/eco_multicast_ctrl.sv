@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+`include "eco_assert.svh"
+
 // Multicast controller (Sec. 4.4, Fig. 8): holds the IDs of one X-bus (row IDs) or of one PE
 // (column IDs) and tells whether the tag of a beat names it.
 //
@@ -32,4 +34,7 @@ module eco_multicast_ctrl #(
       end
     end
   end
+`ifdef ECO_CHECKS
+  `include "eco_multicast_ctrl_checks.svh"
+`endif
 endmodule

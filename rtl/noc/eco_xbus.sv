@@ -77,4 +77,7 @@ module eco_xbus #(
 
   `ECO_ASSERT(ReadyMeansRoom, !ready_q || !there[Beats-1])
   `ECO_ASSERT(OnlyWithRoom, (push_o & ~ready_i) == '0)
+`ifdef ECO_CHECKS
+  `include "eco_xbus_checks.svh"
+`endif
 endmodule

@@ -270,4 +270,7 @@ module eco_array #(
 `ifndef FORMAL  // the streams' duty
   `ECO_ASSERT(NoErrors, error == '0)
 `endif
+`ifdef ECO_CHECKS
+  `include "eco_array_checks.svh"
+`endif
 endmodule

@@ -149,4 +149,7 @@ module eco_config #(
   `ECO_ASSERT(HeaderNamesPes, !bad_header_o)
   `ECO_ASSERT(AddressExists, !bad_address_o)
 `endif
+`ifdef ECO_CHECKS
+  `include "eco_config_checks.svh"
+`endif
 endmodule

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+`include "eco_assert.svh"
+
 // One row of the array: the X-buses of both global input networks, the PEs, and the row's part of the
 // global output network. Latency and handshake are those of eco_xbus, eco_pe and eco_gon_row. Reset: as theirs.
 module eco_row #(
@@ -145,4 +147,7 @@ module eco_row #(
     if (!rst_ni) error_o <= '0;
     else error_o <= {|counter_error, |program_error};
   end
+`ifdef ECO_CHECKS
+  `include "eco_row_checks.svh"
+`endif
 endmodule

@@ -60,6 +60,7 @@ std::vector<std::string> VerilatorFlags(const ModelOptions& options, bool netlis
   flags.insert(flags.end(), {"-MAKEFLAGS", std::string("OPT_FAST=") +
                                                (!netlist ? "-O2" : level != nullptr ? level : "-O1")});
   flags.emplace_back(options.assertions ? "--assert" : "--noassert");
+  if (options.assertions) flags.emplace_back("-DECO_CHECKS");
   if (options.trace) {
     // The harness looks at what becomes of the waveform's writes.
     flags.insert(flags.end(), {"--trace-fst", "-LDFLAGS",

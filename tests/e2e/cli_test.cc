@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -155,6 +156,51 @@ TEST_F(CliTest, RunComparesAndReportsTheContractsFields) {
   // 486 MACs / 16; words (27 errors + 54 weights) / 7; 98 results / 2.
   EXPECT_EQ(r["roofline_cycles"], 49);
   EXPECT_EQ(fs::file_size(folder_ / "o.npy"), 128u + 4 * 98);
+}
+
+// One array for all of them, cleared in between: the reports are those of separate runs.
+TEST_F(CliTest, LayersRunOneAfterTheOther) {
+  Write("net.json", R"({"name": "net", "layers": [
+    {"name": "a", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3, "kernel_shape": [3, 3], "strides": [2, 2]},
+    {"name": "b", "op": "ConvTranspose", "input": [1, 4, 3, 5], "output_channels": 2, "kernel_shape": [3, 1]},
+    {"name": "c", "op": "Conv", "input": [2, 5, 6, 4], "output_channels": 7, "kernel_shape": [1, 2]}]})");
+  const std::string rest = "--pass input-grad --config ecoflow_4x4 --assert ";
+  for (const std::string stall : {"", "--stall 0.4 "}) {
+    const auto report = [&](const std::string& layers) {
+      const Outcome o = Ecoflow("run net.json " + layers + rest + stall + "--json r.json");
+      EXPECT_EQ(o.status, 0) << o.err;
+      json reports = json::parse(ReadFile(folder_ / "r.json").value());
+      if (!reports.is_array()) reports = json::array({reports});
+      for (json& one : reports) one.erase("sim_seconds"), one.erase("sim_khz");
+      return reports;
+    };
+    std::map<std::string, json> single;
+    for (const std::string name : {"a", "b", "c"}) single[name] = report("--layer " + name + " ").at(0);
+    EXPECT_EQ(report(""), json::array({single["a"], single["b"], single["c"]}));
+    EXPECT_EQ(report("--layer c --layer a --layer c "), json::array({single["c"], single["a"], single["c"]}));
+  }
+  const Outcome o = Ecoflow("run net.json " + rest + "--trace t.fst");
+  ASSERT_EQ(o.status, 0) << o.err;
+  for (const char* name : {"a", "b", "c"}) EXPECT_NE(o.out.find("input-grad of " + std::string(name) + ","), std::string::npos) << o.out;
+  EXPECT_GT(fs::file_size(folder_ / "t.fst"), 1000u);
+  ExpectRefused("run net.json " + rest + "--output o.npy", "--output: is of one layer, and 3 are to run: --layer NAME picks one");
+  ExpectRefused("run net.json --layer a --layer d " + rest, "--layer d: not in net.json, expected one of a, b, c");
+  ExpectRefused("predict net.json --pass forward --config ecoflow_4x4", "net.json: holds 3 layers, expected --layer NAME to pick one");
+}
+
+// What the cycle model says of counters that are too narrow, the array says.
+TEST_F(CliTest, CountersThatWrapAreReported) {
+  json hw = json::parse(ReadFile(SourceRoot() / "gen/configs/ecoflow_4x4.json").value());
+  hw["name"] = "narrow";
+  hw["pe"]["counter_bits"] = 8;
+  Write("narrow.json", hw.dump());
+  const std::string error = "ecoflow: the run ended with errors; the array says: a counter of a PE has wrapped\n";
+  for (const char* command : {"run", "predict"}) {
+    const Outcome o = Ecoflow(std::string(command) + " layer.json --pass input-grad --config narrow.json --batch 4");
+    EXPECT_EQ(o.status, 3);
+    EXPECT_EQ(o.err, error);
+    EXPECT_EQ(o.out, "");
+  }
 }
 
 TEST_F(CliTest, EveryPassRunsUnderEveryDataflow) {

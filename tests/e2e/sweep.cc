@@ -10,6 +10,7 @@
 #include "choose/choose.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/direct.h"
+#include "isa/array_errors.h"
 #include "model/cycle_model.h"
 #include "model/gated.h"
 #include "tb/golden/golden.h"
@@ -32,6 +33,7 @@ struct Case {
 struct Outcome {
   std::string failure;     // empty when the layer ran and all is well
   bool refused = false;    // by the compiler, with a reason
+  bool foretold = false;   // the run ended with the errors that the cycle model says
   int64_t cycles = 0;
   double roofline_fraction = 0;
   int64_t passes = 0, parts = 0;  // of the schedule
@@ -105,6 +107,11 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case
     options.clear = seed % 2 == 0;
   }
   const auto run = RunOnArray(compiled, model, first, second, options);
+  if (const std::string errors = ArrayErrorText(chosen.value().counts.errors); predict && !errors.empty()) {
+    const std::string said = run.ok() ? "nothing" : run.error().message;
+    if (said.find(errors) == std::string::npos) return {fmt::format("the model says: {}; the run: {}", errors, said)};
+    return {"", false, true};
+  }
   if (!run.ok()) return {run.error().message};
   const RunReport report =
       MakeReport(compiled, run.value(), Golden(layer, test.pass, first, second));
@@ -126,7 +133,7 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case
     const std::string difference = ComparePrediction(compiled, run.value(), first, second);
     if (!difference.empty()) return {difference};
   }
-  return {"", false, report.cycles, report.roofline_fraction(), compiled.schedule.num_passes,
+  return {"", false, false, report.cycles, report.roofline_fraction(), compiled.schedule.num_passes,
           static_cast<int64_t>(compiled.schedule.passes.size())};
 }
 
@@ -182,7 +189,7 @@ int Main(int argc, char** argv) {
   // starts with other random state.
   std::unique_ptr<ArrayModel> model;
   bool good = true;
-  uint64_t ran = 0, many_passes = 0, many_parts = 0;
+  uint64_t ran = 0, foretold = 0, many_passes = 0, many_parts = 0;
   nlohmann::json results = nlohmann::json::array();
   fmt::print("{} stall {}\n{:<16}{:<14}{:<13}{:>7}{:>9}{:>8}{:>10}{:>8}\n", config_name, stall,
              "dataflow", "op", "pass", "passed", "refused", "failed", "roofline", "s");
@@ -205,6 +212,7 @@ int Main(int argc, char** argv) {
           RunOne(config.value(), *model, fresh, test, seed, max_macs, stall, predict, verbose);
       if (outcome.failure.empty()) {
         ++passed;
+        foretold += outcome.foretold;
         cycles += outcome.cycles;
         fractions += outcome.roofline_fraction;
         ++ran;
@@ -235,6 +243,7 @@ int Main(int argc, char** argv) {
     return ran == 0 ? 0.0 : 100 * static_cast<double>(count_of) / static_cast<double>(ran);
   };
   fmt::print("passes: >=3 in {:.0f} %, several parts {:.0f} %\n", share(many_passes), share(many_parts));
+  if (foretold != 0) fmt::print("errors that the model foretold: {} runs\n", foretold);
   if (!json_file.empty()) {
     const auto written = WriteFileAtomically(json_file, results.dump(1) + "\n");
     if (!written.ok()) return fmt::print(stderr, "{}\n", written.error().message), 2;

@@ -266,7 +266,16 @@ class BeatTest : public ArrayTest {
       }
       std::vector<uint64_t> words;
       for (int pe = 0; pe < pes; ++pe) words.push_back(ids(col_ids[n]));
-      ConfigureAll(n == 0 ? kCfgColWide : kCfgColNarrow, words, true);
+      // In two rectangles, the second of which begins at any column.
+      const int cut = static_cast<int>(Pick(1, hw_.columns));
+      for (const auto& [low, high] : {std::pair{0, cut - 1}, {cut, hw_.columns - 1}}) {
+        if (low > high) continue;
+        std::vector<uint64_t> part;
+        for (int pe = 0; pe < pes; ++pe) {
+          if (pe % hw_.columns >= low && pe % hw_.columns <= high) part.push_back(words[static_cast<std::size_t>(pe)]);
+        }
+        Configure(0, hw_.rows - 1, low, high, n == 0 ? kCfgColWide : kCfgColNarrow, true, part);
+      }
     }
     // Beats, and for each PE what it is sent, in the order of the beats.
     std::vector<std::pair<int, uint32_t>> squares;  // PE, square
@@ -685,6 +694,49 @@ TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
     Wait(60);
     for (const PeCounts& counts : Counters()) EXPECT_EQ(counts[kCntMasked], 10u);
     EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), ArrayErrorText(1 << kErrHeader | 1 << kErrAddress));
+    if (HasFailure()) return;
+  }
+}
+
+// A counter of a PE that passes its bits says so, and no other number changes.
+TEST_F(ArrayTest, CounterThatWrapsSetsItsError) {
+  if (std::getenv("ECOFLOW_NETLIST") != nullptr) GTEST_SKIP() << "a netlist has the counters of its own configuration";
+  HwConfig narrow = hw_;
+  narrow.counter_bits = 8;
+  const auto library = BuildModel(narrow, {}, [](const std::string&) {});
+  ASSERT_TRUE(library.ok());
+  Start(1, false);
+  auto loaded = LoadModel(library.value(), 1, "");
+  ASSERT_TRUE(loaded.ok());
+  model_ = std::move(loaded.value());
+  struct Case {
+    int64_t slots, waits;  // masked ones; idle cycles before the end of the run
+    bool wraps;
+  };
+  for (const Case& test : {Case{255, 0, false}, {256, 0, true}, {255, 100, false}, {10, 300, true}, {200, 0, false}}) {
+    SCOPED_TRACE(testing::Message() << test.slots << " slots, " << test.waits << " cycles");
+    model_->Clear();  // and with it the error of the run before
+    Forget();
+    PeImage image = Squares(false);
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
+    image.levels[0].files.Last = test.slots - 1;
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgParam, {Encode(ParamWord()).value()});
+    Run(0, 0);
+    Wait(test.slots + 20 + test.waits);
+    EXPECT_EQ(Stat(kStatErrors), uint64_t{test.wraps} << kErrCounter);
+    commands_.push_back({{}, true});
+    Run(0, 0);
+    Wait(12);
+    const uint64_t cycles = cycles_ - kDoneDelay;
+    EXPECT_EQ(Stat(kStatCycles), cycles);
+    EXPECT_EQ(Stat(kStatConfig), config_words_);
+    EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), test.wraps ? kArrayErrors[kErrCounter] : std::string());
+    for (const PeCounts& counts : Counters()) {
+      EXPECT_EQ(counts[kCntMasked], static_cast<uint64_t>(test.slots) % 256);
+      EXPECT_EQ(counts[kCntIdle], (cycles - static_cast<uint64_t>(test.slots)) % 256);
+      for (const std::size_t k : {kCntIssued, kCntStream, kCntPsum, kCntAdder, kCntGated, kCntLocalWords}) EXPECT_EQ(counts[k], 0u);
+    }
     if (HasFailure()) return;
   }
 }
