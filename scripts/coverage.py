@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Line, branch and toggle coverage of rtl/ by random layers, with a reason for every hole.
 
-Runs build/bin/sweep on small arrays with Verilator's coverage counters, adds up over arrays and instances and
-prints covered points for each file. A point that no run reaches needs a line in HOLES that says why; exit
+Runs build/bin/sweep on small arrays, and the directed test of the array, with Verilator's coverage counters, adds up
+over arrays and instances and prints covered points for each file. A point that no run reaches needs a line in HOLES that says why; exit
 status 1 when one has none. Models are built once and cached.
 
 usage: coverage.py [--count N] [--json F] [--markdown [F]] [--list]
@@ -11,6 +11,7 @@ usage: coverage.py [--count N] [--json F] [--markdown [F]] [--list]
 import argparse
 import collections
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -19,7 +20,7 @@ import tempfile
 import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SWEEP = ROOT / "build/bin/sweep"
+SWEEP, ARRAY_TEST = ROOT / "build/bin/sweep", ROOT / "build/bin/array_test"
 # Arrays that differ in what decides structure: IDs, lanes, levels, depths, latencies.
 ARRAYS = ("ecoflow_4x4", "tests/data/7x3.json", "tests/data/small.json", "tests/data/ids1_narrow.json")
 STALLS = ("0", "0.3")
@@ -178,6 +179,13 @@ def main():
             if done.returncode != 0:
                 sys.exit(f"coverage.py: sweep --config {array} {options}: {done.stdout[-2000:]}{done.stderr}")
             points.update(read(data))
+        data.unlink()
+        done = subprocess.run([ARRAY_TEST], cwd=ROOT, env={**os.environ, "ECOFLOW_COVERAGE_FOLDER": folder},
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"coverage.py: array_test: {done.stdout[-2000:]}{done.stderr}")
+        for file in pathlib.Path(folder).glob("*.dat"):
+            points.update(read(file))
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
 

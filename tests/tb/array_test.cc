@@ -49,15 +49,27 @@ class ArrayTest : public ::testing::Test {
     const auto config = LoadHwConfig((SourceRoot() / "tests/data/mutants.json").string());
     ASSERT_TRUE(config.ok());
     hw_ = config.value();
-    // A netlist (scripts/mutants.py) has no assertions: the model is that of the layers.
-    const bool assertions = std::getenv("ECOFLOW_NETLIST") == nullptr;
+    // A netlist (scripts/mutants.py) has no assertions: the model is that of the layers. Coverage
+    // (scripts/coverage.py) is of what runs, not of what is checked.
+    const bool assertions = std::getenv("ECOFLOW_NETLIST") == nullptr && CoverageFolder() == nullptr;
     for (const bool checked : {false, true}) {
       ModelOptions options;
       options.assertions = checked && assertions;
+      options.coverage = CoverageFolder() != nullptr;
       const auto library = BuildModel(hw_, options, [](const std::string&) {});
       ASSERT_TRUE(library.ok());
       libraries_[checked] = library.value();
     }
+  }
+
+  void TearDown() override { KeepCoverage(); }
+
+  // Where the coverage of each model goes; none when null.
+  static const char* CoverageFolder() { return std::getenv("ECOFLOW_COVERAGE_FOLDER"); }
+  void KeepCoverage() {
+    static int number = 0;
+    if (model_ == nullptr || CoverageFolder() == nullptr) return;
+    model_->WriteCoverage((std::string(CoverageFolder()) + "/" + std::to_string(number++) + ".dat").c_str());
   }
 
   // What the array must refuse fails its assertions: such tests go without.
@@ -65,6 +77,7 @@ class ArrayTest : public ::testing::Test {
     random_.seed(seed);
     auto loaded = LoadModel(libraries_[checked], seed, "");
     ASSERT_TRUE(loaded.ok());
+    KeepCoverage();
     model_ = std::move(loaded.value());
     model_->Reset();
     Forget();
@@ -843,6 +856,28 @@ TEST_F(ErrorTest, ConfigurationForWhatIsNotThere) {
   Begin();
   ConfigureAll(kCfgRowNarrow, std::vector<uint64_t>(20, 0));
   Expect(kErrAddress);
+}
+
+// A scatter ends with the last PE of its rectangle, no word earlier or later.
+TEST_F(ErrorTest, ScatterOfOneWordMoreThanPes) {
+  Begin();
+  for (int row_lo = 0; row_lo < hw_.rows; ++row_lo) {
+    for (int row_hi = row_lo; row_hi < hw_.rows; ++row_hi) {
+      for (int col_lo = 0; col_lo < hw_.columns; ++col_lo) {
+        for (int col_hi = col_lo; col_hi < hw_.columns; ++col_hi) {
+          std::vector<uint64_t> words(static_cast<std::size_t>((row_hi - row_lo + 1) * (col_hi - col_lo + 1)));
+          Configure(row_lo, row_hi, col_lo, col_hi, kCfgLoader, true, words);
+          Run(0, 0);
+          Wait(5);
+          EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), "");
+          words.push_back(0);
+          Configure(row_lo, row_hi, col_lo, col_hi, kCfgLoader, true, words);
+          Expect(kErrHeader);
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
 }
 
 // A slot that waits for a word, or frees words, that its file can never hold; a psum beyond the file.
