@@ -680,6 +680,35 @@ TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
   }
 }
 
+// Thresholds of all sizes; index 2 and the ragged loop's pass the small ones only. What a masked pass takes
+// from below or sends up is nothing.
+TEST_F(ArrayTest, ThresholdsOfAllSizesKeepTheSlots) {
+  Start(1);
+  for (uint32_t seed = 1; seed <= 24; ++seed) {
+    SCOPED_TRACE(seed);
+    PeImage image = Squares(false);
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
+    image.mode.ChainInMin = Pick(0, 16383);
+    image.mode.ChainOutMax = Pick(0, 16383);
+    image.mode.ParamLevel = 4;
+    image.limit.Ragged = Pick(0, 1023);
+    image.levels[1].files.Last = 2;
+    ParamWord pass;
+    pass.ParamLast = Pick(0, 2047);
+    // Index 3 stays at zero: level 1 is shorter throughout, or not at all.
+    const int64_t slots = (image.limit.Ragged > 0 ? 2 : 3) * (pass.ParamLast + 1);
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgParam, {Encode(pass).value()});
+    Run(0, 0);
+    Wait(slots + 60);
+    for (const PeCounts& counts : Counters()) EXPECT_EQ(counts[kCntMasked], slots);
+    EXPECT_FALSE(model_->AssertionFailed());
+    if (HasFailure()) return;
+    model_->Clear();
+    Forget();
+  }
+}
+
 // A header may announce many words; those beyond the last address or the last PE go nowhere and are reported.
 TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
   for (uint32_t seed = 1; seed <= 2; ++seed) {
@@ -908,6 +937,21 @@ TEST_F(ErrorTest, ProgramThatNoFileCanHold) {
   });
   program([](PeImage& image) { image.levels[0].files.IfmapRelease = hw_.ifmap_depth + 1; });
   program([](PeImage& image) { image.levels[0].files.FilterRelease = hw_.filter_depth + 1; });
+  // Every bit of a step and of a release; a step back from the start of a file is one beyond its end.
+  for (const int64_t words : {85, 170, 255, -1, -86, -171}) {
+    program([words](PeImage& image) {
+      image.mode.IfmapDirect = 0;
+      image.levels[0].files.IfmapDelta = words;
+    });
+    program([words](PeImage& image) {
+      image.mode.FilterDirect = 0;
+      image.levels[0].files.FilterDelta = words;
+    });
+  }
+  for (const int64_t words : {85, 170, 255, 341, 511}) {
+    program([words](PeImage& image) { image.levels[0].files.FilterRelease = words; });
+    if (words < 256) program([words](PeImage& image) { image.levels[0].files.IfmapRelease = words; });
+  }
 }
 
 // A run that waits for what never comes.
