@@ -11,7 +11,6 @@ usage: coverage.py [--count N] [--jobs N] [--data FOLDER] [--json F] [--markdown
 import argparse
 import collections
 import concurrent.futures
-import json
 import os
 import pathlib
 import re
@@ -20,7 +19,8 @@ import sys
 import tempfile
 import textwrap
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from eda import ROOT, progress, write_json
+
 SWEEP, ARRAY_TEST = ROOT / "build/bin/sweep", ROOT / "build/bin/array_test"
 # Arrays that differ in what decides structure: IDs, lanes, levels, depths, latencies.
 ARRAYS = ("ecoflow_4x4", "tests/data/7x3.json", "tests/data/small.json", "tests/data/ids1_narrow.json")
@@ -133,7 +133,6 @@ def reason(file, line, kind, name):
     return None
 
 
-
 def measure(folder, count, jobs):
     """Files with the counters of all runs; what the folder has is not run again."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,10 +155,8 @@ def measure(folder, count, jobs):
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for n, _ in enumerate(pool.map(run, commands.items()), 1):
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r\033[K{n} of {len(commands)} runs")
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+            progress(f"{n} of {len(commands)} runs")
+    progress()
     return sorted(folder.rglob("*.dat"))
 
 
@@ -202,7 +199,7 @@ def main():
     if a.json:
         document = {"files": {f: {k: {"covered": c[0], "of": c[1]} for k, c in cells.items()} for f, cells in table.items()},
                     "holes": holes, "open": len(open_holes)}
-        pathlib.Path(a.json).write_text(json.dumps(document, indent=1) + "\n")
+        write_json(a.json, document)
     if a.markdown:
         pathlib.Path(a.markdown).write_text(markdown(table, groups, a.count))
     return bool(open_holes)
