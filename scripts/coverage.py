@@ -52,7 +52,6 @@ HOLES = [
     (r"rtl/mem/eco_counter\.sv", r"add_i", (3, 7), "an increment is at most the words of a beat, five; commands have two lanes"),
     (r"rtl/noc/eco_shift_fifo\.sv", r"valid", (4, 4), "constant: the entry behind the last one is always empty"),
     (r"rtl/noc/eco_gon\.sv", r"same", (0, 0), "constant: no lane is before the first"),
-    (IMAGE, r"record_files(_o)?", (48, 48), DEPTH),
     (RING, r"fill_q", (8, 8), DEPTH),
     (RING, r"head_sum|read_sum|reach|want_q", (9, 9), DEPTH),
     (IMAGE, r"record_coordinates(_o)?", (48, 63), NO_FIELD),
@@ -95,7 +94,7 @@ HOLES = [
     (ARRAY, r"case: .*", None, "stat_sel_i is 0 to 5; the drivers never read the codes 6 and 7, which give zero"),
     (r"rtl/mem/.*", r"slot_i|slot_q|waddr_i|raddr_i", (12, 14), SLOT),
     (r"rtl/(noc/eco_gon|top/eco_array)\.sv", r"cmd_slot_i|acc_slot|order_slot|slot_q|gon_slot_i", (26, 27), SLOT),
-    (CONFIG, r"(row|col)_hi_q|col_lo_q|(row|col)_q", (3, 7), RECT),
+    (CONFIG, r"(row|col)_hi_q|col_lo_q|col_q", (3, 7), RECT),
 ]
 
 
