@@ -17,14 +17,13 @@ import os
 import pathlib
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-ECOFLOW = ROOT / "build/bin/ecoflow"
+from eda import ECOFLOW, ROOT, generate, run, table, write_json
+
 LIBERTY = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
 GATE = "NAND2X1"  # one gate equivalent
 PAPER_PCT, PAPER_IDS = 2.9, 5
@@ -39,13 +38,6 @@ SCRIPTS = {  # what abc is told; "yosys": what Yosys tells it
               "balance; dch; map -a; topo",
     "amap": "strash; ifraig; scorr; dc2; strash; dch -f; amap -m; topo"}
 KINDS = (("ff", "flip-flops"), ("latch", "latches"), ("sram_high", "SRAM, large"), ("sram", "SRAM, small"))
-
-
-def run(command, **options):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
-    if done.returncode:
-        sys.exit(f"area_study.py: {' '.join(map(str, command))}: {(done.stderr or done.stdout).strip()[-400:]}")
-    return done.stdout
 
 
 def pe_report(a, rtl, name, folder):
@@ -134,7 +126,7 @@ def study(a):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         rtl = folder / "rtl"
-        run([ECOFLOW, "gen", "--config", a.config, "--out", rtl])
+        generate(a.config, rtl)
         config = json.loads((rtl / "config.json").read_text())
         modules = network_modules(config["array"]["columns"], config["network"]["id_bits"],
                                   max(8, config["pe"]["queue_depth"]))
@@ -192,11 +184,6 @@ def mm2(s):
 def ranged(s, form="{:.2f}"):
     texts = [form.format(s[k]) for k in ("median", "least", "most")]
     return texts[0] if texts[1] == texts[2] else f"{texts[0]} ({texts[1]}..{texts[2]})"
-
-
-def table(head, rows):
-    return ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1),
-            *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
 def assumptions(s):
@@ -338,7 +325,7 @@ def main():
     pathlib.Path(a.markdown).write_text(text)
     plot(s, a.svg)
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps(s, indent=2) + "\n")
+        write_json(a.json, s)
     print(f"written: {a.markdown}, {a.svg}; {time.monotonic() - begin:.0f} s", file=sys.stderr)
 
 

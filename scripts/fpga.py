@@ -15,14 +15,13 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-ECOFLOW = ROOT / "build/bin/ecoflow"
+from eda import ROOT, generate, run, table, write_json
+
 LIBERTY = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
 # The steps of the area study up to gates.
 TO_GATES = (ROOT / "area/word_level.ys").read_text() + (ROOT / "area/cell_level.ys").read_text().partition("dfflibmap")[0]
@@ -107,21 +106,6 @@ endmodule
 """
 
 
-def run(command, **options):
-    try:
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
-    except FileNotFoundError:
-        sys.exit(f"fpga.py: {command[0]} is missing: scripts/install.sh test installs it")
-    if done.returncode:
-        sys.exit(f"fpga.py: {' '.join(map(str, command))[:200]}: {(done.stderr or done.stdout).strip()[-400:]}")
-    return done.stdout + done.stderr
-
-
-def generate(config, out):
-    run([ECOFLOW, "gen", "--config", config, "--out", out])
-    return out
-
-
 def read_rtl(rtl, without=()):
     files = [f for f in (rtl / "files.f").read_text().split() if f.endswith(".sv")]
     return f"read_verilog -sv -DSYNTHESIS -I{rtl}/rtl/include " + " ".join(
@@ -171,7 +155,8 @@ def route(folder):
     """Utilisation and Fmax of the small array on hx8k."""
     config = folder / "small.json"
     config.write_text(json.dumps(SMALL))
-    rtl = generate(config, folder / "small")
+    rtl = folder / "small"
+    generate(config, rtl)
     work = folder / "route"
     work.mkdir()
     # More ports than pins: the status word is folded, all others are pins.
@@ -271,7 +256,8 @@ def timing(rtl, folder, part, period):
 def figures(a, folder):
     out = {"config": a.config, "yosys": run(["yosys", "-V"]).split()[1]}
     only = a.only.split(",")
-    rtl = generate(a.config, folder / "rtl")
+    rtl = folder / "rtl"
+    generate(a.config, rtl)
     config = json.loads((rtl / "config.json").read_text())
     rows, period = config["array"]["rows"], 1000 / config["clock_mhz"]
     pes = rows * config["array"]["columns"]
@@ -352,11 +338,6 @@ WHY["u_x.value_o"] = WHY["u_z.value_o"] = WHY["u_y.value_o"]
 WHY["u_filter.fill_q"] = WHY["u_ifmap.fill_q"]
 
 
-def table(head, rows):
-    return ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1),
-            *("| " + " | ".join(row) + " |" for row in rows), ""]
-
-
 def markdown(f):
     wrap = lambda text: textwrap.fill(text, 108, break_on_hyphens=False, break_long_words=False)
     lines = ["# FPGAs and timing", "", wrap(f"Made by `scripts/fpga.py` on `{f['config']}`, Yosys {f['yosys']}."), ""]
@@ -434,7 +415,7 @@ def main():
         f = figures(a, pathlib.Path(name))
     show(f)
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps(f, indent=2) + "\n")
+        write_json(a.json, f)
     if {"resources", "route", "timing"} <= f.keys():
         pathlib.Path(a.markdown).write_text(markdown(f))
         print(f"written: {a.markdown}; {time.monotonic() - begin:.0f} s", file=sys.stderr)

@@ -17,8 +17,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BIN = ROOT / "build/bin"
+from eda import BIN, ROOT, generate
 
 
 def ports(top):
@@ -94,7 +93,7 @@ def main():
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(a.keep or temporary).resolve()
-        subprocess.run([BIN / "ecoflow", "gen", "--config", a.config, "--out", folder], check=True, capture_output=True)
+        generate(a.config, folder)
         record = folder / "record.txt"
         record.unlink(missing_ok=True)
         subprocess.run([BIN / "sweep", "--config", a.config, "--count", "1", "--max-macs", str(a.max_macs)], cwd=ROOT, check=True,

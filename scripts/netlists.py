@@ -21,8 +21,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BIN = ROOT / "build/bin"
+from eda import BIN, ROOT, generate, write_json, yosys
+
 LIBERTY = pathlib.Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 # What is a netlist while the rest is RTL; the array: everything is.
 TARGETS = ("eco_multicast_ctrl", "eco_xbus", "eco_pe", "array")
@@ -65,27 +65,12 @@ PLANTED = {
 }
 
 
-def yosys(folder, script):
-    """An empty line, or why Yosys stops."""
-    (folder / "script.ys").write_text(script)
-    done = subprocess.run(["yosys", "-q", "-T", "-s", "script.ys"], cwd=folder, capture_output=True, text=True, check=False)
-    log = done.stdout + done.stderr
-    (folder / "yosys.log").write_text(log)
-    problem = re.search(r".*(is used but has no driver|conflicting drivers|Latch inferred for signal).*|ERROR:.*", log)
-    return problem.group().strip() if problem else "Yosys fails" if done.returncode else ""
-
-
-def generate(config, folder):
-    subprocess.run([BIN / "ecoflow", "gen", "--config", config, "--out", folder], check=True, capture_output=True)
-    shutil.copy(LIBERTY, folder / "cells.lib")
-    return [f for f in (folder / "files.f").read_text().split() if f.endswith(".sv")]
-
-
 class Netlist:
     """Modules of the array mapped to one library."""
 
     def __init__(self, kind, config, folder):
         self.folder, self.files = folder, generate(config, folder)
+        shutil.copy(LIBERTY, folder / "cells.lib")
         self.problem = yosys(folder, READ.format(files=" ".join(self.files)) + WORDS + GATES + MAP[kind])
         if self.problem:
             return
@@ -232,7 +217,7 @@ def main():
     layers, cycles = (sum(r[k] for r in rtl) for k in ("passed", "cycles"))
     print(f"{len(results) - failed} of {len(results)} as expected; {layers} layers and {cycles:,} cycles on each netlist, as on the RTL")
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps({"results": results, "layers": layers, "cycles": cycles, "failed": failed}, indent=1) + "\n")
+        write_json(a.json, {"results": results, "layers": layers, "cycles": cycles, "failed": failed})
     return failed != 0
 
 

@@ -10,7 +10,6 @@ or a planted bug is not found.
 usage: prove.py [NAME...] [--json F] [--timeout 900] [--keep DIR]
 """
 import argparse
-import json
 import pathlib
 import re
 import shutil
@@ -19,8 +18,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-ECOFLOW = ROOT / "build/bin/ecoflow"
+from eda import ECOFLOW, ROOT, write_json
+
 # Ports of a PE that the proofs of the array see, from the side of the array: PEs are taken out and anything may
 # stand in their place.
 PE_OUTPUTS = {"cfg_ready_o": 1, "cfg_idle_o": 1, "wide_ready_o": 1, "narrow_ready_o": 1, "out_valid_o": 1, "out_data_o": 32,
@@ -263,7 +262,7 @@ def main():
                              "bound": proof.bound, "result": result, "pass": good, "seconds": round(seconds, 2)})
     print(f"{len(rows) - failed} of {len(rows)} as expected")
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps(rows, indent=1) + "\n")
+        write_json(a.json, rows)
     return failed != 0
 
 

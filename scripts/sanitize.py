@@ -9,31 +9,21 @@ status of 1; the input that shows it stays in build/sanitize/findings.
 usage: sanitize.py [--fuzz-seconds 60] [--target NAME] [--only tests|fuzz] [--json F]
 """
 import argparse
-import json
 import os
-import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from eda import ROOT, run, write_json
+
 BUILD = ROOT / "build/sanitize"
 TARGETS = ("hw_config", "layer", "image", "liberty", "npy")
 MAX_BYTES = {"npy": 4096, "liberty": 4096}
 # -O1: less than that and the compiler's proof takes minutes.
 CONFIGURE = ["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
              "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only", "-DECOFLOW_FUZZ=ON", "-DECOFLOW_TESTS=ON"]
-
-
-def run(command):
-    try:
-        done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        sys.exit(f"sanitize.py: {command[0]} is missing: scripts/install.sh signoff installs it")
-    if done.returncode:
-        sys.exit(f"sanitize.py: {command[0]}: {(done.stdout + done.stderr)[-2000:]}")
 
 
 # Tests of Verilator and Yosys rather than of C++, and one that compiles every row of the tables at full
@@ -80,8 +70,8 @@ def main():
     parser.add_argument("--json", help="write all results")
     a = parser.parse_args()
     begin = time.monotonic()
-    run(CONFIGURE)
-    run(["cmake", "--build", BUILD])
+    run(CONFIGURE, cwd=ROOT)
+    run(["cmake", "--build", BUILD], cwd=ROOT)
     print(f"built with sanitizers in {time.monotonic() - begin:.0f} s", flush=True)
     result, bad = {}, 0
     if a.only != "fuzz":
@@ -99,7 +89,7 @@ def main():
             print(f"{'FAIL' if finding or not runs else 'ok':<5}fuzz {name:<10}{runs:>10,} inputs in {a.seconds} s, {covered:>6,} edges   {finding}",
                   flush=True)
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps(result, indent=1) + "\n")
+        write_json(a.json, result)
     return bad != 0
 
 

@@ -156,3 +156,7 @@ add_test(NAME area_study
   COMMAND ${CMAKE_SOURCE_DIR}/scripts/area_study.py --config ecoflow_4x4 --scripts yosys
           --markdown ${CMAKE_BINARY_DIR}/area_4x4.md --svg ${CMAKE_BINARY_DIR}/area_4x4.svg)
 set_tests_properties(area_study PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR_EXPRESSION "paper, Sec. 4.4")
+
+# Checks of scripts/signoff.sh, or short parts of them: ctest -L signoff.
+set_property(TEST emit_test lint_grid_test handoff_test array_test proofs icarus netlists area_study isa_files module_docs
+  APPEND PROPERTY LABELS signoff)

@@ -135,10 +135,10 @@ namespace {
 
 constexpr int64_t kMaxPad = 4096;  // as in the schema
 
-// The name of a layer object; empty when it has none.
-std::string NameOf(const json& object) {
+// The name of a layer object, if it has one; it may be empty.
+std::optional<std::string> NameOf(const json& object) {
   const bool named = object.is_object() && object.contains("name") && object["name"].is_string();
-  return named ? object["name"].get<std::string>() : "";
+  return named ? std::optional(object["name"].get<std::string>()) : std::nullopt;
 }
 
 // Pads that ONNX makes from auto_pad and output_shape, one axis after the other.
@@ -237,11 +237,12 @@ Result<LayerObjects> FindLayers(const json& document, const std::string& name) {
   }
   std::map<std::string, std::size_t> first;
   for (std::size_t k = 0; k < layers.size(); ++k) {
-    const std::string own = NameOf(layers[k]);
-    const auto [before, is_new] = first.emplace(own, k);
-    if (!is_new && !own.empty()) {
-      return BadInput("{}: layers[{}] and layers[{}] have the same name = \"{}\", expected different ones",
-                      name, before->second, k, own);
+    if (const auto own = NameOf(layers[k])) {
+      const auto [before, is_new] = first.emplace(*own, k);
+      if (!is_new) {
+        return BadInput("{}: layers[{}] and layers[{}] have the same name = \"{}\", expected different ones",
+                        name, before->second, k, *own);
+      }
     }
     found.objects.emplace_back(fmt::format("{}: layers[{}]", name, k), layers[k]);
   }
@@ -261,7 +262,7 @@ Result<Layer> ParseLayer(const std::string& text, const std::string& name,
   }
   std::string names;
   for (const auto& [where, object] : objects) {
-    const std::string own = NameOf(object);
+    const std::string own = NameOf(object).value_or("");
     if (own == layer_name) return FromJson(object, where, batch);
     names += (names.empty() ? "" : ", ") + own;
   }
@@ -280,7 +281,7 @@ Result<std::vector<std::string>> LayerNames(const std::string& path) {
   ECO_ASSIGN(const LayerObjects found, FindLayers(document, name));
   std::vector<std::string> names;
   for (const auto& [where, object] : found.objects) {
-    names.push_back(NameOf(object));
+    names.push_back(NameOf(object).value_or(""));
     if (names.back().empty() && found.objects.size() > 1) return BadInput("{}: name: missing, needed to run several layers", where);
   }
   return names;

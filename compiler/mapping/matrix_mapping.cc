@@ -305,7 +305,7 @@ Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
 }
 
 // More parts would make an image too large.
-constexpr int64_t kMostParts = 36;
+constexpr int64_t kMostParts = 24;
 
 // A product for each rectangle of tap sections, in the order of the taps, for as many result channels at a
 // time as the accumulator has room for; `rows_whole`, `columns_whole`: that axis is not cut. Empty where nothing

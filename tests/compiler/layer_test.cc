@@ -101,6 +101,8 @@ TEST(LayerTest, TwoLayersOfOneNameAreRefused) {
     EXPECT_EQ(ErrorOf(workload, pick),
               "l.json: layers[0] and layers[2] have the same name = \"a\", expected different ones");
   }
+  EXPECT_EQ(ErrorOf(R"({"layers": [)" + one + "\"\"}, " + one + "\"\"}]}", "a"),
+            "l.json: layers[0] and layers[1] have the same name = \"\", expected different ones");
   EXPECT_EQ(ErrorOf(R"({"name": 5, "layers": [1]})"), "l.json: name = 5, expected text");
 }
 

@@ -49,15 +49,27 @@ class ArrayTest : public ::testing::Test {
     const auto config = LoadHwConfig((SourceRoot() / "tests/data/mutants.json").string());
     ASSERT_TRUE(config.ok());
     hw_ = config.value();
-    // A netlist (scripts/mutants.py) has no assertions: the model is that of the layers.
-    const bool assertions = std::getenv("ECOFLOW_NETLIST") == nullptr;
+    // A netlist (scripts/mutants.py) has no assertions: the model is that of the layers. Coverage
+    // (scripts/coverage.py) is of what runs, not of what is checked.
+    const bool assertions = std::getenv("ECOFLOW_NETLIST") == nullptr && CoverageFolder() == nullptr;
     for (const bool checked : {false, true}) {
       ModelOptions options;
       options.assertions = checked && assertions;
+      options.coverage = CoverageFolder() != nullptr;
       const auto library = BuildModel(hw_, options, [](const std::string&) {});
       ASSERT_TRUE(library.ok());
       libraries_[checked] = library.value();
     }
+  }
+
+  void TearDown() override { KeepCoverage(); }
+
+  // Where the coverage of each model goes; none when null.
+  static const char* CoverageFolder() { return std::getenv("ECOFLOW_COVERAGE_FOLDER"); }
+  void KeepCoverage() {
+    static int number = 0;
+    if (model_ == nullptr || CoverageFolder() == nullptr) return;
+    model_->WriteCoverage((std::string(CoverageFolder()) + "/" + std::to_string(number++) + ".dat").c_str());
   }
 
   // What the array must refuse fails its assertions: such tests go without.
@@ -65,6 +77,7 @@ class ArrayTest : public ::testing::Test {
     random_.seed(seed);
     auto loaded = LoadModel(libraries_[checked], seed, "");
     ASSERT_TRUE(loaded.ok());
+    KeepCoverage();
     model_ = std::move(loaded.value());
     model_->Reset();
     Forget();
@@ -676,6 +689,35 @@ TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
   }
 }
 
+// Thresholds of all sizes; index 2 and the ragged loop's pass the small ones only. What a masked pass takes
+// from below or sends up is nothing.
+TEST_F(ArrayTest, ThresholdsOfAllSizesKeepTheSlots) {
+  Start(1);
+  for (uint32_t seed = 1; seed <= 24; ++seed) {
+    SCOPED_TRACE(seed);
+    PeImage image = Squares(false);
+    image.mode.IfmapDirect = image.mode.FilterDirect = 0;
+    image.mode.ChainInMin = Pick(0, 16383);
+    image.mode.ChainOutMax = Pick(0, 16383);
+    image.mode.ParamLevel = 4;
+    image.limit.Ragged = Pick(0, 1023);
+    image.levels[1].files.Last = 2;
+    ParamWord pass;
+    pass.ParamLast = Pick(0, 2047);
+    // Index 3 stays at zero: level 1 is shorter throughout, or not at all.
+    const int64_t slots = (image.limit.Ragged > 0 ? 2 : 3) * (pass.ParamLast + 1);
+    ConfigureAll(0, Encode(image).value());
+    ConfigureAll(kCfgParam, {Encode(pass).value()});
+    Run(0, 0);
+    Wait(slots + 60);
+    for (const PeCounts& counts : Counters()) EXPECT_EQ(counts[kCntMasked], slots);
+    EXPECT_FALSE(model_->AssertionFailed());
+    if (HasFailure()) return;
+    model_->Clear();
+    Forget();
+  }
+}
+
 // A header may announce many words; those beyond the last address or the last PE go nowhere and are reported.
 TEST_F(ArrayTest, LongBurstsOfConfigurationEndWhereTheySay) {
   for (uint32_t seed = 1; seed <= 2; ++seed) {
@@ -897,6 +939,28 @@ TEST_F(ErrorTest, ConfigurationForWhatIsNotThere) {
   Expect(kErrAddress);
 }
 
+// A scatter ends with the last PE of its rectangle, no word earlier or later.
+TEST_F(ErrorTest, ScatterOfOneWordMoreThanPes) {
+  Begin();
+  for (int row_lo = 0; row_lo < hw_.rows; ++row_lo) {
+    for (int row_hi = row_lo; row_hi < hw_.rows; ++row_hi) {
+      for (int col_lo = 0; col_lo < hw_.columns; ++col_lo) {
+        for (int col_hi = col_lo; col_hi < hw_.columns; ++col_hi) {
+          std::vector<uint64_t> words(static_cast<std::size_t>((row_hi - row_lo + 1) * (col_hi - col_lo + 1)));
+          Configure(row_lo, row_hi, col_lo, col_hi, kCfgLoader, true, words);
+          Run(0, 0);
+          Wait(5);
+          EXPECT_EQ(ArrayErrorText(Stat(kStatErrors)), "");
+          words.push_back(0);
+          Configure(row_lo, row_hi, col_lo, col_hi, kCfgLoader, true, words);
+          Expect(kErrHeader);
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 // A slot that waits for a word, or frees words, that its file can never hold; a psum beyond the file.
 TEST_F(ErrorTest, ProgramThatNoFileCanHold) {
   const auto program = [&](auto change) {
@@ -925,6 +989,21 @@ TEST_F(ErrorTest, ProgramThatNoFileCanHold) {
   });
   program([](PeImage& image) { image.levels[0].files.IfmapRelease = hw_.ifmap_depth + 1; });
   program([](PeImage& image) { image.levels[0].files.FilterRelease = hw_.filter_depth + 1; });
+  // Every bit of a step and of a release; a step back from the start of a file is one beyond its end.
+  for (const int64_t words : {85, 170, 255, -1, -86, -171}) {
+    program([words](PeImage& image) {
+      image.mode.IfmapDirect = 0;
+      image.levels[0].files.IfmapDelta = words;
+    });
+    program([words](PeImage& image) {
+      image.mode.FilterDirect = 0;
+      image.levels[0].files.FilterDelta = words;
+    });
+  }
+  for (const int64_t words : {85, 170, 255, 341, 511}) {
+    program([words](PeImage& image) { image.levels[0].files.FilterRelease = words; });
+    if (words < 256) program([words](PeImage& image) { image.levels[0].files.IfmapRelease = words; });
+  }
 }
 
 // A run that waits for what never comes.
