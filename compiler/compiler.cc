@@ -46,6 +46,10 @@ void AddIfAny(std::vector<Candidate>& candidates, const std::optional<Mapping>& 
   if (mapping) candidates.push_back(MakeCandidate(*mapping, hw, schedule));
 }
 
+void AddMatrix(std::vector<Candidate>& candidates, const std::vector<MatrixParts>& mappings, const HwConfig& hw) {
+  for (const MatrixParts& mapping : mappings) candidates.push_back(MakeCandidate(mapping, hw, &ScheduleMatrix));
+}
+
 // Transposed convolution: strips (Sec. 4.1).
 Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem,
                      const HwConfig& hw, Objective better) {
@@ -72,9 +76,9 @@ bool HasBorders(const DirectProblem& problem) {
 void AddMatrix(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, bool zeros,
                const HwConfig& hw, Objective better) {
   const bool borders = std::any_of(problems.begin(), problems.end(), HasBorders);
-  AddIfAny(candidates, MapMatrix(problems, Borders::kSections, hw, better), hw, &ScheduleMatrix);
-  if (borders) AddIfAny(candidates, MapMatrix(problems, Borders::kTaps, hw, better), hw, &ScheduleMatrix);
-  if (borders && zeros) AddIfAny(candidates, MapMatrix(problems, Borders::kZeros, hw, better), hw, &ScheduleMatrix);
+  AddMatrix(candidates, MapMatrix(problems, Borders::kSections, hw, better), hw);
+  if (borders) AddMatrix(candidates, MapMatrix(problems, Borders::kTaps, hw, better), hw);
+  if (borders && zeros) AddMatrix(candidates, MapMatrix(problems, Borders::kZeros, hw, better), hw);
 }
 
 // Ways to run a direct convolution without a zero: rows that skip the border, and matrix products.
@@ -141,7 +145,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
     fits = AddTransposed(candidates, problem, hw, better);
     if (no_zeros) AddDirect(candidates, padded, false, hw, better);
     if (any) {
-      AddIfAny(candidates, MapMatrix(problem, hw, better), hw, &ScheduleMatrix);
+      AddMatrix(candidates, MapMatrix(problem, hw, better), hw);
       AddResidues(candidates, ResidueProblems(problem), hw, better);
     }
   } else {

@@ -27,7 +27,7 @@ double Real(int64_t number) { return static_cast<double>(number); }
 
 // Of all passes; only used to compare mappings.
 Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
-  const int64_t block = m.columns * m.depth;
+  const int64_t block = m.block();
   // The sums of a turn end one after the other; the output queue of the top PE holds some of them.
   const double take = Real(m.chains * hw.columns) / hw.gon_lanes();
   const double compute =
@@ -41,25 +41,42 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const double sums = Real(m.items * m.columns * m.chains * hw.columns);
   const double outputs = sums / hw.gon_lanes();
   const double ahead = std::min<double>(1, Real(hw.filter_depth - block) / Real(block));
-  const double busy = std::max({compute, streamed, fixed, outputs, Real(hw.pe_count() + 1)});
   const double words = Real(m.items * m.chain * m.depth) +
                        Real(m.chains * m.chain * hw.columns * block) + sums * Real(m.chain);
+  if (m.split()) {
+    // Behind the items of a pass come the next words of the fixed operand: when all of them are in the PEs.
+    const double turns = Real(m.chains * m.chain * hw.columns * block) / Real(m.turn_wide + m.turn_narrow);
+    const double wide = turns * Real(CeilDiv(m.turn_wide, hw.wide_lanes()));
+    const double narrow = turns * Real(CeilDiv(m.turn_narrow, hw.narrow_lanes()));
+    const double waiting = compute * std::max(0.0, 1 - Real(hw.ifmap_depth) / Real(m.items * m.depth));
+    const double both = (m.stream_wide ? wide : narrow) + std::max(streamed, waiting);
+    const double other = m.stream_wide ? narrow : wide;
+    const double pass = std::max({compute, both, other, outputs, Real(hw.pe_count() + 1)});
+    return {Real(m.passes()) * (pass + (1 - ahead) * std::max(wide, narrow) + 10), Real(m.passes()) * words};
+  }
+  const double busy = std::max({compute, streamed, fixed, outputs, Real(hw.pe_count() + 1)});
   return {Real(m.passes()) * (busy + (1 - ahead) * fixed + 10), Real(m.passes()) * words};
 }
 
 // Cycles before the first item.
 double Fill(const MatrixMapping& m, const HwConfig& hw) {
+  if (m.split()) {
+    return Real(m.chains * m.chain * hw.columns * m.block()) / Real(m.turn_wide + m.turn_narrow) *
+           Real(std::max(CeilDiv(m.turn_wide, hw.wide_lanes()), CeilDiv(m.turn_narrow, hw.narrow_lanes())));
+  }
   return Real(m.chains * m.chain * hw.columns) *
          std::max(Real(m.early) / Real(StreamLanes(m, hw)),
-                  Real(m.columns * m.depth - m.early) / Real(FixedLanes(m, hw)));
+                  Real(m.block() - m.early) / Real(FixedLanes(m, hw)));
 }
 
-// Splits the first block between the networks, when PEs can be told apart on both.
+// Whether PEs can be told apart on both networks.
+bool CanSplit(const MatrixMapping& m, const HwConfig& hw) {
+  return hw.ids_per_controller >= 2 && hw.columns + 1 <= hw.num_tags() && m.chain + hw.rows <= hw.num_tags();
+}
+
+// Splits the first block between the networks.
 int64_t Early(const MatrixMapping& m, const HwConfig& hw) {
-  if (hw.ids_per_controller < 2 || hw.columns + 1 > hw.num_tags() ||
-      m.chain + hw.rows > hw.num_tags() || m.passes() * m.columns * m.depth > kLongestTurn) {
-    return 0;
-  }
+  if (!CanSplit(m, hw) || m.passes() * m.block() > kLongestTurn) return 0;
   const int64_t lanes = StreamLanes(m, hw);
   return m.columns * m.depth * lanes / (hw.wide_lanes() + hw.narrow_lanes()) / lanes * lanes;
 }
@@ -170,13 +187,13 @@ class Search {
     }
     int64_t most = std::min(units, kMostItems / unit);
     if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_words / slots_of_unit);
-    if (most == 0) return;
+    if (most == 0 || m_.block() > hw_.filter_depth) return;
     m_.item_blocks = CeilDiv(units, most);
     const int64_t units_of_block = CeilDiv(units, m_.item_blocks);
     m_.item_blocks = CeilDiv(units, units_of_block);
     m_.items = units_of_block * unit;
     if (!m_.meets_parts) m_.slots = units_of_block * slots_of_unit;
-    m_.early = first_ ? Early(m_, hw_) : 0;
+    m_.early = first_ && !m_.split() ? Early(m_, hw_) : 0;
     m_.cost = Estimate(m_, hw_);
     if (first_) m_.cost.cycles += Fill(m_, hw_);
     if (!best_ || better_(m_.cost, best_->cost)) best_ = m_;
@@ -189,18 +206,27 @@ class Search {
   std::optional<MatrixMapping> best_;
 };
 
+// What all parts have in common, because the setup says it.
+struct Shared {
+  int64_t chain = 1;
+  bool stream_wide = true;
+  int64_t turn_wide = 0, turn_narrow = 0;
+};
+
 // A problem, cut into some products.
 using Cuts = std::vector<MatrixMapping>;
 
 // The best mapping of every product of `cuts`.
 std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKind> kinds,
-                                int64_t chain, bool stream_wide, const HwConfig& hw,
-                                Objective better) {
+                                const Shared& shared, const HwConfig& hw, Objective better) {
   MatrixParts all;
   int64_t words = 0;
   for (MatrixMapping m : cuts) {
-    m.chain = chain;
-    m.stream_wide = stream_wide;
+    m.chain = shared.chain;
+    m.stream_wide = shared.stream_wide;
+    m.turn_wide = shared.turn_wide;
+    m.turn_narrow = shared.turn_narrow;
+    if (m.turn_wide > 0 && !CanSplit(m, hw)) return std::nullopt;
     std::optional<MatrixMapping> best;
     for (const MatrixKind kind : kinds) {
       m.kind = kind;
@@ -208,7 +234,7 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
       if (search.best() && (!best || better(search.best()->cost, best->cost))) best = search.best();
     }
     if (!best) return std::nullopt;
-    words += best->passes() * best->columns * best->depth;
+    words += best->passes() * best->block();
     all.cost.cycles += best->cost.cycles;
     all.cost.words += best->cost.words;
     all.parts.push_back(*best);
@@ -218,33 +244,52 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
   return all;
 }
 
-// All ways to run any of `ways_to_cut`, of which the first is the coarsest.
-std::optional<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut,
-                                std::initializer_list<MatrixKind> kinds, const HwConfig& hw,
-                                Objective better) {
-  // Finer cuts are tried where the coarsest is not hopeless.
+// The best ways to run any of `ways_to_cut`, of which the first is the coarsest: with each operand on its own
+// network and, where words are what takes the time, with the fixed one on both.
+std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initializer_list<MatrixKind> kinds,
+                              const HwConfig& hw, Objective better) {
+  // Others are tried where the coarsest cut, each operand on its own network, is not hopeless.
   constexpr double kHopeless = 1.3;
-  std::optional<MatrixParts> best;
-  std::vector<MatrixParts> tried;
-  const auto keep = [&](const std::optional<MatrixParts>& found) {
+  const auto hopeless = [&](const Cost& cost, const Cost& best) {
+    return !better({cost.cycles / kHopeless, cost.words / kHopeless}, best);
+  };
+  std::optional<MatrixParts> own, both;
+  const auto keep = [&](std::optional<MatrixParts>& best, const std::optional<MatrixParts>& found) {
     if (found && (!best || better(found->cost, best->cost))) best = found;
   };
+  std::vector<std::pair<Shared, Cost>> tried;
   for (int64_t chain = 1; chain <= hw.rows; ++chain) {
     for (const bool wide : {true, false}) {
-      const auto found = Best(ways_to_cut.front(), kinds, chain, wide, hw, better);
-      if (found) tried.push_back(*found);
-      keep(found);
+      const Shared shared = {chain, wide};
+      const auto found = Best(ways_to_cut.front(), kinds, shared, hw, better);
+      if (found) tried.emplace_back(shared, found->cost);
+      keep(own, found);
     }
   }
-  if (!best) return best;
-  const Cost coarsest = best->cost;
-  for (const MatrixParts& t : tried) {
-    if (!better({t.cost.cycles / kHopeless, t.cost.words / kHopeless}, coarsest)) continue;
-    for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
-      keep(Best(ways_to_cut[k], kinds, t.parts[0].chain, t.parts[0].stream_wide, hw, better));
+  if (!own) return {};
+  const Cost coarsest = own->cost;
+  double compute = 0;
+  for (const MatrixMapping& m : ways_to_cut.front()) {
+    compute += Real(m.groups() * m.all_fixed() * m.all_items() * m.all_depth()) / hw.pe_count();
+  }
+  constexpr double kWordBound = 1.15;
+  const bool by_words = coarsest.cycles > kWordBound * compute;
+  for (const auto& [shared, cost] : tried) {
+    if (!hopeless(cost, coarsest)) {
+      for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
+        keep(own, Best(ways_to_cut[k], kinds, shared, hw, better));
+      }
+    }
+    if (!by_words || hopeless(cost, {2 * coarsest.cycles, 2 * coarsest.words})) continue;
+    // Shares of the networks, in full beats.
+    for (const auto& [wide, narrow] : {std::pair{1, 1}, {2, 1}, {4, 1}, {1, 2}, {1, 3}}) {
+      const Shared split = {shared.chain, shared.stream_wide, wide * hw.wide_lanes(), narrow * hw.narrow_lanes()};
+      for (const Cuts& cuts : ways_to_cut) keep(both, Best(cuts, kinds, split, hw, better));
     }
   }
-  return best;
+  std::vector<MatrixParts> found = {*own};
+  if (both) found.push_back(*both);
+  return found;
 }
 
 // Sections of an axis with those at each end put together.
@@ -437,13 +482,13 @@ int64_t ScatterRowSlots(const TransposedProblem& p) {
   return p.stride[1] * CeilDiv(p.out[1], p.stride[1]);
 }
 
-std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
-                                     const HwConfig& config, Objective better) {
+std::vector<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
+                                   const HwConfig& config, Objective better) {
   std::vector<Cuts> ways = {{}};
   for (const DirectProblem& problem : problems) {
-    if (problem.empty) return std::nullopt;
+    if (problem.empty) return {};
     const std::vector<Cuts> of_problem = WaysToCut(problem, borders, config);
-    if (of_problem.empty()) return std::nullopt;
+    if (of_problem.empty()) return {};
     // The ways of all problems go together, from coarse to fine.
     const std::vector<Cuts> before = std::exchange(ways, {});
     for (std::size_t k = 0; k < std::max(before.size(), of_problem.size()); ++k) {
@@ -452,9 +497,9 @@ std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems,
       cuts.insert(cuts.end(), more.begin(), more.end());
       if (std::ssize(cuts) <= kMostParts) ways.push_back(std::move(cuts));
     }
-    if (ways.empty()) return std::nullopt;
+    if (ways.empty()) return {};
   }
-  if (problems.empty()) return std::nullopt;
+  if (problems.empty()) return {};
   for (Cuts& cuts : ways) {
     // Sums that meet do so in the order of the taps.
     if (std::none_of(cuts.begin(), cuts.end(), [](const MatrixMapping& m) { return m.meets_parts; })) {
@@ -462,15 +507,16 @@ std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems,
     }
   }
   auto best = Best(ways, {MatrixKind::kPositionsFixed, MatrixKind::kFiltersFixed}, config, better);
-  if (best) best->borders = borders == Borders::kTaps ? "taps" : borders == Borders::kZeros ? "zeros" : "sections";
+  for (MatrixParts& found : best) {
+    found.borders = borders == Borders::kTaps ? "taps" : borders == Borders::kZeros ? "zeros" : "sections";
+  }
   return best;
 }
 
-std::optional<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config,
-                                     Objective better) {
+std::vector<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config, Objective better) {
   const int64_t products = p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] *
                            p.kernel[1];
-  if (p.empty || UsefulMacs(p) != products) return std::nullopt;
+  if (p.empty || UsefulMacs(p) != products) return {};
   MatrixMapping m;
   m.transposed = p;
   return Best({{m}}, {MatrixKind::kScatter}, config, better);
@@ -497,6 +543,7 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
   const MatrixMapping& first = mapping.parts.front();
   return {{"family", "matrix product"},
           {"stream_network", first.stream_wide ? "wide" : "narrow"},
+          {"fixed_turn", {first.turn_wide, first.turn_narrow}},
           {"chain", first.chain},
           {"chains", first.chains},
           {"borders", mapping.borders},

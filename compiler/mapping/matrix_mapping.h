@@ -18,10 +18,10 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/ints.h"
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
 #include "compiler/dataflow/transposed.h"
@@ -59,6 +59,9 @@ struct MatrixMapping {
   // Words of each PE's first block that the streamed operand's network brings, before any item.
   int64_t early = 0;
 
+  // Words of the fixed operand that the wide and the narrow network bring in turn; 0, 0: its own network alone.
+  int64_t turn_wide = 0, turn_narrow = 0;
+
   // Numbers of passes, outermost loop first.
   int64_t item_blocks = 1, fixed_blocks = 1, depth_blocks = 1;
   int64_t slots = 0;        // words of the accumulator used
@@ -79,6 +82,9 @@ struct MatrixMapping {
   int64_t all_items() const;
   int64_t all_depth() const;
   int64_t passes() const { return groups() * item_blocks * fixed_blocks * depth_blocks; }
+  bool split() const { return turn_wide > 0; }
+  // Words of the fixed operand that a PE gets for a pass: whole turns, so that the last may be fillers.
+  int64_t block() const { return split() ? CeilDiv(columns * depth, turn_wide + turn_narrow) * (turn_wide + turn_narrow) : columns * depth; }
   Cost cost;  // estimated
 };
 
@@ -89,11 +95,12 @@ struct MatrixParts {
   Cost cost;  // estimated
 };
 
-// The best mapping of direct problems, one after the other, by estimated cost; none when the array cannot run the layer so.
-std::optional<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
-                                     const HwConfig& config, Objective better = FewestCycles);
-std::optional<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config,
-                                     Objective better = FewestCycles);
+// The best mappings of direct problems, one after the other, by estimated cost: with each operand on its own
+// network, and with one on both where that may be faster. None when the array cannot run the layer so.
+std::vector<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
+                                   const HwConfig& config, Objective better = FewestCycles);
+std::vector<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config,
+                                   Objective better = FewestCycles);
 
 // Columns of a result row in the accumulator: those that differ by the stride lie side by side.
 int64_t ScatterRowSlots(const TransposedProblem& problem);

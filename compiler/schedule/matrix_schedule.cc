@@ -123,7 +123,7 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   program.Sum({kDepth}).Move(Moving::kPsum, kVector, 1).ChainWholePsums();
   // Words of the fixed operand lie in the order in which they are used.
   program.Move(Moving::kFilter, kVector, 1).Move(Moving::kFilter, kDepth, m.turn);
-  program.Move(Moving::kFilter, kTurn, m.turn * m.depth).FreeAtEnd(Moving::kFilter, m.columns * m.depth);
+  program.Move(Moving::kFilter, kTurn, m.turn * m.depth).FreeAtEnd(Moving::kFilter, m.block());
   program.Move(Moving::kIfmap, kDepth, 1).Free(Moving::kIfmap, kItem, m.depth);
   // Y counts vectors, up to the last one that exists; Z counts words of k, likewise.
   program.Check(Moving::kY, kRangeResult, m.columns);
@@ -133,27 +133,33 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
 }
 
 // Tags of the streamed operand's network: one for a row of each chain and one for all columns; then,
-// where it brings part of the first block, those of single rows and columns.
+// where it brings words of the fixed operand, those of single rows and columns.
 constexpr int64_t kAllColumns = 0;
 int64_t RowTag(const MatrixMapping& m, int64_t row) { return m.chain + row; }
 int64_t ColumnTag(int64_t col) { return 1 + col; }
 
 std::vector<uint64_t> Setup(const MatrixMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
+  const bool tell_apart = m.early > 0 || m.split();
   for (int64_t row = 0; row < m.chains * m.chain; ++row) {
     const auto at = static_cast<std::size_t>(row);
     IdList& row_stream = (m.stream_wide ? setup.row_wide : setup.row_narrow)[at];
     row_stream = {row % m.chain};
-    if (m.early > 0) row_stream.push_back(RowTag(m, row));
+    if (tell_apart) row_stream.push_back(RowTag(m, row));
     (m.stream_wide ? setup.row_narrow : setup.row_wide)[at] = {row};
     for (int64_t col = 0; col < hw.columns; ++col) {
       IdList& stream = m.stream_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col);
       stream = {kAllColumns};
-      if (m.early > 0) stream.push_back(ColumnTag(col));
+      if (tell_apart) stream.push_back(ColumnTag(col));
       (m.stream_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {col};
     }
   }
   (m.stream_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
+  if (m.split()) {
+    setup.filter_wide = m.turn_wide;
+    setup.filter_narrow = m.turn_narrow;
+    return setup.Words();
+  }
   // After its first words the file takes all others from the fixed operand's network.
   (m.stream_wide ? setup.filter_wide : setup.filter_narrow) = m.early;
   (m.stream_wide ? setup.filter_narrow : setup.filter_wide) = m.early > 0 ? kLongestTurn : 1;
@@ -211,36 +217,56 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
   return d;
 }
 
-// Every PE gets its own vectors; `early`: the words that the streamed operand's network brings.
-GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, bool early) {
-  GinDescriptor d{.nest = PassNest(m)};
-  LoopNest& nest = d.nest;
-  const int64_t lanes = m.stream_wide != early ? hw.narrow_lanes() : hw.wide_lanes();
-  const int piece = nest.AddLoop("piece", CeilDiv(early ? m.early : m.columns * m.depth, lanes));
-  const int chain = nest.AddLoop("chain", m.chains);
-  const int row = nest.AddLoop("row", m.chain);
-  const int col = nest.AddLoop("column", hw.columns);
-  const int word = nest.AddLoop("word", lanes);
+// Who brings words of the fixed operand: its own network, or that of the streamed one.
+enum class Bringer { kOwn, kStreams };
 
-  const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
-  nest.Keep(in_pe, 0, early ? m.early : m.columns * m.depth);
-  if (m.early > 0) {
-    const int later = nest.Affine("later_pass", 0, {{kGroup, 1}, {kItemBlock, 1},
-                                                    {kFixedBlock, 1}, {kDepthBlock, 1}});
+// The number of a word in its PE's block, with loops `piece` and `word` of the network's beats around the
+// loops over the PEs; words that the network does not bring are dropped.
+int AddWordInPe(LoopNest& nest, const MatrixMapping& m, Bringer bringer, int64_t lanes, int piece, int word) {
+  if (!m.split()) {
+    const bool early = bringer == Bringer::kStreams;
+    const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
+    nest.Keep(in_pe, 0, early ? m.early : m.block());
+    if (m.early == 0) return in_pe;
+    const int later = nest.Affine("later_pass", 0, {{kGroup, 1}, {kItemBlock, 1}, {kFixedBlock, 1}, {kDepthBlock, 1}});
     if (early) {
       nest.Keep(later, 0, 1);
     } else {
-      nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, m.columns * m.depth}});
+      nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, m.block()}});
     }
+    return in_pe;
   }
+  // A piece is the network's share of a turn.
+  const bool wide = (bringer == Bringer::kStreams) == m.stream_wide;
+  return nest.Affine("word_in_pe", wide ? 0 : m.turn_wide, {{piece, m.turn_wide + m.turn_narrow}, {word, 1}});
+}
+
+// Every PE gets its own vectors.
+GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer) {
+  GinDescriptor d{.nest = PassNest(m)};
+  LoopNest& nest = d.nest;
+  const bool wide = (bringer == Bringer::kStreams) == m.stream_wide;
+  const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int64_t share = !m.split() ? lanes : wide ? m.turn_wide : m.turn_narrow;
+  const int64_t pieces = m.split() ? m.block() / (m.turn_wide + m.turn_narrow)
+                                   : CeilDiv(bringer == Bringer::kStreams ? m.early : m.block(), lanes);
+  const int piece = nest.AddLoop("piece", pieces);
+  const int chain = nest.AddLoop("chain", m.chains);
+  const int row = nest.AddLoop("row", m.chain);
+  const int col = nest.AddLoop("column", hw.columns);
+  const int word = nest.AddLoop("word", share);
+
+  const int in_pe = AddWordInPe(nest, m, bringer, lanes, piece, word);
+  if (m.block() > m.columns * m.depth) d.real.push_back({{in_pe, 0, m.columns * m.depth}});
   const int turn = nest.Quotient("turn", in_pe, m.turn * m.depth);
   const int in_turn = nest.Remainder("vector_in_turn", in_pe, m.turn);
   const int vector = nest.Affine("vector", 0, {{turn, m.turn}, {in_turn, 1}});
   const int in_vector = nest.AddRegister({"word_in_vector", 0, {{in_pe, 1}}, m.turn, m.depth});
   const int number = AddFixed(nest, m, hw, chain, col, vector);
   AddFixedOperand(d, m, number, AddDepth(nest, m, row, in_vector));
-  d.row_tag = nest.Affine("row_tag", early ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});
-  d.col_tag = nest.Affine("col_tag", early ? ColumnTag(0) : 0, {{col, 1}});
+  const bool streams = bringer == Bringer::kStreams;
+  d.row_tag = nest.Affine("row_tag", streams ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});
+  d.col_tag = nest.Affine("col_tag", streams ? ColumnTag(0) : 0, {{col, 1}});
   d.destination = kDestFilter;
   return d;
 }
@@ -340,9 +366,10 @@ Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   schedule.programs.push_back(std::move(program));
   schedule.passes.push_back(PassWords(m, hw));
   auto& stream = m.stream_wide ? schedule.wide : schedule.narrow;
-  if (m.early > 0) stream.push_back(Fixed(m, hw, true));
+  if (m.early > 0 || m.split()) stream.push_back(Fixed(m, hw, Bringer::kStreams));
   stream.push_back(Streamed(m, hw));
-  (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, false));
+  if (m.split()) stream.back().turn_loops = kPassLoops;
+  (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, Bringer::kOwn));
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;

@@ -459,9 +459,17 @@ bool NestCursor::Holds(const Condition& condition) const {
 
 namespace {
 
+// Called for every pass word: names are compared with their lengths known.
 const ImageField& ParamFieldOf(std::string_view name) {
-  for (const ImageField& field : ImageFields()) {
-    if (std::string_view(field.group) == "Param" && field.name == name) return field;
+  static const auto fields = [] {
+    std::vector<std::pair<std::string_view, const ImageField*>> of_group;
+    for (const ImageField& field : ImageFields()) {
+      if (std::string_view(field.group) == "Param") of_group.emplace_back(field.name, &field);
+    }
+    return of_group;
+  }();
+  for (const auto& [own, field] : fields) {
+    if (own == name) return *field;
   }
   CHECK(false && "unknown field of the pass word");
 }
