@@ -21,9 +21,10 @@ Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {
   // The psums of a gradient take turns; a result is one psum after the other.
   const double compute = real(m.gradient ? CyclesInTurn(window, positions, hw.adder_latency)
                                          : positions * CyclesInTurn(1, window, hw.adder_latency));
-  const double wide_words = pes * real(m.turns() * m.wide_words);
+  const double wide_words =
+      pes * real(m.turns() * m.wide_words + (m.gradient ? m.error_turns() * m.error_wide : 0));
   const double wide = wide_words / hw.wide_lanes();
-  const double other = real(m.gradient ? positions : window);  // errors, or the kernel
+  const double other = real(m.gradient ? m.error_turns() * m.error_narrow : window);  // errors, or the kernel
   const double narrow_words = pes * (real(m.turns() * m.narrow_words) + other);
   const double narrow = narrow_words / hw.narrow_lanes();
   const double output_words = pes * real(m.gradient ? window : positions);
@@ -38,7 +39,7 @@ bool Fits(const PlaneMapping& m, const HwConfig& hw) {
   const int64_t last = m.image_release() + m.fillers();
   // Errors of the rows that the window spans wait in the filter file.
   const int64_t ahead = ((m.window[0] - 1) * m.window_step[0] + 1) / m.sweep_step[0] + 2;
-  if (m.gradient && ahead * m.columns > hw.filter_depth) return false;
+  if (m.gradient && ahead * m.columns + m.error_turn() > hw.filter_depth) return false;
   return m.resident() <= hw.ifmap_depth && last <= std::min<int64_t>(hw.ifmap_depth, kMostRelease) &&
          m.row_release() >= 0 &&
          m.row_release() <= std::min<int64_t>(hw.ifmap_depth, kMostRelease) &&
@@ -70,9 +71,15 @@ std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, con
          m.wide_words += hw.wide_lanes()) {
       for (m.narrow_words = 0; m.narrow_words <= 4 * hw.narrow_lanes();
            m.narrow_words += hw.narrow_lanes()) {
-        if (!Fits(m, hw)) continue;
-        m.cost = Estimate(m, hw);
-        if (!best || better(m.cost, best->cost)) best = m;
+        // A gradient has about as many errors as inputs: in full beats, on one network or on both.
+        for (const auto& [wide, narrow] : {std::pair{0, 1}, {1, 1}, {2, 1}, {1, 2}, {1, 3}, {1, 4}}) {
+          if (wide > 0 && !gradient) break;
+          m.error_wide = wide * hw.wide_lanes();
+          m.error_narrow = narrow * hw.narrow_lanes();
+          if (!Fits(m, hw)) continue;
+          m.cost = Estimate(m, hw);
+          if (!best || better(m.cost, best->cost)) best = m;
+        }
       }
     }
   }
@@ -88,6 +95,8 @@ nlohmann::ordered_json ToJson(const PlaneMapping& m) {
           {"columns", m.columns},
           {"wide_words", m.wide_words},
           {"narrow_words", m.narrow_words},
+          {"error_wide", m.error_wide},
+          {"error_narrow", m.error_narrow},
           {"units", m.units()},
           {"estimated_cycles", m.cost.cycles},
           {"estimated_words", m.cost.words}};

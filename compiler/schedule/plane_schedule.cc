@@ -41,6 +41,7 @@ Result<std::vector<uint64_t>> Program(const PlaneMapping& m, const HwConfig& hw)
   program.Move(kernel_or_psum, kWindowX, 1).Move(kernel_or_psum, kWindowY, m.window[1]);
   if (m.gradient) {
     program.Sum({kSweepX, kSweepY, kImage}).Free(Moving::kFilter, kSweepX, 1);
+    program.FreeAtEnd(Moving::kFilter, 1 + m.error_fillers());
   } else {
     program.Sum({kWindowX, kWindowY}).FreeAtEnd(Moving::kFilter, m.window[0] * m.window[1]);
   }
@@ -67,7 +68,8 @@ std::vector<uint64_t> Setup(const PlaneMapping& m, const HwConfig& hw) {
   }
   setup.ifmap_wide = m.wide_words;
   setup.ifmap_narrow = m.narrow_words;
-  setup.filter_narrow = 1;
+  setup.filter_wide = m.gradient ? m.error_wide : 0;
+  setup.filter_narrow = m.gradient ? m.error_narrow : 1;
   return setup.Words();
 }
 
@@ -143,15 +145,13 @@ GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   return d;
 }
 
-// The kernel: all of it before a pass, or, of a gradient, the errors row by row of the sweep.
+// The kernel of a forward pass, all of it before a pass.
 GinDescriptor Kernel(const PlaneMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   GinDescriptor d{.nest = PassNest(m, hw)};
   LoopNest& nest = d.nest;
   const int64_t lanes = hw.narrow_lanes();
-  const int64_t words = m.gradient ? m.columns : p.kernel[0] * p.kernel[1];
-  const int step = nest.AddLoop("step", m.gradient ? m.images * m.sweep[0] : 1);
-  const int piece = nest.AddLoop("piece", CeilDiv(words, lanes));
+  const int piece = nest.AddLoop("piece", CeilDiv(p.kernel[0] * p.kernel[1], lanes));
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", hw.columns);
   const int word = nest.AddLoop("word", lanes);
@@ -159,17 +159,42 @@ GinDescriptor Kernel(const PlaneMapping& m, const HwConfig& hw) {
   const Unit unit = AddUnit(nest, m, hw, row, col);
   const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
   nest.Keep(unit.number, 0, m.units());
-  nest.Keep(number, 0, words);
-  Element at{.group = unit.group, .outc = unit.o};
-  if (m.gradient) {
-    at.red = nest.Quotient("image", step, m.sweep[0]);
-    at.row = nest.Remainder("error_row", step, m.sweep[0]);
-    at.col = nest.Affine("error_column", 0, {{kChunk, m.columns}, {number, 1}});
-  } else {
-    at.row = nest.Quotient("kernel_row", number, p.kernel[1]);
-    at.col = nest.Remainder("kernel_column", number, p.kernel[1]);
-  }
-  Reads(d, p.Kernel(), at);
+  nest.Keep(number, 0, p.kernel[0] * p.kernel[1]);
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.o,
+                        .row = nest.Quotient("kernel_row", number, p.kernel[1]),
+                        .col = nest.Remainder("kernel_column", number, p.kernel[1])});
+  d.row_tag = row;
+  d.col_tag = col;
+  d.destination = kDestFilter;
+  return d;
+}
+
+// The errors of a gradient, row by row of the sweep: of every turn, the words of one network. A turn goes with
+// the row in which it begins.
+GinDescriptor Errors(const PlaneMapping& m, const HwConfig& hw, bool wide) {
+  const DirectProblem& p = m.problem;
+  GinDescriptor d{.nest = PassNest(m, hw)};
+  LoopNest& nest = d.nest;
+  const int64_t share = wide ? m.error_wide : m.error_narrow, turn = m.error_turn();
+  const int step = nest.AddLoop("step", m.images * m.sweep[0]);
+  const int turn_in_step = nest.AddLoop("turn", CeilDiv(m.columns, turn));
+  const int row = nest.AddLoop("row", hw.rows);
+  const int col = nest.AddLoop("column", hw.columns);
+  const int word = nest.AddLoop("word", share);
+
+  const Unit unit = AddUnit(nest, m, hw, row, col);
+  const int first = nest.AddRegister({"first_turn", turn - 1, {{step, m.columns}}, turn});
+  const int turn_number = nest.Affine("turn_number", 0, {{first, 1}, {turn_in_step, 1}});
+  const int begin = nest.Affine("begin", 0, {{turn_number, turn}, {step, -m.columns}});
+  const int number = nest.Affine("number", wide ? 0 : m.error_wide, {{turn_number, turn}, {word, 1}});
+  nest.Keep(unit.number, 0, m.units());
+  nest.Keep(begin, 0, m.columns);
+  const int sweep_row = nest.Quotient("sweep_row", number, m.columns);
+  const int in_row = nest.Remainder("in_row", number, m.columns);
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.o,
+                        .red = nest.Quotient("image", sweep_row, m.sweep[0]),
+                        .row = nest.Remainder("error_row", sweep_row, m.sweep[0]),
+                        .col = nest.Affine("error_column", 0, {{kChunk, m.columns}, {in_row, 1}})});
   d.row_tag = row;
   d.col_tag = col;
   d.destination = kDestFilter;
@@ -209,12 +234,15 @@ Result<Schedule> SchedulePlanes(const PlaneMapping& m, const HwConfig& hw) {
   ECO_ASSIGN(auto program, Program(m, hw));
   schedule.programs.push_back(std::move(program));
   schedule.passes.push_back(PassWords(m, hw));
-  schedule.wide.push_back(Inputs(m, hw, true));
-  schedule.narrow.push_back(Kernel(m, hw));
-  if (m.narrow_words > 0) {
-    schedule.narrow.push_back(Inputs(m, hw, false));
-    // The kernel comes first in each pass, errors first in each row of the sweep.
-    schedule.narrow.back().turn_loops = m.gradient ? 3 : 2;
+  // The kernel comes first in each pass, errors first in each row of the sweep.
+  for (const bool wide : {true, false}) {
+    auto& network = wide ? schedule.wide : schedule.narrow;
+    const bool errors = m.gradient && (wide ? m.error_wide : m.error_narrow) > 0;
+    if (errors) network.push_back(Errors(m, hw, wide));
+    if (!m.gradient && !wide) network.push_back(Kernel(m, hw));
+    if ((wide ? m.wide_words : m.narrow_words) == 0) continue;
+    network.push_back(Inputs(m, hw, wide));
+    if (network.size() > 1) network.back().turn_loops = m.gradient ? 3 : 2;
   }
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = NumPasses(schedule.passes[0]);
