@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/ints.h"
 #include "isa/pe_image.h"
 
 namespace ecoflow {
@@ -46,6 +47,34 @@ bool Fits(const PlaneMapping& m, const HwConfig& hw) {
          m.sweep_step[1] <= std::min<int64_t>(hw.ifmap_depth, kMostRelease);
 }
 
+// Chunks of columns, and shares of the networks.
+void SearchColumns(PlaneMapping m, const HwConfig& hw, Objective better, std::optional<PlaneMapping>& best) {
+  int64_t columns_before = 0;
+  for (int64_t chunks = 1; chunks <= m.sweep[1]; ++chunks) {
+    m.columns = CeilDiv(m.sweep[1], chunks);
+    m.chunks = CeilDiv(m.sweep[1], m.columns);
+    if (m.columns == columns_before || m.slots() > hw.accumulator_words) continue;
+    columns_before = m.columns;
+    // The PE has one coordinate to count with.
+    if (m.LastBandIsShort() && m.LastChunkIsShort()) continue;
+    for (m.wide_words = hw.wide_lanes(); m.wide_words <= 4 * hw.wide_lanes();
+         m.wide_words += hw.wide_lanes()) {
+      for (m.narrow_words = 0; m.narrow_words <= 4 * hw.narrow_lanes();
+           m.narrow_words += hw.narrow_lanes()) {
+        // A gradient has about as many errors as inputs: in full beats, on one network or on both.
+        for (const auto& [wide, narrow] : {std::pair{0, 1}, {1, 1}, {2, 1}, {1, 2}, {1, 3}, {1, 4}}) {
+          if (wide > 0 && !m.gradient) break;
+          m.error_wide = wide * hw.wide_lanes();
+          m.error_narrow = narrow * hw.narrow_lanes();
+          if (!Fits(m, hw)) continue;
+          m.cost = Estimate(m, hw);
+          if (!best || better(m.cost, best->cost)) best = m;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, const HwConfig& hw,
@@ -63,25 +92,15 @@ std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, con
   if (window > (gradient ? hw.psum_depth : hw.filter_depth)) return std::nullopt;
 
   std::optional<PlaneMapping> best;
-  for (m.chunks = 1; m.chunks <= m.sweep[1]; ++m.chunks) {
-    if (m.sweep[1] % m.chunks != 0) continue;
-    m.columns = m.sweep[1] / m.chunks;
-    if (gradient && m.chunks > 1 && window * hw.pe_count() > hw.accumulator_words) continue;
-    for (m.wide_words = hw.wide_lanes(); m.wide_words <= 4 * hw.wide_lanes();
-         m.wide_words += hw.wide_lanes()) {
-      for (m.narrow_words = 0; m.narrow_words <= 4 * hw.narrow_lanes();
-           m.narrow_words += hw.narrow_lanes()) {
-        // A gradient has about as many errors as inputs: in full beats, on one network or on both.
-        for (const auto& [wide, narrow] : {std::pair{0, 1}, {1, 1}, {2, 1}, {1, 2}, {1, 3}, {1, 4}}) {
-          if (wide > 0 && !gradient) break;
-          m.error_wide = wide * hw.wide_lanes();
-          m.error_narrow = narrow * hw.narrow_lanes();
-          if (!Fits(m, hw)) continue;
-          m.cost = Estimate(m, hw);
-          if (!best || better(m.cost, best->cost)) best = m;
-        }
-      }
-    }
+  const int64_t sweep_rows = m.sweep[0];
+  // Bands that give every PE a unit, in one or a few rounds.
+  const int64_t most_bands = std::min(sweep_rows, CeilDiv(4 * hw.pe_count(), m.channels()));
+  int64_t rows_before = 0;
+  for (m.bands = 1; m.bands <= most_bands; ++m.bands) {
+    m.sweep[0] = CeilDiv(sweep_rows, m.bands);
+    if (m.sweep[0] == rows_before || (m.bands - 1) * m.sweep[0] >= sweep_rows) continue;
+    rows_before = m.sweep[0];
+    SearchColumns(m, hw, better, best);
   }
   return best;
 }
@@ -91,6 +110,7 @@ nlohmann::ordered_json ToJson(const PlaneMapping& m) {
           {"window", m.window},
           {"sweep", m.sweep},
           {"images", m.images},
+          {"bands", m.bands},
           {"chunks", m.chunks},
           {"columns", m.columns},
           {"wide_words", m.wide_words},

@@ -28,6 +28,7 @@ struct PlaneMapping {
   std::array<int64_t, 2> window = {1, 1}, window_step = {1, 1};
   std::array<int64_t, 2> sweep = {1, 1}, sweep_step = {1, 1};
   int64_t images = 1;
+  int64_t bands = 1;        // of the sweep's rows, on PEs of their own; `sweep` has the rows of one
 
   int64_t chunks = 1;       // of the sweep's columns: one pass each
   int64_t columns = 1;      // of the sweep in a chunk
@@ -57,7 +58,15 @@ struct PlaneMapping {
   int64_t error_turns() const { return (errors() + error_turn() - 1) / error_turn(); }
   int64_t error_fillers() const { return error_turns() * error_turn() - errors(); }
 
-  int64_t units() const { return problem.groups * problem.outc; }
+  int64_t SweepRows() const { return gradient ? problem.kernel[0] : problem.out[0]; }
+  bool LastBandIsShort() const { return bands * sweep[0] > SweepRows(); }
+  bool LastChunkIsShort() const { return chunks * columns > sweep[1]; }
+
+  int64_t channels() const { return problem.groups * problem.outc; }
+  int64_t units() const { return channels() * bands; }  // a band of a channel on a PE
+  int64_t slots() const {  // words of the accumulator: the bands and chunks of a gradient add up
+    return gradient && bands * chunks > 1 ? channels() * window[0] * window[1] : 0;
+  }
   int64_t rounds(int64_t pes) const { return (units() + pes - 1) / pes; }
   Cost cost;  // estimated
 };

@@ -21,15 +21,18 @@ LoopNest PassNest(const PlaneMapping& m, const HwConfig& hw) {
   return {.loops = {{"round", m.rounds(hw.pe_count())}, {"chunk", m.chunks}}};
 }
 
-// The unit of a PE, its group and its result channel in the group.
+// The unit of a PE: its band of the sweep's rows, its group and its result channel in the group. Neighbours have
+// different channels, so that their sums go to different accumulators.
 struct Unit {
-  int number, group, o;
+  int number, band, channel, group, o;
 };
 Unit AddUnit(LoopNest& nest, const PlaneMapping& m, const HwConfig& hw, int row, int col) {
   Unit unit{};
   unit.number = nest.Affine("unit", 0, {{kRound, hw.pe_count()}, {row, hw.columns}, {col, 1}});
-  unit.group = nest.Quotient("group", unit.number, m.problem.outc);
-  unit.o = nest.Remainder("o", unit.number, m.problem.outc);
+  unit.band = nest.Quotient("band", unit.number, m.channels());
+  unit.channel = nest.Remainder("channel", unit.number, m.channels());
+  unit.group = nest.Quotient("group", unit.channel, m.problem.outc);
+  unit.o = nest.Remainder("o", unit.channel, m.problem.outc);
   return unit;
 }
 
@@ -50,6 +53,10 @@ Result<std::vector<uint64_t>> Program(const PlaneMapping& m, const HwConfig& hw)
   program.Free(Moving::kIfmap, kSweepX, m.sweep_step[1]).Free(Moving::kIfmap, kSweepY, m.row_release());
   program.Free(Moving::kIfmap, kImage, m.image_release());
   program.FreeAtEnd(Moving::kIfmap, m.image_release() + m.fillers());
+  // Z counts rows or columns of the sweep, up to the last that exists.
+  const RangeKind missing = m.gradient ? kRangeOperand : kRangeResult;
+  if (m.LastBandIsShort()) program.Check(Moving::kZ, missing, m.sweep[0]).Move(Moving::kZ, kSweepY, 1);
+  if (m.LastChunkIsShort()) program.Check(Moving::kZ, missing, m.columns).Move(Moving::kZ, kSweepX, 1);
   program.Check(Moving::kY, kRangeOperand, m.problem.in[0]);
   program.Check(Moving::kX, kRangeOperand, m.problem.in[1]);
   program.Move(Moving::kY, kWindowY, m.window_step[0]).Move(Moving::kY, kSweepY, m.sweep_step[0]);
@@ -79,11 +86,18 @@ PassDescriptor PassWords(const PlaneMapping& m, const HwConfig& hw) {
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", hw.columns);
   const Unit unit = AddUnit(nest, m, hw, row, col);
-  const int y_base = nest.Affine("y_base", -m.problem.pad[0], {});
+  const int y_base = nest.Affine("y_base", -m.problem.pad[0], {{unit.band, m.sweep[0] * m.sweep_step[0]}});
   const int x_base = nest.Affine("x_base", -m.problem.pad[1],
                                  {{kChunk, m.columns * m.sweep_step[1]}});
   d.active = {{{unit.number, 0, m.units()}}};
   d.fields = {{"YBase", y_base}, {"XBase", x_base}};
+  if (m.LastBandIsShort() || m.LastChunkIsShort()) {
+    const int missing =
+        m.LastBandIsShort()
+            ? nest.Affine("missing_negative", m.SweepRows() - m.sweep[0], {{unit.band, -m.sweep[0]}}, 0)
+            : nest.Affine("missing_negative", m.sweep[1] - m.columns, {{kChunk, -m.columns}}, 0);
+    d.fields.push_back({"ZBase", nest.Affine("z_base", 0, {{missing, -1}})});
+  }
   d.from_below = d.to_above = {{{row, hw.rows, hw.rows + 1}}};
   return d;
 }
@@ -134,7 +148,7 @@ GinDescriptor Inputs(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   const int image = nest.Quotient("image", rows, m.rows());
   const int row_in = nest.Remainder("row_in_image", rows, m.rows());
   const int col_in = nest.Remainder("column_in_row", number, m.width());
-  const int y = nest.Affine("y", -p.pad[0], {{row_in, 1}});
+  const int y = nest.Affine("y", -p.pad[0], {{unit.band, m.sweep[0] * m.sweep_step[0]}, {row_in, 1}});
   const int x = nest.Affine("x", -p.pad[1], {{kChunk, m.columns * m.sweep_step[1]}, {col_in, 1}});
   // A gradient sums over the images, a forward pass has them as its batch.
   Reads(d, p.Input(), {.group = unit.group, .batch = m.gradient ? -1 : image,
@@ -191,9 +205,11 @@ GinDescriptor Errors(const PlaneMapping& m, const HwConfig& hw, bool wide) {
   nest.Keep(begin, 0, m.columns);
   const int sweep_row = nest.Quotient("sweep_row", number, m.columns);
   const int in_row = nest.Remainder("in_row", number, m.columns);
+  const int row_in_band = nest.Remainder("row_in_band", sweep_row, m.sweep[0]);
+  const int error_row = nest.Affine("error_row", 0, {{unit.band, m.sweep[0]}, {row_in_band, 1}});
   Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.o,
                         .red = nest.Quotient("image", sweep_row, m.sweep[0]),
-                        .row = nest.Remainder("error_row", sweep_row, m.sweep[0]),
+                        .row = error_row,
                         .col = nest.Affine("error_column", 0, {{kChunk, m.columns}, {in_row, 1}})});
   d.row_tag = row;
   d.col_tag = col;
@@ -206,23 +222,23 @@ GonDescriptor Results(const PlaneMapping& m, const HwConfig& hw) {
   GonDescriptor d{.nest = PassNest(m, hw)};
   LoopNest& nest = d.nest;
   const int image = nest.AddLoop("image", m.gradient ? 1 : m.images);
-  const int y = nest.AddLoop("y", p.out[0]);
+  const int y_in_pass = nest.AddLoop("y", m.gradient ? p.out[0] : m.sweep[0]);
   const int x_in_pass = nest.AddLoop("x", m.gradient ? p.out[1] : m.columns);
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", hw.columns);
 
   const Unit unit = AddUnit(nest, m, hw, row, col);
+  const int y = nest.Affine("y_result", 0, {{unit.band, m.gradient ? 0 : m.sweep[0]}, {y_in_pass, 1}});
   const int x = nest.Affine("x_result", 0, {{kChunk, m.gradient ? 0 : m.columns}, {x_in_pass, 1}});
   nest.Keep(unit.number, 0, m.units());
-  if (m.gradient && m.chunks > 1) {
-    d.first = {{{kChunk, 0, 1}}};
-    d.last = {{{kChunk, m.chunks - 1, m.chunks}}};
+  Writes(d, p.Results(), {.group = unit.group, .batch = image, .outc = unit.o, .row = y, .col = x});
+  if (m.slots() > 0) {
+    d.first = {{{unit.band, 0, 1}}, {{kChunk, 0, 1}}};
+    d.last = {{{unit.band, m.bands - 1, m.bands}}, {{kChunk, m.chunks - 1, m.chunks}}};
   }
-  d.slot = nest.Affine("slot", 0, {{y, p.out[1] * hw.pe_count()}, {x_in_pass, hw.pe_count()},
-                                   {row, hw.columns}, {col, 1}});
+  d.slot = nest.Affine("slot", 0, {{y, p.out[1] * m.channels()}, {x, m.channels()}, {unit.channel, 1}});
   d.row = row;
   d.col = col;
-  Writes(d, p.Results(), {.group = unit.group, .batch = image, .outc = unit.o, .row = y, .col = x});
   return d;
 }
 
