@@ -88,8 +88,9 @@ void GinParts::Find() {
     return;
   }
   Running* next = nullptr;
+  const auto due = [&](const Running& r) { return r.iteration - descriptors_[r.descriptor].lead; };
   for (Running& one : running_) {
-    if (!one.done && (next == nullptr || one.iteration < next->iteration)) next = &one;
+    if (!one.done && (next == nullptr || due(one) < due(*next))) next = &one;
   }
   const auto turn_loops =
       running_.size() == 1 ? 0 : static_cast<std::size_t>(TurnLoops(next->descriptor));

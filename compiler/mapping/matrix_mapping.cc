@@ -44,15 +44,12 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const double words = Real(m.items * m.chain * m.depth) +
                        Real(m.chains * m.chain * hw.columns * block) + sums * Real(m.chain);
   if (m.split()) {
-    // Behind the items of a pass come the next words of the fixed operand: when all of them are in the PEs.
     const double turns = Real(m.chains * m.chain * hw.columns * block) / Real(m.turn_wide + m.turn_narrow);
     const double wide = turns * Real(CeilDiv(m.turn_wide, hw.wide_lanes()));
     const double narrow = turns * Real(CeilDiv(m.turn_narrow, hw.narrow_lanes()));
-    const double waiting = compute * std::max(0.0, 1 - Real(hw.ifmap_depth) / Real(m.items * m.depth));
-    const double both = (m.stream_wide ? wide : narrow) + std::max(streamed, waiting);
-    const double other = m.stream_wide ? narrow : wide;
-    const double pass = std::max({compute, both, other, outputs, Real(hw.pe_count() + 1)});
-    return {Real(m.passes()) * (pass + (1 - ahead) * std::max(wide, narrow) + 10), Real(m.passes()) * words};
+    const double pass = std::max({compute, wide + (m.stream_wide ? streamed : 0), narrow + (m.stream_wide ? 0 : streamed),
+                                  outputs, Real(hw.pe_count() + 1)});
+    return {Real(m.passes()) * (pass + 10), Real(m.passes()) * words};
   }
   const double busy = std::max({compute, streamed, fixed, outputs, Real(hw.pe_count() + 1)});
   return {Real(m.passes()) * (busy + (1 - ahead) * fixed + 10), Real(m.passes()) * words};
@@ -187,7 +184,8 @@ class Search {
     }
     int64_t most = std::min(units, kMostItems / unit);
     if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_words / slots_of_unit);
-    if (most == 0 || m_.block() > hw_.filter_depth) return;
+    // With both networks the words of the next pass come between the items of this one: they must find room.
+    if (most == 0 || (m_.split() && 2 * m_.block() > hw_.filter_depth)) return;
     m_.item_blocks = CeilDiv(units, most);
     const int64_t units_of_block = CeilDiv(units, m_.item_blocks);
     m_.item_blocks = CeilDiv(units, units_of_block);

@@ -85,6 +85,7 @@ struct MatrixMapping {
   bool split() const { return turn_wide > 0; }
   // Words of the fixed operand that a PE gets for a pass: whole turns, so that the last may be fillers.
   int64_t block() const { return split() ? CeilDiv(columns * depth, turn_wide + turn_narrow) * (turn_wide + turn_narrow) : columns * depth; }
+  int64_t pieces() const { return split() ? block() / (turn_wide + turn_narrow) : 1; }  // turns of a block
   Cost cost;  // estimated
 };
 

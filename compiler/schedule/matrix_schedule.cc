@@ -196,18 +196,23 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
   return d;
 }
 
-// Every item sends each row of a chain its words of k.
+// Every item sends each row of a chain its words of k. Where the fixed operand comes over both networks, the
+// items of a pass go in as many slices as there are pieces of it, one after each piece.
 GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
   GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
   const int64_t lanes = m.stream_wide ? hw.wide_lanes() : hw.narrow_lanes();
-  const int item = nest.AddLoop("item", m.items);
+  const int64_t slices = m.pieces(), in_slice = CeilDiv(m.items, slices);
+  const int slice = nest.AddLoop("slice", slices);
+  const int of_slice = nest.AddLoop("item", in_slice);
   const int piece = nest.AddLoop("piece", CeilDiv(m.depth, lanes));
   const int row = nest.AddLoop("row", m.chain);
   const int word = nest.AddLoop("word", lanes);
 
+  const int item = nest.Affine("item_in_pass", 0, {{slice, in_slice}, {of_slice, 1}});
   const int number = AddItem(nest, m, item);
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
+  if (slices > 1) nest.Keep(item, 0, m.items);
   nest.Keep(number, 0, m.all_items());
   nest.Keep(in_pe, 0, m.depth);
   AddStreamedOperand(d, m, number, AddDepth(nest, m, row, in_pe));
@@ -220,51 +225,43 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
 // Who brings words of the fixed operand: its own network, or that of the streamed one.
 enum class Bringer { kOwn, kStreams };
 
-// The number of a word in its PE's block, with loops `piece` and `word` of the network's beats around the
-// loops over the PEs; words that the network does not bring are dropped.
-int AddWordInPe(LoopNest& nest, const MatrixMapping& m, Bringer bringer, int64_t lanes, int piece, int word) {
-  if (!m.split()) {
-    const bool early = bringer == Bringer::kStreams;
-    const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
-    nest.Keep(in_pe, 0, early ? m.early : m.block());
-    if (m.early == 0) return in_pe;
-    const int later = nest.Affine("later_pass", 0, {{kGroup, 1}, {kItemBlock, 1}, {kFixedBlock, 1}, {kDepthBlock, 1}});
-    if (early) {
-      nest.Keep(later, 0, 1);
-    } else {
-      nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, m.block()}});
-    }
-    return in_pe;
-  }
-  // A piece is the network's share of a turn.
-  const bool wide = (bringer == Bringer::kStreams) == m.stream_wide;
-  return nest.Affine("word_in_pe", wide ? 0 : m.turn_wide, {{piece, m.turn_wide + m.turn_narrow}, {word, 1}});
-}
-
 // Every PE gets its own vectors.
 GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer) {
   GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
-  const bool wide = (bringer == Bringer::kStreams) == m.stream_wide;
+  const bool streams = bringer == Bringer::kStreams, wide = streams == m.stream_wide;
   const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
+  // Of a turn of both networks, this one's share is a piece.
   const int64_t share = !m.split() ? lanes : wide ? m.turn_wide : m.turn_narrow;
-  const int64_t pieces = m.split() ? m.block() / (m.turn_wide + m.turn_narrow)
-                                   : CeilDiv(bringer == Bringer::kStreams ? m.early : m.block(), lanes);
-  const int piece = nest.AddLoop("piece", pieces);
+  const int piece = nest.AddLoop("piece", m.split() ? m.pieces() : CeilDiv(streams ? m.early : m.block(), lanes));
   const int chain = nest.AddLoop("chain", m.chains);
   const int row = nest.AddLoop("row", m.chain);
   const int col = nest.AddLoop("column", hw.columns);
   const int word = nest.AddLoop("word", share);
 
-  const int in_pe = AddWordInPe(nest, m, bringer, lanes, piece, word);
-  if (m.block() > m.columns * m.depth) d.real.push_back({{in_pe, 0, m.columns * m.depth}});
+  const int in_pe = m.split() ? nest.Affine("word_in_pe", wide ? 0 : m.turn_wide,
+                                            {{piece, m.turn_wide + m.turn_narrow}, {word, 1}})
+                              : nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
+  const int64_t words = m.columns * m.depth;
+  if (m.split()) {
+    if (m.block() > words) d.real.push_back({{in_pe, 0, words}});
+  } else {
+    nest.Keep(in_pe, 0, streams ? m.early : words);
+    if (m.early > 0) {
+      const int later = nest.Affine("later_pass", 0, {{kGroup, 1}, {kItemBlock, 1}, {kFixedBlock, 1}, {kDepthBlock, 1}});
+      if (streams) {
+        nest.Keep(later, 0, 1);
+      } else {
+        nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, words}});
+      }
+    }
+  }
   const int turn = nest.Quotient("turn", in_pe, m.turn * m.depth);
   const int in_turn = nest.Remainder("vector_in_turn", in_pe, m.turn);
   const int vector = nest.Affine("vector", 0, {{turn, m.turn}, {in_turn, 1}});
   const int in_vector = nest.AddRegister({"word_in_vector", 0, {{in_pe, 1}}, m.turn, m.depth});
   const int number = AddFixed(nest, m, hw, chain, col, vector);
   AddFixedOperand(d, m, number, AddDepth(nest, m, row, in_vector));
-  const bool streams = bringer == Bringer::kStreams;
   d.row_tag = nest.Affine("row_tag", streams ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});
   d.col_tag = nest.Affine("col_tag", streams ? ColumnTag(0) : 0, {{col, 1}});
   d.destination = kDestFilter;
@@ -367,8 +364,10 @@ Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   schedule.passes.push_back(PassWords(m, hw));
   auto& stream = m.stream_wide ? schedule.wide : schedule.narrow;
   if (m.early > 0 || m.split()) stream.push_back(Fixed(m, hw, Bringer::kStreams));
+  // The pieces of a pass come between the items of the one before.
+  if (m.split()) stream.back().lead = m.pieces();
   stream.push_back(Streamed(m, hw));
-  if (m.split()) stream.back().turn_loops = kPassLoops;
+  if (m.split()) stream.back().turn_loops = kPassLoops + 1;
   (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, Bringer::kOwn));
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = NumPasses(schedule.passes[0]);

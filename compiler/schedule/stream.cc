@@ -33,6 +33,7 @@ void to_json(json& document, const GinDescriptor& d) {
               {"row_tag", d.row_tag}, {"col_tag", d.col_tag}, {"address", d.address},
               {"real", d.real},       {"interleave", d.interleave},
               {"turn_loops", d.turn_loops}, {"part", d.part}};
+  if (d.lead != 0) document["lead"] = d.lead;
 }
 void to_json(json& document, const GonDescriptor& d) {
   document = {{"nest", d.nest},       {"row", d.row},     {"col", d.col},   {"slot", d.slot},
@@ -121,6 +122,7 @@ static Status Read(const JsonPlace& at, GinDescriptor& d, const Schedule& schedu
   ECO_RETURN_IF_ERROR(at.Get("real", d.real, variable));
   ECO_RETURN_IF_ERROR(at.Get("interleave", d.interleave, IntegerRange{-1, loops - 1}));
   ECO_RETURN_IF_ERROR(at.Get("turn_loops", d.turn_loops, IntegerRange{0, loops}));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("lead", d.lead, IntegerRange{0, kHuge}));
   return at.Get("part", d.part, IndexOf(schedule.passes));
 }
 static Status Read(const JsonPlace& at, GonDescriptor& d, const Schedule& schedule) {

@@ -83,7 +83,8 @@ struct GinDescriptor {
   // With > 0: runs in turns with the descriptor before, one iteration of this many outermost loops
   // at a time, which both have in common.
   int turn_loops = 0;
-  int part = 0;  // of the schedule
+  int64_t lead = 0;  // iterations that it is ahead of those that it takes turns with
+  int part = 0;      // of the schedule
 };
 
 // Words that leave through the GON, in order.

@@ -103,12 +103,14 @@ void GinStream::Next() {
   while (!running_.empty()) {
     // Of the descriptors, the one that is least far in the loops that they share.
     Running* next = nullptr;
-    int64_t progress = -1;
+    int64_t progress = -1, least_due = 0;
     for (Running& one : running_) {
       const int64_t own = one.Progress(turn_loops_);
-      if (own >= 0 && (next == nullptr || own < progress)) {
+      const int64_t due = own - one.descriptor->lead;
+      if (own >= 0 && (next == nullptr || due < least_due)) {
         next = &one;
         progress = own;
+        least_due = due;
       }
     }
     if (next == nullptr) {
