@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/files.h"
 #include "compiler/compiler.h"
 
@@ -118,6 +120,101 @@ TEST(SectionsTest, CutABorderedProblemIntoBorderlessOnes) {
 }
 
 // Rows of Tables 5 and 7 at full size: image and descriptors stay small (Sec. 4.1.1: an FSM).
+// Products by the addresses of what they multiply and of their result.
+using Products = std::multiset<std::array<int64_t, 3>>;
+
+int64_t AddressOf(const TensorAddress& at, int64_t outc, int64_t red, int64_t row, int64_t col) {
+  return at.base + outc * at.outc + red * at.red + row * at.row + col * at.col;
+}
+Products ProductsOf(const TransposedProblem& p) {
+  Products products;
+  for (int64_t oy = 0; oy < p.in[0]; ++oy) {
+    for (int64_t ox = 0; ox < p.in[1]; ++ox) {
+      for (int64_t i = 0; i < p.kernel[0]; ++i) {
+        for (int64_t j = 0; j < p.kernel[1]; ++j) {
+          const int64_t y = oy * p.stride[0] + i * p.dilation[0] - p.pad[0];
+          const int64_t x = ox * p.stride[1] + j * p.dilation[1] - p.pad[1];
+          if (y < 0 || y >= p.out[0] || x < 0 || x >= p.out[1]) continue;
+          products.insert({AddressOf(p.error_at, 0, 1, oy, ox), AddressOf(p.kernel_at, 1, 1, i, j),
+                           AddressOf(p.result_at, 1, 0, y, x)});
+        }
+      }
+    }
+  }
+  return products;
+}
+void AddProducts(const DirectProblem& p, Products& products) {
+  for (int64_t y = 0; y < p.out[0]; ++y) {
+    for (int64_t x = 0; x < p.out[1]; ++x) {
+      for (int64_t i = 0; i < p.kernel[0]; ++i) {
+        for (int64_t j = 0; j < p.kernel[1]; ++j) {
+          const int64_t v = y * p.stride[0] + i * p.dilation[0] - p.pad[0];
+          const int64_t u = x * p.stride[1] + j * p.dilation[1] - p.pad[1];
+          if (v < 0 || v >= p.in[0] || u < 0 || u >= p.in[1]) continue;
+          products.insert({AddressOf(p.input_at, 0, 1, v, u), AddressOf(p.kernel_at, 1, 1, i, j),
+                           AddressOf(p.result_at, 1, 0, y, x)});
+        }
+      }
+    }
+  }
+}
+
+std::vector<Layer> OddTransposedLayers() {
+  std::vector<Layer> layers;
+  for (int stride = 1; stride <= 4; ++stride) {
+    for (int dilation = 1; dilation <= 4; ++dilation) {
+      for (int pad = 0; pad <= 5; ++pad) {
+        Layer layer;
+        layer.input = {1, 2, 13, 17};
+        layer.output_channels = 3;
+        layer.kernel = {1 + (stride + pad) % 4, 1 + (dilation + pad) % 3};
+        layer.strides = {stride, 1 + dilation % 3};
+        layer.dilations = {dilation, 1 + stride % 3};
+        layer.pads = {pad, 5 - pad, pad % 3, 1};
+        if (CheckLayer(layer, "").ok()) layers.push_back(layer);
+      }
+    }
+  }
+  return layers;
+}
+
+TEST(ResidueTest, ProductsAreThoseOfTheTransposedConvolution) {
+  const std::vector<Layer> layers = OddTransposedLayers();
+  ASSERT_GT(layers.size(), 50u);
+  for (const Layer& layer : layers) {
+    const TransposedProblem transposed = MakeTransposedProblem(layer);
+    const std::vector<DirectProblem> residues = ResidueProblems(transposed);
+    Products products;
+    for (const DirectProblem& d : residues) {
+      AddProducts(d, products);
+      EXPECT_EQ(d.in_step, (std::array<int64_t, 2>{1, 1}));
+    }
+    ASSERT_EQ(products, ProductsOf(transposed)) << ToJsonText(layer);
+    if (layer.strides == std::array<int, 2>{1, 1}) {
+      EXPECT_LE(residues.size(), 1u);
+    }
+  }
+}
+
+// Taps times the results that they meet: every product once, none with a border zero.
+TEST(ResidueTest, TapSectionsCoverEveryProductOnce) {
+  for (const Layer& layer : OddTransposedLayers()) {
+    for (const DirectProblem& d : ResidueProblems(MakeTransposedProblem(layer))) {
+      Products whole, cut;
+      AddProducts(d, whole);
+      int64_t slots = 0;
+      for (const Section& r : TapSections(d, 0)) {
+        for (const Section& c : TapSections(d, 1)) {
+          AddProducts(Cut(Cut(d, 0, r), 1, c), cut);
+          slots += r.count * r.taps * c.count * c.taps;
+        }
+      }
+      ASSERT_EQ(cut, whole) << ToJsonText(layer);
+      EXPECT_EQ(slots, static_cast<int64_t>(whole.size()));
+    }
+  }
+}
+
 TEST(ImageSizeTest, EveryTableRowTakesLessThan64KB) {
   const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
   for (const char* file : {"paper_table5.json", "paper_table7.json", "alexnet_original.json"}) {
