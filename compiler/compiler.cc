@@ -164,6 +164,10 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
 
 Status MakeSchedule(const Candidate& candidate, const HwConfig& hw, Schedule& schedule) {
   ECO_ASSIGN(schedule, candidate.schedule());
+  // Parts make images larger; one part always fits.
+  if (schedule.passes.size() > 1 && ImageBytes(schedule) > kMostImageBytes) {
+    return BadInput("the layer cannot run so: its image would have more than {} bytes", kMostImageBytes);
+  }
   return CheckWidths(schedule, hw);
 }
 

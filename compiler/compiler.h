@@ -38,6 +38,9 @@ struct Candidate {
   int64_t least_cycles = 0;  // no array of this size takes fewer
 };
 
+// What the image and descriptors of a layer may have.
+inline constexpr int64_t kMostImageBytes = 64 * 1024;
+
 // The parts of Compile, for those who choose among the candidates themselves (choose/).
 // All but mapping and schedule; fails when a name is unknown.
 Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
