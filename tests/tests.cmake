@@ -37,6 +37,7 @@ eco_gtest(rtl NAME emit_test LIBRARIES eco_gen SOURCES tests/gen/emit_test.cc)
 eco_gtest(rtl NAME lint_grid_test LIBRARIES eco_gen SOURCES tests/gen/lint_grid_test.cc)
 set_tests_properties(lint_grid_test PROPERTIES TIMEOUT 1800)
 eco_gtest(rtl NAME array_test LIBRARIES eco_tb SOURCES tests/tb/array_test.cc)
+eco_gtest(rtl NAME deep_files_test LIBRARIES eco_tb SOURCES tests/tb/deep_files_test.cc)
 # Waveforms are read by the reader that comes with Verilator.
 find_package(ZLIB REQUIRED)
 execute_process(COMMAND verilator --getenv VERILATOR_ROOT OUTPUT_VARIABLE VERILATOR_ROOT
