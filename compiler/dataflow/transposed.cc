@@ -95,6 +95,37 @@ TensorView TransposedProblem::Results() const {
   return {0, result_at, {groups, batch, outc, 1, out[0], out[1]}};
 }
 
+std::vector<ErrorRange> ErrorRanges(const TransposedProblem& p, int axis) {
+  std::vector<ErrorRange> ranges;
+  for (int64_t o = 0; o < p.in[axis]; ++o) {
+    ErrorRange r{o, 1, 0, 0};
+    for (int64_t i = 0; i < p.kernel[axis]; ++i) {
+      const int64_t at = o * p.stride[axis] + i * p.dilation[axis] - p.pad[axis];
+      if (at < 0 || at >= p.out[axis]) continue;
+      if (r.taps++ == 0) r.first_tap = i;
+    }
+    if (r.taps == 0) continue;
+    const bool alike = !ranges.empty() && ranges.back().first_tap == r.first_tap && ranges.back().taps == r.taps &&
+                       ranges.back().first_error + ranges.back().errors == o;
+    if (alike) {
+      ++ranges.back().errors;
+    } else {
+      ranges.push_back(r);
+    }
+  }
+  return ranges;
+}
+
+TransposedProblem Cut(TransposedProblem p, int axis, const ErrorRange& r) {
+  int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
+  p.error_at.base += r.first_error * (p.error_at.*along);
+  p.kernel_at.base += r.first_tap * (p.kernel_at.*along);
+  p.pad[axis] -= r.first_error * p.stride[axis] + r.first_tap * p.dilation[axis];
+  p.in[axis] = r.errors;
+  p.kernel[axis] = r.taps;
+  return p;
+}
+
 int64_t UsefulMacs(const TransposedProblem& p) {
   return p.batch * p.groups * p.red * p.outc * CountAxis(p, 0).products * CountAxis(p, 1).products;
 }

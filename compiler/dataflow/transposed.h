@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "compiler/dataflow/tensor.h"
 #include "compiler/layer/layer.h"
@@ -36,6 +37,16 @@ struct TransposedProblem {
 // Input gradient of Conv, forward of ConvTranspose.
 bool IsTransposed(Op op, Pass pass);
 TransposedProblem MakeTransposedProblem(const Layer& layer);
+
+// Neighbouring errors of an axis that meet results with the same taps.
+struct ErrorRange {
+  int64_t first_error = 0, errors = 0;
+  int64_t first_tap = 0, taps = 0;
+};
+// All errors of the axis that meet any, in order.
+std::vector<ErrorRange> ErrorRanges(const TransposedProblem& problem, int axis);
+// The part of the problem with these errors and taps; taken of both axes, every product meets a result.
+TransposedProblem Cut(TransposedProblem problem, int axis, const ErrorRange& range);
 
 // Products of two real elements.
 int64_t UsefulMacs(const TransposedProblem& problem);

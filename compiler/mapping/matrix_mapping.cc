@@ -176,7 +176,7 @@ class Search {
     const int64_t unit = m_.scatter() ? m_.transposed.kernel[0] * m_.transposed.kernel[1] : 1;
     const int64_t units = m_.all_items() / unit;
     int64_t slots_of_unit = 0;
-    if (m_.scatter() && (m_.depth_blocks > 1 || LabelsMeet(m_.transposed))) {
+    if (m_.scatter() && !m_.meets_parts && (m_.depth_blocks > 1 || LabelsMeet(m_.transposed))) {
       m_.ring_rows = RingRows(m_, places);
       slots_of_unit = m_.ring_rows * ScatterRowSlots(m_.transposed);
     } else if (m_.depth_blocks > 1 && !m_.meets_parts) {
@@ -268,7 +268,9 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
   const Cost coarsest = own->cost;
   double compute = 0;
   for (const MatrixMapping& m : ways_to_cut.front()) {
-    compute += Real(m.groups() * m.all_fixed() * m.all_items() * m.all_depth()) / hw.pe_count();
+    MatrixMapping any = m;
+    any.kind = *kinds.begin();
+    compute += Real(any.groups() * any.all_fixed() * any.all_items() * any.all_depth()) / hw.pe_count();
   }
   constexpr double kWordBound = 1.15;
   const bool by_words = coarsest.cycles > kWordBound * compute;
@@ -350,6 +352,50 @@ Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
 // More parts would make an image too large.
 constexpr int64_t kMostParts = 24;
 
+// Blocks of groups and result channels whose sums the accumulator can hold at once.
+struct ResultBlock {
+  int64_t group = 0, groups = 1, channel = 0, channels = 1;
+  TensorAddress slot_at;
+  int64_t slots = 0;
+};
+template <typename Problem>
+std::vector<ResultBlock> ResultBlocks(const Problem& p, const HwConfig& hw) {
+  const int64_t positions = p.batch * p.out[0] * p.out[1];
+  // One more than a multiple of the lanes: neighbours in either direction go to different accumulators.
+  const auto pitch = [&](int64_t channels) { return CeilDiv(channels - 1, hw.gon_lanes()) * hw.gon_lanes() + 1; };
+  const int64_t room = hw.slots_per_lane() * hw.gon_lanes() / positions;
+  if (room == 0) return {};
+  int64_t split = CeilDiv(p.outc, room);
+  while (pitch(CeilDiv(p.outc, split)) > room) ++split;
+  const int64_t channels = CeilDiv(p.outc, split);
+  const int64_t groups = channels < p.outc ? 1 : std::min(p.groups, room / pitch(channels));
+  std::vector<ResultBlock> blocks;
+  if (CeilDiv(p.groups, groups) * CeilDiv(p.outc, channels) > kMostParts) return blocks;
+  for (int64_t group = 0; group < p.groups; group += groups) {
+    for (int64_t channel = 0; channel < p.outc; channel += channels) {
+      ResultBlock block{group, std::min(groups, p.groups - group), channel, std::min(channels, p.outc - channel), {}, 0};
+      block.slot_at.outc = 1;
+      block.slot_at.col = pitch(channels);
+      block.slot_at.row = p.out[1] * block.slot_at.col;
+      block.slot_at.batch = p.out[0] * block.slot_at.row;
+      block.slot_at.group = p.batch * block.slot_at.batch;
+      block.slots = groups * block.slot_at.group;
+      blocks.push_back(block);
+    }
+  }
+  return blocks;
+}
+
+// Puts the groups and result channels of a block in place of all of them; `input`, `kernel`, `result`: addresses.
+template <typename Problem>
+void Narrow(Problem& p, const ResultBlock& block, TensorAddress& input, TensorAddress& kernel, TensorAddress& result) {
+  p.groups = block.groups;
+  p.outc = block.channels;
+  input.base += block.group * input.group;
+  kernel.base += block.group * kernel.group + block.channel * kernel.outc;
+  result.base += block.group * result.group + block.channel * result.outc;
+}
+
 // A product for each rectangle of tap sections, in the order of the taps, for as many result channels at a
 // time as the accumulator has room for; `rows_whole`, `columns_whole`: that axis is not cut. Empty where nothing
 // is to be cut.
@@ -359,45 +405,48 @@ Cuts CutTaps(const DirectProblem& p, bool rows_whole, bool columns_whole, const 
   const std::vector<Section> columns =
       columns_whole ? std::vector<Section>{{0, p.out[1], 0, p.kernel[1]}} : TapSections(p, 1);
   if (rows.size() * columns.size() == 1) return {};
-  const int64_t positions = p.batch * p.out[0] * p.out[1];
-  // One more than a multiple of the lanes: neighbours in either direction go to different accumulators.
-  const auto pitch = [&](int64_t channels) { return CeilDiv(channels - 1, hw.gon_lanes()) * hw.gon_lanes() + 1; };
-  const int64_t room = hw.slots_per_lane() * hw.gon_lanes() / positions;
-  if (room == 0) return {};
-  // Channels of a group, then groups, of a block.
-  int64_t split = CeilDiv(p.outc, room);
-  while (pitch(CeilDiv(p.outc, split)) > room) ++split;
-  const int64_t channels = CeilDiv(p.outc, split);
-  const int64_t groups = channels < p.outc ? 1 : std::min(p.groups, room / pitch(channels));
-  const int64_t blocks = CeilDiv(p.groups, groups) * CeilDiv(p.outc, channels);
-  if (blocks * std::ssize(rows) * std::ssize(columns) > kMostParts) return {};
-
+  const std::vector<ResultBlock> blocks = ResultBlocks(p, hw);
+  if (std::ssize(blocks) * std::ssize(rows) * std::ssize(columns) > kMostParts) return {};
   Cuts cuts;
-  for (int64_t number = 0; number < blocks; ++number) {
-    const int64_t group = number / CeilDiv(p.outc, channels) * groups;
-    const int64_t channel = number % CeilDiv(p.outc, channels) * channels;
+  for (const ResultBlock& of : blocks) {
     MatrixMapping block;
     block.meets_parts = true;
     block.direct = p;
-    block.direct.groups = std::min(groups, p.groups - group);
-    block.direct.outc = std::min(channels, p.outc - channel);
-    block.direct.input_at.base += group * p.input_at.group;
-    block.direct.kernel_at.base += group * p.kernel_at.group + channel * p.kernel_at.outc;
-    block.direct.result_at.base += group * p.result_at.group + channel * p.result_at.outc;
-    TensorAddress& slot = block.slot_at;
-    slot.outc = 1;
-    slot.col = pitch(channels);
-    slot.row = p.out[1] * slot.col;
-    slot.batch = p.out[0] * slot.row;
-    slot.group = p.batch * slot.batch;
-    block.slots = groups * slot.group;
+    Narrow(block.direct, of, block.direct.input_at, block.direct.kernel_at, block.direct.result_at);
+    block.slot_at = of.slot_at;
+    block.slots = of.slots;
     for (const Section& r : rows) {
       for (const Section& c : columns) {
         MatrixMapping m = block;
         m.direct = Cut(Cut(block.direct, 0, r), 1, c);
-        m.slot_at.base = r.first * slot.row + c.first * slot.col;
+        m.slot_at.base = r.first * m.slot_at.row + c.first * m.slot_at.col;
         m.other_taps[0] = {r.first_tap > 0, r.first_tap + r.taps < p.kernel[0], p.dilation[0]};
         m.other_taps[1] = {c.first_tap > 0, c.first_tap + c.taps < p.kernel[1], p.dilation[1]};
+        cuts.push_back(m);
+      }
+    }
+  }
+  return cuts;
+}
+
+// A transposed problem whose labels reach into the padding: a product for each rectangle of error ranges, in the
+// order of the errors. Empty where there are too many.
+Cuts CutScatter(const TransposedProblem& p, const HwConfig& hw) {
+  const std::vector<ErrorRange> rows = ErrorRanges(p, 0), columns = ErrorRanges(p, 1);
+  const std::vector<ResultBlock> blocks = ResultBlocks(p, hw);
+  if (std::ssize(blocks) * std::ssize(rows) * std::ssize(columns) > kMostParts) return {};
+  Cuts cuts;
+  for (const ResultBlock& of : blocks) {
+    for (const ErrorRange& r : rows) {
+      for (const ErrorRange& c : columns) {
+        MatrixMapping m;
+        m.meets_parts = true;
+        m.transposed = Cut(Cut(p, 0, r), 1, c);
+        Narrow(m.transposed, of, m.transposed.error_at, m.transposed.kernel_at, m.transposed.result_at);
+        m.whole[0] = {p.in[0], p.kernel[0], r.first_error, r.first_tap};
+        m.whole[1] = {p.in[1], p.kernel[1], c.first_error, c.first_tap};
+        m.slot_at = of.slot_at;
+        m.slots = of.slots;
         cuts.push_back(m);
       }
     }
@@ -512,11 +561,19 @@ std::vector<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, B
 }
 
 std::vector<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config, Objective better) {
+  if (p.empty) return {};
   const int64_t products = p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] *
                            p.kernel[1];
-  if (p.empty || UsefulMacs(p) != products) return {};
+  if (UsefulMacs(p) != products) {
+    const Cuts cuts = CutScatter(p, config);
+    if (cuts.empty()) return {};
+    auto best = Best({cuts}, {MatrixKind::kScatter}, config, better);
+    for (MatrixParts& found : best) found.borders = "errors";
+    return best;
+  }
   MatrixMapping m;
   m.transposed = p;
+  m.whole = {MatrixMapping::WholeAxis{p.in[0], p.kernel[0]}, {p.in[1], p.kernel[1]}};
   return Best({{m}}, {MatrixKind::kScatter}, config, better);
 }
 

@@ -12,7 +12,7 @@
 // then meet in the accumulator; or, where that is faster, fewer ones whose border zeros are multiplied (gated).
 // A transposed convolution is one over k = filter, of errors with kernel elements; each sum is
 // scattered to the result element of its label, and the accumulator adds up what meets there. No
-// zero is inserted; problems whose labels reach into the padding are not mapped so.
+// zero is inserted; where labels reach into the padding, errors that meet results with the same taps are a part.
 #pragma once
 
 #include <array>
@@ -73,6 +73,11 @@ struct MatrixMapping {
     int64_t distance = 1;
   };
   std::array<OtherTaps, 2> other_taps;
+  // Scatter: likewise, with errors and taps of the whole layer, and where those of this part begin.
+  struct WholeAxis {
+    int64_t errors = 1, taps = 1, first_error = 0, first_tap = 0;
+  };
+  std::array<WholeAxis, 2> whole;
   bool meets_parts = false;
   TensorAddress slot_at;    // then: where the sum of a result is kept
 

@@ -312,8 +312,15 @@ void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int
   for (const auto& [axis, error, tap] : {std::tuple{0, e.oy, w.i}, std::tuple{1, e.ox, w.j}}) {
     const int64_t common = std::gcd(p.stride[axis], p.dilation[axis]);
     const int64_t reach = p.dilation[axis] / common, period = p.stride[axis] / common;
-    d.first.push_back({{error, 0, reach}, {tap, p.kernel[axis] - period, p.kernel[axis]}});
-    d.last.push_back({{error, p.in[axis] - reach, p.in[axis]}, {tap, 0, period}});
+    const MatrixMapping::WholeAxis& whole = m.whole[static_cast<std::size_t>(axis)];
+    d.first.push_back({{error, -kMany, reach - whole.first_error},
+                       {tap, whole.taps - period - whole.first_tap, kMany}});
+    d.last.push_back({{error, whole.errors - reach - whole.first_error, kMany},
+                      {tap, -kMany, period - whole.first_tap}});
+  }
+  if (m.meets_parts) {
+    d.slot = AddAddress(nest, {0, m.slot_at, {}}, {.group = kGroup, .batch = e.n, .outc = w.c, .row = y, .col = x});
+    return;
   }
   const int64_t pitch = (p.in[0] - 1) * p.stride[0] + (p.kernel[0] - 1) * p.dilation[0] + 1;
   const int rows = nest.Affine("label_row", 0, {{e.n, pitch}, {e.oy, p.stride[0]},

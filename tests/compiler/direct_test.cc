@@ -215,6 +215,23 @@ TEST(ResidueTest, TapSectionsCoverEveryProductOnce) {
   }
 }
 
+// Errors with the taps that meet a result: every product once, and none that padding cuts away.
+TEST(ResidueTest, ErrorRangesCoverEveryProductOnce) {
+  for (const Layer& layer : OddTransposedLayers()) {
+    const TransposedProblem p = MakeTransposedProblem(layer);
+    Products cut;
+    int64_t products = 0;
+    for (const ErrorRange& r : ErrorRanges(p, 0)) {
+      for (const ErrorRange& c : ErrorRanges(p, 1)) {
+        cut.merge(ProductsOf(Cut(Cut(p, 0, r), 1, c)));
+        products += r.errors * r.taps * c.errors * c.taps;
+      }
+    }
+    ASSERT_EQ(cut, ProductsOf(p)) << ToJsonText(layer);
+    EXPECT_EQ(products, static_cast<int64_t>(cut.size()));
+  }
+}
+
 TEST(ImageSizeTest, EveryTableRowTakesLessThan64KB) {
   const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
   for (const char* file : {"paper_table5.json", "paper_table7.json", "alexnet_original.json"}) {

@@ -181,13 +181,22 @@ TEST_P(FamilyProofTest, FindsAWrongElement) {
   }
 }
 
+int64_t WordsOf(const GinDescriptor& d) {
+  int64_t words = 0;
+  for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) ++words;
+  return words;
+}
+
 TEST_P(FamilyProofTest, FindsWordsThatAreMissing) {
   for (GinDescriptor* d : {&schedule_.wide[0], &schedule_.narrow[0]}) {
     const GinDescriptor kept = *d;
     for (std::size_t l = static_cast<std::size_t>(schedule_.passes[0].pass_loops); l < d->nest.loops.size(); ++l) {
       if (d->nest.loops[l].bound == 1) continue;
       --d->nest.loops[l].bound;
-      EXPECT_NE(Why(), "") << d->nest.loops[l].name;
+      // The last iteration may have no word: a plane's errors come in turns, which may begin rows before.
+      if (WordsOf(*d) != WordsOf(kept)) {
+        EXPECT_NE(Why(), "") << d->nest.loops[l].name;
+      }
       *d = kept;
     }
   }
