@@ -51,10 +51,13 @@ void AddMatrix(std::vector<Candidate>& candidates, const std::vector<MatrixParts
 }
 
 // Transposed convolution: strips (Sec. 4.1).
-Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem,
+Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem, bool fillers,
                      const HwConfig& hw, Objective better) {
   ECO_ASSIGN(const StripMapping strips, MapStrips(problem, hw, better));
   candidates.push_back(MakeCandidate(strips, hw, &ScheduleStrips));
+  if (!fillers || hw.adder_latency == 1) return {};
+  ECO_ASSIGN(const StripMapping with_fillers, MapStrips(problem, hw, better, true));
+  if (with_fillers.column_turn) candidates.push_back(MakeCandidate(with_fillers, hw, &ScheduleStrips));
   return {};
 }
 
@@ -142,7 +145,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
   const bool no_zeros = UsefulMacs(padded) == PaddedMacs(padded);
   if (IsTransposed(layer.op, pass)) {
     const TransposedProblem problem = MakeTransposedProblem(layer);
-    fits = AddTransposed(candidates, problem, hw, better);
+    fits = AddTransposed(candidates, problem, any, hw, better);
     if (no_zeros) AddDirect(candidates, padded, false, hw, better);
     if (any) {
       AddMatrix(candidates, MapMatrix(problem, hw, better), hw);

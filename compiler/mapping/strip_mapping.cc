@@ -25,7 +25,7 @@ int64_t LabelRow(const StripMapping& m, int64_t position) {
 // A PE that waits for weights can hold the psums that come from below before it takes the first: they must
 // fit its queue. Where shifts wrap round, a label has two.
 bool CanChain(const StripMapping& m, const HwConfig& hw) {
-  return m.period_y / m.row_step * m.turn * (m.circular ? 2 : 1) <= hw.queue_depth;
+  return m.period_y / m.row_step * m.turn * m.filter_turn * (m.column_turn ? m.columns_j : 1) * (m.circular ? 2 : 1) <= hw.queue_depth;
 }
 
 // What does not depend on the choices: geometry of labels and rows.
@@ -73,7 +73,7 @@ void PlaceColumns(StripMapping& m, const HwConfig& hw) {
 bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
   const bool labels_meet = m.problem.kernel[0] > m.period_y && m.run > 1;
   const bool cut = labels_meet && (m.bands > 1 || !m.chain);
-  return m.filter_blocks > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
+  return m.filter_blocks > 1 || m.filter_turn > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
 }
 
 double Real(int64_t number) { return static_cast<double>(number); }
@@ -105,14 +105,20 @@ Work WorkOfRound(const StripMapping& m, const HwConfig& hw, double rows) {
     work.labels += labels;
     for (int64_t left = m.channel_kinds(); left-- > 0;) {
       const int64_t turn = left > 0 ? m.left : m.turn, turns = left > 0 ? 1 : m.turns();
+      if (m.column_turn) {
+        const double slots = Real(residues * kernel_rows * CyclesInTurn(m.columns_j, m.filters * m.shifts, hw.adder_latency));
+        work.cycles += Real(turns) * std::max(slots * weights, labels * Real(m.columns_j) * pes / hw.gon_lanes());
+        continue;
+      }
       // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
       // bound on its own.
       for (const bool ragged : {true, false}) {
         const int64_t columns = ragged ? m.ragged_columns() : m.columns_j - m.ragged_columns();
         if (columns == 0) continue;
         const int64_t products = m.filters * (m.shifts - (ragged ? 1 : 0));  // of a sum
-        const double slots = Real(residues * kernel_rows * CyclesInTurn(turn, products, hw.adder_latency));
-        const double outputs = labels * Real(turn) * pes / hw.gon_lanes();
+        const double slots = Real(residues * kernel_rows * CyclesInTurn(turn * m.filter_turn, products / m.filter_turn,
+                                                                        hw.adder_latency));
+        const double outputs = labels * Real(turn * m.filter_turn) * pes / hw.gon_lanes();
         double cycles = Real(turns * columns) * std::max(slots * weights, outputs);
         if (m.round() > 1) cycles = std::max(cycles, Real(hw.pe_count() + hw.image_store_depth));
         work.cycles += cycles;
@@ -145,7 +151,7 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   }
   const double channels = Real(m.channels + m.left);
   const double weight_words = channels * Real(m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
-  const double label_columns = channels * Real(m.columns_j);
+  const double label_columns = channels * Real(m.columns_j * m.filter_turn);
   const double output_words = label_columns * work.labels * Real(m.width * m.blocks) * rows;
   const double climbing = m.chain ? label_columns * Real(m.width * m.blocks) * (rows - 1) *
                                         Real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
@@ -206,9 +212,9 @@ std::optional<StripMapping> CompleteWithLeft(StripMapping m, const HwConfig& hw)
   return std::nullopt;
 }
 
-// Ways to keep an adder of several cycles busy: channels in turn, and orders of kernel rows.
+// Ways to keep an adder of several cycles busy: channels in turn, or parts of the filters, and orders of kernel rows.
 template <typename Visit>
-void ForEachTurn(const StripMapping& whole, const HwConfig& hw, Visit visit) {
+void ForEachTurn(const StripMapping& whole, const HwConfig& hw, bool fillers, Visit visit) {
   StripMapping m = whole;
   m.turn = 1;
   m.chain = CanChain(m, hw);
@@ -226,10 +232,29 @@ void ForEachTurn(const StripMapping& whole, const HwConfig& hw, Visit visit) {
     m.chain = CanChain(m, hw);
     if (m.chain) visit(m);
   }
+  // Fewer channels than the adder takes cycles: label columns, or parts of the filters.
+  if (m.problem.outc >= hw.adder_latency || whole.circular) return;
+  m.turn = 1;
+  const auto orders = [&] {
+    for (const int64_t step : {int64_t{1}, m.period_y}) {
+      if (step == 1 ? false : hw.num_levels() < kLevelsByResidue) continue;
+      m.row_step = step;
+      m.chain = CanChain(m, hw);
+      if (m.chain || step == 1) visit(m);
+      if (m.period_y == 1) break;
+    }
+  };
+  m.column_turn = m.columns_j > 1 && m.columns_j <= hw.psum_depth && (fillers || m.ragged_columns() == 0);
+  if (m.column_turn) orders();
+  m.column_turn = false;
+  for (m.filter_turn = 2; m.filter_turn <= std::min(2 * hw.adder_latency, hw.psum_depth); ++m.filter_turn) {
+    if (m.filters % m.filter_turn != 0) continue;
+    orders();
+  }
 }
 
 std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int64_t width,
-                                         Objective better) {
+                                         Objective better, bool fillers) {
   m.width = width;
   PlaceColumns(m, hw);
   std::optional<StripMapping> best;
@@ -237,8 +262,8 @@ std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int
   if (fit == 0) return best;
   const int64_t fewest = CeilDiv(m.problem.red, fit);
   const auto fans = [&](StripMapping one) {
-    // Programs with channels in turn hold for one number of filters.
-    if (one.turn > 1 && one.problem.red % one.filters != 0) return;
+    // Programs with turns hold for one number of filters.
+    if (one.in_turn() && one.problem.red % one.filters != 0) return;
     if ((one.problem.in[1] + one.width + one.shifts) * one.z_step() > kMostZ) return;
     for (one.fan = std::min<int64_t>(hw.ids_per_controller, one.shifts); one.fan >= 1; --one.fan) {
       if (one.shifts % one.fan != 0) continue;
@@ -254,7 +279,7 @@ std::optional<StripMapping> BestForWidth(StripMapping m, const HwConfig& hw, int
     for (m.blocks = most_blocks; m.blocks >= 1; --m.blocks) {
       for (const bool wide : {false, true}) {
         m.errors_wide = wide;
-        ForEachTurn(m, hw, fans);
+        ForEachTurn(m, hw, fillers, fans);
       }
     }
   }
@@ -276,16 +301,16 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
   const StripMapping geometry = Geometry(problem);
-  if (auto best = BestForWidth(geometry, config, width, FewestCycles)) return *best;
+  if (auto best = BestForWidth(geometry, config, width, FewestCycles, false)) return *best;
   return DoesNotFit(problem, config, geometry);
 }
 
 Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
-                               Objective better) {
+                               Objective better, bool fillers) {
   const StripMapping geometry = Geometry(problem);
   std::optional<StripMapping> best;
   for (int64_t width = 1; width <= config.columns; ++width) {
-    const auto candidate = BestForWidth(geometry, config, width, better);
+    const auto candidate = BestForWidth(geometry, config, width, better, fillers);
     if (candidate && (!best || better(candidate->cost, best->cost))) best = candidate;
   }
   if (best) return *best;
@@ -309,6 +334,8 @@ nlohmann::ordered_json ToJson(const StripMapping& m) {
           {"filters", m.filters},
           {"filter_blocks", m.filter_blocks},
           {"turn", m.turn},
+          {"filter_turn", m.filter_turn},
+          {"column_turn", m.column_turn},
           {"left", m.left},
           {"row_step", m.row_step},
           {"channels", m.channels},

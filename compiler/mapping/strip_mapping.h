@@ -69,13 +69,20 @@ struct StripMapping {
   int64_t channels = 1;    // channels of a tile in turns, per block of columns
   int64_t channel_tiles = 1;
   int64_t turn = 1;        // channels that take turns
+  // Where channels are too few: parts of the filters that take turns, each a psum of its own. The parts of a label
+  // meet in the accumulator.
+  int64_t filter_turn = 1;
+  // Or all label columns of a PE take turns; those that the last shift does not reach multiply fillers.
+  bool column_turn = false;
+  bool in_turn() const { return turn > 1 || filter_turn > 1 || column_turn; }
+  int64_t part_filters() const { return filters / filter_turn; }
   int64_t left = 0;        // channels of a tile that turns leave over, a shorter turn of their own
   int64_t turns() const { return channels / turn; }  // of a tile, per block of columns
 
   // Passes of a round: kinds of residues, of label columns, of channels. Without turns the FSM knows
   // what is ragged.
   int64_t row_kinds() const { return ragged_residues() > 0 ? 2 : 1; }
-  int64_t column_kinds() const { return turn > 1 && ragged_columns() > 0 ? 2 : 1; }
+  int64_t column_kinds() const { return in_turn() && !column_turn && ragged_columns() > 0 ? 2 : 1; }
   int64_t channel_kinds() const { return left > 0 ? 2 : 1; }
   // The most of a pass.
   int64_t pass_residues() const {
@@ -85,8 +92,8 @@ struct StripMapping {
     return column_kinds() == 1 ? columns_j : std::max(columns_j - ragged_columns(), ragged_columns());
   }
   int64_t round() const { return row_kinds() * column_kinds() * channel_kinds(); }
-  // Steps of Z from an error to its neighbour: with channels in turn one for each filter.
-  int64_t z_step() const { return turn > 1 && shifts > 1 ? filters : 1; }
+  // Steps of Z from an error to its neighbour: in turns one for each filter.
+  int64_t z_step() const { return in_turn() && shifts > 1 ? part_filters() : 1; }
 
   bool errors_wide = false;  // errors on the wide network, weights on the narrow one; or the other way
 
@@ -104,9 +111,9 @@ struct StripMapping {
 };
 
 // Searches the best parameters by estimated cost. Fails (bad input) when the layer
-// cannot run on the array.
+// cannot run on the array. `fillers`: products with words of no element are allowed.
 Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig& config,
-                               Objective better = FewestCycles);
+                               Objective better = FewestCycles, bool fillers = false);
 
 // As MapStrips with the width given (tests and the worked example).
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,

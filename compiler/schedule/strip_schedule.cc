@@ -134,8 +134,10 @@ int InnerLevels(ProgramBuilder& program, const StripMapping& m, int64_t filters)
 }
 int InnerLevelsInTurn(ProgramBuilder& program, const StripMapping& m, const Kind& kind) {
   const int64_t dilation = m.problem.dilation[0];
-  program.Loop(kTurn, kind.left_channels > 0 ? m.left : m.turn);
-  program.Loop(kFilterAndShift, m.filters * (m.shifts - kind.short_columns));
+  // Of channels, of label columns, or of parts of the filters, whose errors lie one behind the other.
+  program.Loop(kTurn, m.column_turn ? m.columns_j : m.filter_turn > 1 ? m.filter_turn : kind.left_channels > 0 ? m.left : m.turn);
+  if (m.filter_turn > 1) program.Move(Moving::kFilter, kTurn, m.part_filters() * m.shifts);
+  program.Loop(kFilterAndShift, m.part_filters() * (m.shifts - kind.short_columns));
   program.Loop(kRowOfResidue, m.residue_rows() - kind.short_rows);
   program.Sum({kFilterAndShift}).Move(Moving::kPsum, kTurn, 1);
   program.Move(Moving::kFilter, kFilterAndShift, 1);
@@ -168,12 +170,17 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   program.Check(Moving::kX, kRangeResult, ResultColumns(p));
   program.Check(Moving::kZ, m.circular ? kRangeCircular : kRangeOperand, p.in[1] * m.z_step());
 
-  const bool turns = m.turn > 1;
+  const bool turns = m.in_turn();
   const int label_column = turns ? InnerLevelsInTurn(program, m, kind) : InnerLevels(program, m, filters);
-  const int64_t ragged = turns ? m.ragged_columns() : 0;
-  program.Loop(label_column, kind.short_columns > 0 ? ragged : m.columns_j - ragged);
-  program.Move(Moving::kX, label_column, -p.dilation[1]);
-  program.ParamLoop(label_column + 1);
+  if (m.column_turn) {
+    program.Move(Moving::kX, kTurn, -p.dilation[1]);
+    program.ParamLoop(label_column);
+  } else {
+    const int64_t ragged = turns ? m.ragged_columns() : 0;
+    program.Loop(label_column, kind.short_columns > 0 ? ragged : m.columns_j - ragged);
+    program.Move(Moving::kX, label_column, -p.dilation[1]);
+    program.ParamLoop(label_column + 1);
+  }
   if (last_of_round) program.FreeAtEnd(Moving::kFilter, filters * m.shifts);
   return program.Words();
 }
@@ -249,19 +256,23 @@ GinDescriptor Weights(const StripMapping& m) {
   LoopNest& nest = d.nest;
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int turns = nest.AddLoop("channel_turn", m.turns());
-  const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
+  int from_last = -1;
+  const auto add_columns = [&] { from_last = nest.AddLoop("label_column_from_last", m.pass_columns()); };
+  if (!m.column_turn) add_columns();
   const int residue = nest.AddLoop("residue", m.pass_residues());
   const int row = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int t = nest.AddLoop("shift", m.shifts);
-  const int f = nest.AddLoop("filter", m.filters);
+  const int f = nest.AddLoop("filter", m.part_filters());
   const int turn = nest.AddLoop("channel", m.turn);
+  const int filter_part = nest.AddLoop("filter_part", m.filter_turn);
+  if (m.column_turn) add_columns();
   const KindOfPass kind = AddKind(nest, m);
   const int c = AddChannel(nest, m, kind, turns, turn, g);
   const int j = AddLabelColumn(nest, m, kind, from_last);
   const int i = AddKernelRow(nest, m, kind, residue, row);
   const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
-  const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {f, 1}});
-  nest.Keep(tap_x, 0, p.kernel[1]);
+  const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {filter_part, m.part_filters()}, {f, 1}});
+  if (!m.column_turn) nest.Keep(tap_x, 0, p.kernel[1]);
   nest.Keep(filter, 0, p.red);
   Reads(d, p.Kernel(), {.group = kGroup, .outc = c, .red = filter, .row = i, .col = tap_x});
   d.row_tag = nest.Affine("row_tag", 0, {});
@@ -278,10 +289,11 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
   const int64_t lanes = m.errors_wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int filter_part = nest.AddLoop("filter_part", m.filter_turn);
   const int part = nest.AddLoop("part", m.shifts / m.fan);
   int back = 0, chunk = 0;
   const auto add_back = [&] { back = nest.AddLoop("error_column", m.width + m.shifts - 1); };
-  const auto add_chunk = [&] { chunk = nest.AddLoop("chunk", CeilDiv(m.filters, lanes)); };
+  const auto add_chunk = [&] { chunk = nest.AddLoop("chunk", CeilDiv(m.part_filters(), lanes)); };
   if (m.fan == 1) {
     add_chunk();
     add_back();
@@ -297,12 +309,12 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   // The tag's columns: column + part*fan .. + fan - 1.
   const int first_column = nest.Affine("first_column", 0, {{column, 1}, {part, m.fan}});
   const int ox = AddErrorColumn(nest, m, s, column);
-  const int in_block = nest.Affine("in_block", 0, {{chunk, lanes}, {word, 1}});
-  const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {in_block, 1}});
+  const int in_part = nest.Affine("in_part", 0, {{chunk, lanes}, {word, 1}});
+  const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {filter_part, m.part_filters()}, {in_part, 1}});
   nest.keep = RowHoldsErrors(m, s);
   for (const int loop : {kRowKind, kColumnKind, kChannelKind}) nest.Keep(loop, 0, 1);
   nest.Keep(first_column, 1 - m.fan, m.width);
-  nest.Keep(in_block, 0, m.filters);
+  nest.Keep(in_part, 0, m.part_filters());
   nest.Keep(filter, 0, p.red);
   Reads(d, p.Errors(), {.group = kGroup, .batch = s.n, .red = filter, .row = s.oy, .col = ox});
   d.row_tag = row;
@@ -317,11 +329,15 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   GonDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
   const int turns = nest.AddLoop("channel_turn", m.turns());
-  const int from_last = nest.AddLoop("label_column_from_last", m.pass_columns());
+  int from_last = -1;
+  const auto add_columns = [&] { from_last = nest.AddLoop("label_column_from_last", m.pass_columns()); };
+  if (!m.column_turn) add_columns();
   const int residue = nest.AddLoop("residue", m.pass_residues());
   const int row_of_residue = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
   const int turn = nest.AddLoop("channel", m.turn);
+  const int filter_part = nest.AddLoop("filter_part", m.filter_turn);
+  if (m.column_turn) add_columns();
   const int up = nest.AddLoop("row_from_bottom", hw.rows);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int u = nest.AddLoop("u", m.width);
@@ -365,6 +381,10 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
     d.first = {{{above_band, -kMany, 1}, {run_above_band, -kMany, 1}},
                {{below, 0, 1}, {rows_below, 0, 1}, {row, hw.rows - 1, hw.rows}}};
     d.last = {none_in_later_band, none_above_here};
+  }
+  if (m.filter_turn > 1) {
+    d.first.push_back({{filter_part, 0, 1}});
+    d.last.push_back({{filter_part, m.filter_turn - 1, m.filter_turn}});
   }
   d.first.push_back({{kBlock, 0, 1}});
   d.last.push_back({{kBlock, m.filter_blocks - 1, m.filter_blocks}});

@@ -143,6 +143,33 @@ TEST_F(ProofTest, HoldsForRowsByResidue) {
   EXPECT_TRUE(proof.value().complete());
 }
 
+// Fewer channels than the adder takes cycles: label columns or parts of the filters take turns.
+TEST_F(ProofTest, HoldsForTurnsOfColumnsAndOfFilters) {
+  int columns = 0, filters = 0;
+  for (int k = 0; k < 120; ++k) {
+    layer_ = ThreeChannelLayer();
+    layer_.input = {1 + k % 2, 1 + k % 3, 9 + k % 7, 8 + k % 5};
+    layer_.output_channels = 4 + k % 9;
+    layer_.strides = {1 + k % 4, 1 + k / 2 % 5};
+    layer_.kernel = {1 + k / 3 % 6, 2 + k / 5 % 7};
+    layer_.pads = {k % 3 == 0, k % 4 == 0, 0, k % 2};
+    if (!CheckLayer(layer_, "").ok()) continue;
+    config_.adder_latency = 3 + k % 3;
+    const TransposedProblem problem = MakeTransposedProblem(layer_);
+    const auto mapping = MapStrips(problem, config_, FewestCycles, k % 2 == 0);
+    if (problem.empty || !mapping.ok()) continue;
+    columns += mapping.value().column_turn;
+    filters += mapping.value().filter_turn > 1;
+    schedule_ = ScheduleStrips(mapping.value(), config_).value();
+    options_.fillers = k % 2 == 0;
+    const auto proof = Prove(layer_, pass_, config_, schedule_, UsefulMacs(problem), options_);
+    ASSERT_TRUE(proof.ok()) << proof.error().message << ToJsonText(layer_);
+    EXPECT_TRUE(proof.value().complete());
+  }
+  EXPECT_GE(columns, 10);
+  EXPECT_GE(filters, 10);
+}
+
 class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<Family> {
  protected:
   void SetUp() override { Use(GetParam()); }
