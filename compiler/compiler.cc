@@ -16,11 +16,13 @@
 #include "compiler/mapping/plane_mapping.h"
 #include "compiler/mapping/row_mapping.h"
 #include "compiler/mapping/strip_mapping.h"
+#include "compiler/mapping/tile_mapping.h"
 #include "compiler/schedule/matrix_schedule.h"
 #include "compiler/schedule/output_schedule.h"
 #include "compiler/schedule/plane_schedule.h"
 #include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
+#include "compiler/schedule/tile_schedule.h"
 #include "compiler/schedule/widths.h"
 #include "compiler/verify/proof.h"
 
@@ -65,6 +67,7 @@ Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem
 Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, Pass pass,
                   const HwConfig& hw, Objective better) {
   AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw, better), hw, &SchedulePlanes);
+  AddIfAny(candidates, MapTiles(problem, hw, better), hw, &ScheduleTiles);
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
   return {};
@@ -106,6 +109,7 @@ void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectPro
   const DirectProblem& problem = problems.front();
   AddDirect(candidates, problem, true, hw, better);
   AddIfAny(candidates, MapPlanes(problem, false, hw, better), hw, &SchedulePlanes);
+  AddIfAny(candidates, MapTiles(problem, hw, better), hw, &ScheduleTiles);
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
   }

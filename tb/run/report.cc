@@ -65,6 +65,7 @@ RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run) {
              {"output", run.output_words},
              {"partial", run.gon_words - run.output_words}};
   r.image_bytes = ImageBytes(compiled.schedule);
+  r.mapping = compiled.mapping;
   r.sim_seconds = run.seconds;
   return r;
 }
@@ -93,6 +94,7 @@ nlohmann::ordered_json ToJson(const RunReport& r) {
   for (const auto& [cause, count] : r.stall_cycles) j["stall_cycles"][cause] = count;
   for (const auto& [network, count] : r.words) j["words"][network] = count;
   j["image_bytes"] = r.image_bytes;
+  j["mapping"] = r.mapping;
   j["sim_seconds"] = r.sim_seconds;
   j["sim_khz"] = r.sim_seconds == 0 ? 0 : static_cast<double>(r.cycles) / r.sim_seconds / 1e3;
   return j;

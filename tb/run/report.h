@@ -28,6 +28,7 @@ struct RunReport {
   std::vector<std::pair<std::string, int64_t>> stall_cycles;  // PE-cycles
   std::vector<std::pair<std::string, int64_t>> words;
   int64_t image_bytes = 0;
+  nlohmann::ordered_json mapping;  // as in mapping.json
   double sim_seconds = 0;
 
   int pe_count() const { return rows * columns; }

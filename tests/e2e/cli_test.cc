@@ -143,7 +143,7 @@ TEST_F(CliTest, RunComparesAndReportsTheContractsFields) {
   for (const char* key : {"layer", "pass", "dataflow", "config", "match", "mismatches", "cycles",
                           "config_cycles", "useful_macs", "issued_macs", "gated_macs", "pe_count",
                           "utilization", "roofline_cycles", "roofline_fraction", "passes",
-                          "stall_cycles", "words", "image_bytes", "sim_seconds", "sim_khz"}) {
+                          "stall_cycles", "words", "image_bytes", "mapping", "sim_seconds", "sim_khz"}) {
     EXPECT_TRUE(r.contains(key)) << key;
   }
   for (const char* key : {"gin_wide", "gin_narrow", "gon", "local"}) EXPECT_TRUE(r["words"].contains(key));
@@ -323,7 +323,7 @@ TEST_F(CliTest, PredictFindsATamperedImage) {
   ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
   json image = json::parse(ReadFile(folder_ / "image/image.json").value());
   for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
-    if (reg["name"] == "f") reg["base"] = 0, reg["terms"][1][1] = 0;  // always the first filter
+    if (reg["name"] == "address") reg["base"] = 0, reg["terms"] = json::array();  // always the first element
   }
   Write("image/image.json", image.dump());
   ASSERT_EQ(Ecoflow("run --image image --json r.json --output r.npy").status, 1);
@@ -407,7 +407,7 @@ TEST_F(CliTest, ATamperedImageIsAMismatchThatIsReported) {
   ASSERT_EQ(Ecoflow("compile layer.json --pass input-grad --config ecoflow_4x4 --out image").status, 0);
   json image = json::parse(ReadFile(folder_ / "image/image.json").value());
   for (auto& reg : image["schedule"]["wide"][0]["nest"]["registers"]) {
-    if (reg["name"] == "f") reg["base"] = 0, reg["terms"][1][1] = 0;  // always the first filter
+    if (reg["name"] == "address") reg["base"] = 0, reg["terms"] = json::array();  // always the first element
   }
   Write("image/image.json", image.dump());
   const Outcome o = Ecoflow("run --image image --json r.json --output o.npy");

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tile of results per PE, for layers with few channels in a sum or few results per channel: a PE keeps one psum for
+// each result of a tile of one channel (grouping, Sec. 4.1.1: several results on one PE). Kernel elements come one
+// after the other; each meets the tile's window of the input, which slides along in the ifmap file. What an operand
+// element is used for: a kernel element for every result of the tile, an input element for every tap.
+//
+// Tiles that are neighbours on the map lie on neighbouring PEs and form a block: the kernel is multicast to all of
+// them, an input element to those whose windows hold it (IDs by interval, Sec. 4.2). A block is a unit of work:
+// one channel, one image, one `band` of the kernel's rows and perhaps one `chunk` of its columns.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+#include "base/ints.h"
+#include "compiler/dataflow/direct.h"
+#include "compiler/mapping/cost.h"
+#include "gen/config/hw_config.h"
+
+namespace ecoflow {
+
+// Index 0 of a pair is vertical, 1 horizontal.
+struct TileMapping {
+  DirectProblem problem;
+  std::array<int64_t, 2> tile = {1, 1};   // results of a PE
+  std::array<int64_t, 2> block = {1, 1};  // tiles that share words, on as many rows and columns of PEs
+
+  int64_t bands = 1;    // of the kernel's rows, on blocks of their own
+  int64_t rows = 1;     // of the kernel in a band
+  int64_t chunks = 1;   // of the kernel's columns: a pass each, or
+  bool chunks_apart = false;  // on blocks of their own
+  int64_t columns = 1;  // of the kernel in a chunk
+
+  // Words of a turn of the loaders, by network. A block of several tiles takes its input from one network.
+  int64_t input_wide = 1, input_narrow = 0;
+  int64_t kernel_wide = 0, kernel_narrow = 1;
+
+  // ---- blocks
+  int64_t Blocks(int axis) const { return CeilDiv(problem.out[axis], tile[axis] * block[axis]); }
+  bool TilesAreShort(int axis) const { return Blocks(axis) * block[axis] * tile[axis] > problem.out[axis]; }
+  bool LastBandIsShort() const { return bands * rows > problem.kernel[0]; }
+  bool LastChunkIsShort() const { return chunks * columns > problem.kernel[1]; }
+  int64_t channels() const { return problem.groups * problem.outc * problem.batch; }
+  int64_t chunk_units() const { return chunks_apart ? chunks : 1; }
+  int64_t chunk_passes() const { return chunks_apart ? 1 : chunks; }
+  int64_t units() const { return channels() * bands * chunk_units() * Blocks(0) * Blocks(1); }
+  int64_t tile_results() const { return tile[0] * tile[1]; }
+
+  // ---- of an array: blocks side by side
+  int64_t BlocksOnArray(const HwConfig& hw, int axis) const {
+    return (axis == 0 ? hw.rows : hw.columns) / block[static_cast<std::size_t>(axis)];
+  }
+  int64_t rounds(const HwConfig& hw) const {
+    return CeilDiv(units(), BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1));
+  }
+
+  // ---- input elements of a pass
+  int64_t sweep(int axis) const { return axis == 0 ? rows : columns; }
+  int64_t TileStep(int axis) const { return tile[axis] * problem.stride[axis]; }  // from a tile to the next
+  // That the windows of a tile hold, and those of a block.
+  int64_t Extent(int axis) const {
+    return (sweep(axis) - 1) * problem.dilation[axis] + (tile[axis] - 1) * problem.stride[axis] + 1;
+  }
+  int64_t BlockExtent(int axis) const { return Extent(axis) + (block[axis] - 1) * TileStep(axis); }
+  // From the first element that a window needs to the last.
+  int64_t resident() const {
+    return (tile[0] - 1) * problem.stride[0] * Extent(1) + (tile[1] - 1) * problem.stride[1] + 1;
+  }
+  // Freed when the kernel's row ends, and at the end of a summed channel.
+  int64_t row_release() const { return problem.dilation[0] * Extent(1) - (columns - 1) * problem.dilation[1]; }
+  int64_t channel_release() const {
+    return (Extent(0) - (rows - 1) * problem.dilation[0]) * Extent(1) - (columns - 1) * problem.dilation[1];
+  }
+  int64_t input_words() const { return problem.red * Extent(0) * Extent(1); }
+  int64_t input_turn() const { return input_wide + input_narrow; }
+  int64_t input_fillers() const { return CeilDiv(input_words(), input_turn()) * input_turn() - input_words(); }
+  // Neighbouring tiles take the same elements from one network, a beat for each block in turn: a PE takes a word a cycle.
+  bool one_tile() const { return block[0] * block[1] == 1; }
+  int64_t piece(const HwConfig& hw) const { return input_wide > 0 ? hw.wide_lanes() : hw.narrow_lanes(); }
+
+  // ---- streams go step by step: a row of the kernel, then the input rows that no earlier step sent and its windows
+  // begin with. The last tiles of a block are behind the first, so that the first rows of a channel go with
+  // the last ones of the channel before; a tile takes rows in order all the same.
+  int64_t steps_of_channel() const {
+    return one_tile() ? rows : std::max(rows, CeilDiv(Extent(0) - 1, problem.dilation[0]));
+  }
+  int64_t steps() const {
+    return one_tile() ? problem.red * rows
+                      : (problem.red - 1) * steps_of_channel() + CeilDiv(BlockExtent(0), problem.dilation[0]);
+  }
+  // A step has parts where the windows have one row: `segment` columns of the kernel and as many of the input.
+  bool in_segments() const { return tile[0] * block[0] * problem.dilation[0] == 1 && !one_tile(); }
+  int64_t segment() const { return in_segments() ? std::min<int64_t>(columns, 16) : columns; }
+  int64_t segments() const { return CeilDiv(columns, segment()); }
+
+  // ---- kernel elements of a pass
+  int64_t kernel_words() const { return problem.red * rows * columns; }
+  int64_t kernel_turn() const { return kernel_wide + kernel_narrow; }
+  int64_t kernel_turns() const { return CeilDiv(kernel_words(), kernel_turn()); }
+  int64_t kernel_fillers() const { return kernel_turns() * kernel_turn() - kernel_words(); }
+
+  // Whether a network carries both.
+  bool shared() const { return (input_wide > 0 && kernel_wide > 0) || (input_narrow > 0 && kernel_narrow > 0); }
+
+  // ---- tags. Input elements of a block go to intervals of its tiles; 2 * block - 1 of them follow each other.
+  int64_t IntervalTags(int axis) const { return 2 * block[axis] - 1; }
+
+  // Words of the accumulator: units of one sum anywhere, chunks in a round.
+  bool units_meet() const { return bands * chunk_units() > 1; }
+  int64_t slots(const HwConfig& hw) const {
+    if (units_meet()) return channels() * problem.out[0] * problem.out[1];
+    return chunks > 1 ? hw.pe_count() * tile_results() : 0;
+  }
+  Cost cost;  // estimated
+};
+
+// The mapping with the fewest estimated cycles; none when no window fits.
+std::optional<TileMapping> MapTiles(const DirectProblem& problem, const HwConfig& config,
+                                    Objective better = FewestCycles);
+
+nlohmann::ordered_json ToJson(const TileMapping& mapping);
+
+}  // namespace ecoflow

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/schedule/tile_schedule.h"
+
+#include <algorithm>
+
+#include "compiler/schedule/element.h"
+#include "compiler/schedule/program.h"
+#include "compiler/schedule/setup.h"
+
+namespace ecoflow {
+namespace {
+
+// Loop levels of the program: tile, kernel, summed channels.
+enum Level { kTileX, kTileY, kKernelX, kKernelY, kRed };
+
+// The pass loops that every stream starts with, outermost first; chunks add up.
+enum PassLoop { kRound, kChunk, kPassLoops };
+
+LoopNest PassNest(const TileMapping& m, const HwConfig& hw) {
+  return {.loops = {{"round", m.rounds(hw)}, {"chunk", m.chunk_passes()}}};
+}
+
+// What the block at a place of the array computes. Neighbours have different channels, so that their sums go to
+// different accumulators; the place on the map varies slowest.
+struct Unit {
+  int number, channel, group, outc, batch, block_x, chunk, band, block_y;
+};
+Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block_row, int block_col) {
+  const DirectProblem& p = m.problem;
+  const int64_t across = m.BlocksOnArray(hw, 1);
+  Unit unit{};
+  unit.number = nest.Affine("unit", 0, {{kRound, m.BlocksOnArray(hw, 0) * across}, {block_row, across}, {block_col, 1}});
+  unit.channel = nest.Remainder("channel", unit.number, m.channels());
+  unit.outc = nest.Remainder("outc", unit.channel, p.outc);
+  const int maps = nest.Quotient("maps", unit.channel, p.outc);
+  unit.group = nest.Remainder("group", maps, p.groups);
+  unit.batch = nest.Quotient("batch", maps, p.groups);
+  const int place = nest.Quotient("place", unit.number, m.channels());
+  unit.block_x = nest.Remainder("block_x", place, m.Blocks(1));
+  const int lines = nest.Quotient("lines", place, m.Blocks(1));
+  unit.chunk = m.chunks_apart ? nest.Remainder("chunk", lines, m.chunks) : static_cast<int>(kChunk);
+  const int bands = nest.Quotient("bands", lines, m.chunk_units());
+  unit.band = nest.Remainder("band", bands, m.bands);
+  unit.block_y = nest.Quotient("block_y", bands, m.bands);
+  return unit;
+}
+
+// A PE of the array: its tile in its block.
+struct Place {
+  int row, col, tile_y, tile_x;
+  Unit unit;
+};
+Place AddPlace(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row, int col) {
+  Place place{};
+  place.row = row;
+  place.col = col;
+  const int block_row = nest.Quotient("block_row", place.row, m.block[0]);
+  const int block_col = nest.Quotient("block_column", place.col, m.block[1]);
+  place.unit = AddUnit(nest, m, hw, block_row, block_col);
+  place.tile_y = nest.Affine("tile_y", 0, {{place.row, 1}, {block_row, -m.block[0]}, {place.unit.block_y, m.block[0]}});
+  place.tile_x = nest.Affine("tile_x", 0, {{place.col, 1}, {block_col, -m.block[1]}, {place.unit.block_x, m.block[1]}});
+  return place;
+}
+
+Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  ProgramBuilder program(hw);
+  program.Loop(kTileX, m.tile[1]).Loop(kTileY, m.tile[0]);
+  program.Loop(kKernelX, m.columns).Loop(kKernelY, m.rows).Loop(kRed, p.red);
+  program.Move(Moving::kPsum, kTileX, 1).Move(Moving::kPsum, kTileY, m.tile[1]).Sum({kKernelX, kKernelY, kRed});
+  program.Free(Moving::kFilter, kKernelX, 1).FreeAtEnd(Moving::kFilter, 1 + m.kernel_fillers());
+  program.Move(Moving::kIfmap, kTileX, p.stride[1]).Move(Moving::kIfmap, kTileY, p.stride[0] * m.Extent(1));
+  program.Free(Moving::kIfmap, kKernelX, p.dilation[1]).Free(Moving::kIfmap, kKernelY, m.row_release());
+  program.Free(Moving::kIfmap, kRed, m.channel_release());
+  program.FreeAtEnd(Moving::kIfmap, m.channel_release() + m.input_fillers());
+  // Z counts what may be missing at the end of a tile or of the kernel, from how much is.
+  const auto missing = [&](RangeKind kind, int level, int64_t size) {
+    program.Check(Moving::kZ, kind, size).Move(Moving::kZ, level, 1);
+  };
+  if (m.TilesAreShort(0)) missing(kRangeResult, kTileY, m.tile[0]);
+  if (m.TilesAreShort(1)) missing(kRangeResult, kTileX, m.tile[1]);
+  if (m.LastBandIsShort()) missing(kRangeOperand, kKernelY, m.rows);
+  if (m.LastChunkIsShort()) missing(kRangeOperand, kKernelX, m.columns);
+  program.Check(Moving::kY, kRangeOperand, p.in[0]).Check(Moving::kX, kRangeOperand, p.in[1]);
+  program.Move(Moving::kY, kTileY, p.stride[0]).Move(Moving::kY, kKernelY, p.dilation[0]);
+  program.Move(Moving::kX, kTileX, p.stride[1]).Move(Moving::kX, kKernelX, p.dilation[1]);
+  return program.Words();
+}
+
+// Tags of an axis: for each block of the array intervals of its tiles, then all of a block. One tile is its own
+// interval.
+int64_t KernelTags(const TileMapping& m, const HwConfig& hw, int axis) {
+  return m.block[axis] == 1 ? 0 : m.BlocksOnArray(hw, axis) * m.IntervalTags(axis);
+}
+
+// Of the tile at place `at` of an axis, those of its input elements.
+IdList InputTags(const TileMapping& m, int axis, int64_t at) {
+  IdList tags;
+  const int64_t block = at / m.block[axis], tile = at % m.block[axis], step = m.TileStep(axis);
+  for (int64_t first = 0; first <= tile; ++first) {
+    for (int64_t last = tile; last < m.block[axis]; ++last) {
+      // Elements of tiles first to last and of no other.
+      const int64_t low = std::max(last * step, first == 0 ? 0 : (first - 1) * step + m.Extent(axis));
+      const int64_t high = std::min(first * step + m.Extent(axis),
+                                    last == m.block[axis] - 1 ? m.BlockExtent(axis) : (last + 1) * step);
+      if (low < high) tags.push_back(block * m.IntervalTags(axis) + first + last);
+    }
+  }
+  return tags;
+}
+
+std::vector<uint64_t> Setup(const TileMapping& m, const HwConfig& hw) {
+  ArraySetup setup(hw);
+  const bool input_wide = m.input_wide > 0, input_narrow = m.input_narrow > 0;
+  const bool kernel_wide = m.kernel_wide > 0, kernel_narrow = m.kernel_narrow > 0;
+  // Of a controller at place `at` of an axis.
+  const auto tags = [&](int axis, int64_t at, bool input, bool kernel) {
+    IdList ids = input ? InputTags(m, axis, at) : IdList{};
+    const int64_t own = KernelTags(m, hw, axis) + at / m.block[axis];
+    if (kernel && std::find(ids.begin(), ids.end(), own) == ids.end()) ids.push_back(own);
+    return ids;
+  };
+  for (int64_t row = 0; row < m.BlocksOnArray(hw, 0) * m.block[0]; ++row) {
+    const auto at = static_cast<std::size_t>(row);
+    setup.row_wide[at] = tags(0, row, input_wide, kernel_wide);
+    setup.row_narrow[at] = tags(0, row, input_narrow, kernel_narrow);
+    for (int64_t col = 0; col < m.BlocksOnArray(hw, 1) * m.block[1]; ++col) {
+      setup.PeWide(row, col) = tags(1, col, input_wide, kernel_wide);
+      setup.PeNarrow(row, col) = tags(1, col, input_narrow, kernel_narrow);
+    }
+  }
+  setup.ifmap_wide = m.input_wide;
+  setup.ifmap_narrow = m.input_narrow;
+  setup.filter_wide = m.kernel_wide;
+  setup.filter_narrow = m.kernel_narrow;
+  return setup.Words();
+}
+
+PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  PassDescriptor d{.nest = PassNest(m, hw), .pass_loops = kPassLoops};
+  LoopNest& nest = d.nest;
+  const int row = nest.AddLoop("row", m.BlocksOnArray(hw, 0) * m.block[0]);
+  const int col = nest.AddLoop("column", m.BlocksOnArray(hw, 1) * m.block[1]);
+  const Place at = AddPlace(nest, m, hw, row, col);
+  const int y_base = nest.Affine("y_base", -p.pad[0], {{at.tile_y, m.TileStep(0)}, {at.unit.band, m.rows * p.dilation[0]}});
+  const int x_base = nest.Affine("x_base", -p.pad[1], {{at.tile_x, m.TileStep(1)}, {at.unit.chunk, m.columns * p.dilation[1]}});
+  d.active = {{{at.unit.number, 0, m.units()}}};
+  d.fields = {{"YBase", y_base}, {"XBase", x_base}};
+  // Of `size` at place `index` of `whole`.
+  const auto missing = [&](int64_t whole, int index, int64_t size) {
+    const int negative = nest.Affine("missing_negative", whole - size, {{index, -size}}, 0);
+    d.fields.push_back({"ZBase", nest.Affine("z_base", 0, {{negative, -1}}, size)});
+  };
+  if (m.TilesAreShort(0)) missing(p.out[0], at.tile_y, m.tile[0]);
+  if (m.TilesAreShort(1)) missing(p.out[1], at.tile_x, m.tile[1]);
+  if (m.LastBandIsShort()) missing(p.kernel[0], at.unit.band, m.rows);
+  if (m.LastChunkIsShort()) missing(p.kernel[1], at.unit.chunk, m.columns);
+  d.from_below = d.to_above = {{{at.row, hw.rows, hw.rows + 1}}};
+  return d;
+}
+
+// Reads the input element at a place of a unit's block, its border included.
+void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int red, int y_in_block, int x_in_block) {
+  const DirectProblem& p = m.problem;
+  LoopNest& nest = d.nest;
+  const int y = nest.Affine("y", -p.pad[0], {{unit.block_y, m.block[0] * m.TileStep(0)},
+                                             {unit.band, m.rows * p.dilation[0]}, {y_in_block, 1}});
+  const int x = nest.Affine("x", -p.pad[1], {{unit.block_x, m.block[1] * m.TileStep(1)},
+                                             {unit.chunk, m.columns * p.dilation[1]}, {x_in_block, 1}});
+  Reads(d, p.Input(), {.group = unit.group, .batch = unit.batch, .red = red, .row = y, .col = x});
+  d.destination = kDestIfmap;
+}
+
+// The input of blocks, row by row, each element to the tiles that need it.
+GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  GinDescriptor d{.nest = PassNest(m, hw)};
+  LoopNest& nest = d.nest;
+  const int64_t pitch = m.steps_of_channel();  // rows of two channels that go together
+  const int64_t together = CeilDiv(m.BlockExtent(0), pitch * p.dilation[0]);
+  const int64_t columns = m.segment() * p.dilation[1];  // of a segment; the last has all that are left
+  const int64_t most_columns = m.BlockExtent(1) - (m.segments() - 1) * columns;
+  const int step = nest.AddLoop("step", m.steps());
+  const int segment = nest.AddLoop("segment", m.segments());
+  const int newer = nest.AddLoop("newer", together);
+  const int row_in_step = nest.AddLoop("row_in_step", p.dilation[0]);
+  const int piece = nest.AddLoop("piece", CeilDiv(std::max(columns, most_columns), m.piece(hw)));
+  const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
+  const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
+  const int word = nest.AddLoop("word", m.piece(hw));
+
+  const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
+  nest.Keep(unit.number, 0, m.units());
+  const int newest = nest.Quotient("newest_red", step, pitch);
+  const int red = nest.Affine("red", 1 - together, {{newest, 1}, {newer, 1}});
+  nest.Keep(red, 0, p.red);
+  const int first_row = nest.Remainder("first_row", step, pitch);
+  const int y = nest.Affine("y_in_block", (together - 1) * pitch * p.dilation[0],
+                            {{first_row, p.dilation[0]}, {newer, -pitch * p.dilation[0]}, {row_in_step, 1}});
+  const int in_segment = nest.Affine("column_in_segment", 0, {{piece, m.piece(hw)}, {word, 1}});
+  const int x = nest.Affine("x_in_block", 0, {{segment, columns}, {in_segment, 1}});
+  nest.keep.push_back({{in_segment, 0, columns}, {segment, m.segments() - 1, m.segments()}});
+  nest.Keep(y, 0, m.BlockExtent(0));
+  nest.Keep(x, 0, m.BlockExtent(1));
+  // Tiles from `first` to `last` hold the element.
+  const auto tag = [&](int axis, int at, int block) {
+    const int last = nest.AddRegister({"last_tile", 0, {{at, 1}}, m.TileStep(axis), 0, m.block[axis] - 1});
+    const int first_negative =
+        nest.AddRegister({"first_tile_negative", m.Extent(axis) - 1, {{at, -1}}, m.TileStep(axis), 0, 0});
+    if (m.TileStep(axis) > m.Extent(axis)) {
+      nest.Keep(nest.Affine("tiles", 0, {{last, 1}, {first_negative, 1}}), 0, m.block[axis]);
+    }
+    return nest.Affine("interval", 0, {{block, m.IntervalTags(axis)}, {last, 1}, {first_negative, -1}});
+  };
+  d.row_tag = tag(0, y, block_row);
+  d.col_tag = tag(1, x, block_col);
+  ReadsInput(d, m, unit, red, y, x);
+  return d;
+}
+
+// The input of tiles that have it for themselves, in raster order: of every turn, the words of one network.
+GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide) {
+  const DirectProblem& p = m.problem;
+  GinDescriptor d{.nest = PassNest(m, hw)};
+  LoopNest& nest = d.nest;
+  const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int64_t share = wide ? m.input_wide : m.input_narrow;
+  const int64_t row_words = p.dilation[0] * m.Extent(1), channel_words = m.Extent(0) * m.Extent(1);
+  // Turns go in step with the kernel's rows, so that these can be sent between them: the first word of a step is the
+  // first that the step's row does not leave to the next.
+  const auto first_turn_of = [&](int64_t step) {
+    return CeilDiv(step / m.rows * channel_words + step % m.rows * row_words, m.input_turn());
+  };
+  int64_t most = 1;  // turns of a step
+  for (int64_t step = 0; step < std::min(2 * m.input_turn(), p.red) * m.rows; ++step) {
+    most = std::max(most, first_turn_of(step + 1) - first_turn_of(step));
+  }
+  const int64_t turns = CeilDiv(m.input_words(), m.input_turn());
+  const int step = nest.AddLoop("step", m.steps());
+  (void)nest.AddLoop("segment", 1);
+  const int turn_in_step = nest.AddLoop("turn", most);
+  const int piece = nest.AddLoop("piece", CeilDiv(share, lanes));
+  const int row = nest.AddLoop("row", hw.rows);
+  const int col = nest.AddLoop("column", hw.columns);
+  const int word = nest.AddLoop("word", lanes);
+
+  const Unit unit = AddUnit(nest, m, hw, row, col);
+  const auto first_turn = [&](int of_step) {
+    const int channel = nest.Quotient("red_of_step", of_step, m.rows);
+    const int kernel_row = nest.Remainder("kernel_row", of_step, m.rows);
+    return nest.AddRegister({"first_turn", m.input_turn() - 1, {{channel, channel_words}, {kernel_row, row_words}},
+                             m.input_turn()});
+  };
+  const int first = first_turn(step);
+  const int next = first_turn(nest.Affine("next_step", 1, {{step, 1}}));
+  const int turn = nest.Affine("turn_number", 0, {{first, 1}, {turn_in_step, 1}});
+  const int beyond = nest.Affine("turn_of_next_step", 0, {{turn, 1}, {next, -1}});
+  const int in_share = nest.Affine("word_in_turn", 0, {{piece, lanes}, {word, 1}});
+  const int number = nest.Affine("number", wide ? 0 : m.input_wide, {{turn, m.input_turn()}, {in_share, 1}});
+  nest.Keep(unit.number, 0, m.units());
+  nest.Keep(beyond, -turns, 0);
+  nest.Keep(in_share, 0, share);
+  const int rows = nest.Quotient("rows", number, m.Extent(1));
+  d.row_tag = row;
+  d.col_tag = col;
+  ReadsInput(d, m, unit, nest.Quotient("red", rows, m.Extent(0)), nest.Remainder("y_in_tile", rows, m.Extent(0)),
+             nest.Remainder("x_in_tile", number, m.Extent(1)));
+  return d;
+}
+
+// The kernel, row by row: of every turn, the words of one network. A turn goes with the row in which it begins.
+GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
+  const DirectProblem& p = m.problem;
+  GinDescriptor d{.nest = PassNest(m, hw)};
+  LoopNest& nest = d.nest;
+  const int64_t share = wide ? m.kernel_wide : m.kernel_narrow, turn = m.kernel_turn();
+  const int step = nest.AddLoop("step", m.steps());
+  const int segment = nest.AddLoop("segment", m.segments());
+  const int turn_in_segment = nest.AddLoop("turn", CeilDiv(m.segment(), turn));
+  const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
+  const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
+  const int word = nest.AddLoop("word", share);
+
+  const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
+  nest.Keep(unit.number, 0, m.units());
+  const int channel = nest.Quotient("channel_of_step", step, m.steps_of_channel());
+  const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
+  nest.Keep(channel, 0, p.red);
+  nest.Keep(row_of_step, 0, m.rows);
+  // Elements of the segment; a turn goes with the one in which it begins.
+  const int row_begins = nest.Affine("row_begins", 0, {{channel, m.rows * m.columns}, {row_of_step, m.columns}});
+  const int in_row = nest.Affine("columns_to_segment_end", m.segment(), {{segment, m.segment()}}, m.columns);
+  const int first = nest.AddRegister({"first_turn", turn - 1, {{row_begins, 1}, {segment, m.segment()}}, turn});
+  const int turn_number = nest.Affine("turn_number", 0, {{first, 1}, {turn_in_segment, 1}});
+  const int to_end = nest.Affine("to_end", 0, {{turn_number, -turn}, {row_begins, 1}, {in_row, 1}});
+  nest.Keep(to_end, 1, m.segment() + 1);
+  const int number = nest.Affine("number", wide ? 0 : m.kernel_wide, {{turn_number, turn}, {word, 1}});
+  const int rows = nest.Quotient("rows", number, m.columns);
+  const int row_in_band = nest.Remainder("row_in_band", rows, m.rows);
+  const int col_in_chunk = nest.Remainder("column_in_chunk", number, m.columns);
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = nest.Quotient("red", rows, m.rows),
+                        .row = nest.Affine("kernel_row", 0, {{unit.band, m.rows}, {row_in_band, 1}}),
+                        .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
+  d.row_tag = nest.Affine("row_tag", KernelTags(m, hw, 0), {{block_row, 1}});
+  d.col_tag = nest.Affine("column_tag", KernelTags(m, hw, 1), {{block_col, 1}});
+  d.destination = kDestFilter;
+  return d;
+}
+
+GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
+  const DirectProblem& p = m.problem;
+  GonDescriptor d{.nest = PassNest(m, hw)};
+  LoopNest& nest = d.nest;
+  // The windows of a block's first tiles come first.
+  const int line = nest.AddLoop("line", m.block[0]);
+  const int y_in_tile = nest.AddLoop("y", m.tile[0]);
+  const int x_in_tile = nest.AddLoop("x", m.tile[1]);
+  const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
+  const int col = nest.AddLoop("column", m.BlocksOnArray(hw, 1) * m.block[1]);
+  const int row = nest.Affine("row", 0, {{block_row, m.block[0]}, {line, 1}});
+  const Place at = AddPlace(nest, m, hw, row, col);
+  const int y = nest.Affine("y_result", 0, {{at.tile_y, m.tile[0]}, {y_in_tile, 1}});
+  const int x = nest.Affine("x_result", 0, {{at.tile_x, m.tile[1]}, {x_in_tile, 1}});
+  nest.Keep(at.unit.number, 0, m.units());
+  Writes(d, p.Results(), {.group = at.unit.group, .batch = at.unit.batch, .outc = at.unit.outc, .row = y, .col = x});
+  if (m.slots(hw) > 0) {
+    d.first = {{{at.unit.band, 0, 1}}, {{at.unit.chunk, 0, 1}}};
+    d.last = {{{at.unit.band, m.bands - 1, m.bands}}, {{at.unit.chunk, m.chunks - 1, m.chunks}}};
+  }
+  // Words that leave together have neighbouring slots, which lie in different accumulators.
+  d.slot = m.units_meet()
+               ? nest.Affine("slot", 0, {{y, p.out[1] * m.channels()}, {x, m.channels()}, {at.unit.channel, 1}})
+               : nest.Affine("slot", 0, {{y_in_tile, m.tile[1] * hw.pe_count()}, {x_in_tile, hw.pe_count()},
+                                         {at.row, hw.columns}, {at.col, 1}});
+  d.row = at.row;
+  d.col = at.col;
+  return d;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleTiles(const TileMapping& m, const HwConfig& hw) {
+  Schedule schedule;
+  schedule.setup = Setup(m, hw);
+  ECO_ASSIGN(auto program, Program(m, hw));
+  schedule.programs.push_back(std::move(program));
+  schedule.passes.push_back(PassWords(m, hw));
+  // The kernel comes first in each of its rows.
+  for (const bool wide : {true, false}) {
+    auto& network = wide ? schedule.wide : schedule.narrow;
+    if ((wide ? m.kernel_wide : m.kernel_narrow) > 0) network.push_back(Kernel(m, hw, wide));
+    if ((wide ? m.input_wide : m.input_narrow) == 0) continue;
+    network.push_back(m.one_tile() ? InputsInTurns(m, hw, wide) : InputsOfBlocks(m, hw));
+    if (network.size() > 1) network.back().turn_loops = kPassLoops + 2;
+  }
+  schedule.gon.push_back(Results(m, hw));
+  schedule.num_passes = NumPasses(schedule.passes[0]);
+  return schedule;
+}
+
+}  // namespace ecoflow
