@@ -60,6 +60,7 @@ struct ReportCommandOptions {
   int jobs = 1;                          // --jobs: rows at a time
   bool baselines = true;                 // not --no-baselines
   bool summary = false;                  // --summary: no tables of rows
+  std::string check;                     // --check: file of targets, which say what to run
   std::string json, csv, html;           // files to write
 };
 Result<ExitCode> ReportCommand(const ReportCommandOptions& options);

@@ -104,7 +104,7 @@ Result<ExitCode> Run(int argc, char** argv) {
   predict_app->add_flag("--assert")->group("");
 
   ReportCommandOptions report;
-  auto* report_app = app.add_subcommand("report", "whole networks by the cycle model, with baselines");
+  auto* report_app = app.add_subcommand("report", "whole networks by the cycle model, with baselines; checks targets");
   report_app->add_option("workloads", report.workloads, "workloads, JSON")->type_name("WORKLOAD.json");
   report_app->add_option("--pass", report.pass, "forward, input-grad or filter-grad; all without")->type_name("P");
   report_app->add_option("--dataflow", report.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
@@ -118,6 +118,9 @@ Result<ExitCode> Run(int argc, char** argv) {
       ->type_name("N")->check(CLI::Range(1, 1024));
   report_app->add_flag("!--no-baselines", report.baselines, "leave the baselines out");
   report_app->add_flag("--summary", report.summary, "print figures of all rows, no rows");
+  report_app->add_option("--check", report.check,
+                         "compare with the targets of a file, which say what to run; all or those of the workloads")
+      ->type_name("F");
   report_app->add_option("--json", report.json, "write the numbers")->type_name("F");
   report_app->add_option("--csv", report.csv, "write a table")->type_name("F");
   report_app->add_option("--html", report.html, "write a page with charts")->type_name("F");
@@ -156,7 +159,13 @@ Result<ExitCode> Run(int argc, char** argv) {
     }
     result = checked.ok() ? PredictCommand(predict) : checked.error();
   } else if (*report_app) {
-    result = ReportCommand(report);
+    Status checked = {};
+    for (const char* name : {"--pass", "--dataflow", "--objective", "--config", "--batch"}) {
+      if (!report.check.empty() && report_app->get_option(name)->count() > 0) {
+        checked = BadInput("{}: not together with --check, whose targets say it", name);
+      }
+    }
+    result = checked.ok() ? ReportCommand(report) : checked.error();
   } else if (*area_app) {
     result = AreaCommand(area);
   }

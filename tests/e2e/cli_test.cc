@@ -255,7 +255,7 @@ TEST_F(CliTest, ReportTakesSeveralWorkloads) {
   EXPECT_EQ(summary.status, 0);
   EXPECT_EQ(summary.out.rfind("roofline fraction", 0), 0u) << summary.out;
   EXPECT_TRUE(json::parse(ReadFile(folder_ / "r.json").value())["networks"][0]["rows"][0]["baselines"].is_null());
-  ExpectRefused("report", "report: expected a workload");
+  ExpectRefused("report", "report: expected a workload or --check FILE");
   EXPECT_EQ(Ecoflow(both + "--jobs 0").status, 2);
 }
 
@@ -269,6 +269,31 @@ TEST_F(CliTest, ReportGoesOnAfterARowThatCannotRun) {
   EXPECT_NE(o.out.find("wide   input-grad  the layer cannot run on ecoflow_4x4"), std::string::npos) << o.out;
   EXPECT_NE(o.out.find("1 of 2 rows cannot run"), std::string::npos);
   EXPECT_TRUE(fs::exists(folder_ / "r.csv"));
+}
+
+TEST_F(CliTest, ReportChecksTargets) {
+  const auto targets = [&](const std::string& floor) {
+    Write("t.json", R"({"targets": [{"workloads": ["layer"], "config": "ecoflow_4x4", "passes": ["forward", "input-grad"],
+                        "statistic": "least", "floor": )" + floor + "}]}");
+  };
+  targets("0.001");
+  Outcome o = Ecoflow("report --check t.json --json r.json");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("2 of 2 targets met, 0 missed"), std::string::npos) << o.out;
+  const json r = json::parse(ReadFile(folder_ / "r.json").value());
+  EXPECT_EQ(r["targets"][1]["pass"], "input-grad");
+  EXPECT_EQ(r["targets"][1]["met"], true);
+  EXPECT_EQ(r["networks"].size(), 1u);  // one run for both
+  targets("1.5");
+  o = Ecoflow("report layer.json --check t.json --summary");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.out.find("MISS"), std::string::npos);
+  EXPECT_NE(o.out.find("peak memory"), std::string::npos);
+  ExpectRefused("report other.json --check t.json", "other.json: no target names it");
+  ExpectRefused("report --check t.json --batch 2", "--batch: not together with --check, whose targets say it");
+  ExpectRefused("report --check none.json", "none.json: cannot be read: No such file or directory");
+  Write("t.json", R"({"targets": []})");
+  ExpectRefused("report --check t.json", "t.json: targets = [], expected 1 values, each an object");
 }
 
 TEST_F(CliTest, SameSeedGivesTheSameReportAndStallsTheSameResult) {
