@@ -36,11 +36,6 @@ Figure Least(const Rows& rows) {
   return {row.row == nullptr ? 0 : row.row->RooflineFraction(), row};
 }
 
-Figure EstimatesWithin5(const Rows& rows) {
-  const EstimateFigures f = MeasureEstimates(rows);
-  return {f.within_5, {}};
-}
-
 }  // namespace
 
 struct Statistic {
@@ -54,20 +49,40 @@ struct Statistic {
 
 namespace {
 
+Figure Mean(const Rows& rows) {
+  const RooflineFigures f = MeasureRoofline(rows);
+  return {f.mean, f.least};
+}
+
+Figure Below75(const Rows& rows) {
+  const RooflineFigures f = MeasureRoofline(rows);
+  return {f.Share(f.below_75), f.least};
+}
+
+Figure Below50(const Rows& rows) {
+  const RooflineFigures f = MeasureRoofline(rows);
+  return {f.Share(f.below_50), f.least};
+}
+
+Figure CyclesShare(const Rows& rows) {
+  const RooflineFigures f = MeasureRoofline(rows);
+  return {f.CyclesFraction(), f.least};
+}
+
+Figure Within5(const Rows& rows) { return {MeasureEstimates(rows).within_5, {}}; }
+Figure Median(const Rows& rows) { return {MeasureTimes(rows).median, {}}; }
+Figure Peak(const Rows&) { return {PeakMegabytes(), {}}; }
+
 constexpr Statistic kStatistics[] = {
-    {"geometric_mean", "geometric mean of roofline fraction", "", 1, 3,
-     [](const Rows& rows) { return Figure{MeasureRoofline(rows).mean, MeasureRoofline(rows).least}; }},
+    {"geometric_mean", "geometric mean of roofline fraction", "", 1, 3, Mean},
     {"least", "least roofline fraction", "", 1, 3, Least},
-    {"below_0.75", "rows below 0.75 of the roofline", "%", 100, 1,
-     [](const Rows& rows) { const auto f = MeasureRoofline(rows); return Figure{f.Share(f.below_75), f.least}; }},
-    {"below_0.50", "rows below 0.50 of the roofline", "%", 100, 1,
-     [](const Rows& rows) { const auto f = MeasureRoofline(rows); return Figure{f.Share(f.below_50), f.least}; }},
-    {"cycles_share", "roofline cycles of all cycles", "", 1, 3,
-     [](const Rows& rows) { return Figure{MeasureRoofline(rows).CyclesFraction(), MeasureRoofline(rows).least}; }},
-    {"estimates_within_5_percent", "estimates within 5 % of the cycles", "%", 100, 1, EstimatesWithin5},
+    {"below_0.75", "rows below 0.75 of the roofline", "%", 100, 1, Below75},
+    {"below_0.50", "rows below 0.50 of the roofline", "%", 100, 1, Below50},
+    {"cycles_share", "roofline cycles of all cycles", "", 1, 3, CyclesShare},
+    {"estimates_within_5_percent", "estimates within 5 % of the cycles", "%", 100, 1, Within5},
     {"seconds", "slowest row", "s", 1, 3, Slowest},
-    {"median_seconds", "median of rows", "s", 1, 3, [](const Rows& rows) { return Figure{MeasureTimes(rows).median, {}}; }},
-    {"peak_megabytes", "peak memory of the process", "MB", 1, 0, [](const Rows&) { return Figure{PeakMegabytes(), {}}; }},
+    {"median_seconds", "median of rows", "s", 1, 3, Median},
+    {"peak_megabytes", "peak memory of the process", "MB", 1, 0, Peak},
 };
 
 // The schema cannot say it: its words know integers only.
@@ -194,11 +209,12 @@ std::string ToText(const std::vector<CheckedTarget>& checked) {
     title = std::max(title, std::string(c.target.statistic->title).size());
     passed += c.pass;
   }
-  std::string out = fmt::format("{:<{}}  {:<{}}  {:>13}  {:>10}\n", "rows", run, "figure", title, "target", "measured");
+  std::string out = fmt::format("{:<{}}  {:<{}}  {:>13}  {:>10}  {:<6}  {}\n", "rows", run, "figure", title, "target",
+                                "measured", "result", "least or slowest row");
   for (const CheckedTarget& c : checked) {
     const Statistic& s = *c.target.statistic;
     const std::string line =
-        fmt::format("{:<{}}  {:<{}}  {} {:>10}  {:>10}  {}  {}", RunName(c.target), run, s.title, title,
+        fmt::format("{:<{}}  {:<{}}  {} {:>10}  {:>10}  {:<6}  {}", RunName(c.target), run, s.title, title,
                     c.target.floor ? ">=" : "<=", Shown(s, c.target.bound), Shown(s, c.measured),
                     c.pass ? "pass" : "MISS", c.note);
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";

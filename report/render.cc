@@ -146,7 +146,8 @@ std::string ToText(const NetworkReport& report) {
       out += fmt::format("{:<{}}  {:<12}{}\n", Printable(row.layer), name, row.pass, row.error);
       continue;
     }
-    out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10.3f}{:>7.3f}{:>7.3f}{:>10}  {:<11}{:>6.2f}{:>15}{:>10}{:>9}{:>8}\n",
+    out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10.3f}{:>7.3f}{:>7.3f}{:>10}"
+                       "  {:<11}{:>6.2f}{:>15}{:>10}{:>9}{:>8}\n",
                        Printable(row.layer), name, row.pass, row.family, Thousands(row.cycles),
                        report.Milliseconds(row.cycles), row.Utilization(report.config.pe_count()),
                        row.RooflineFraction(),
@@ -156,7 +157,8 @@ std::string ToText(const NetworkReport& report) {
                        Speedup(row.ganax, row.cycles));
   }
   const int64_t total = report.TotalCycles();
-  out += fmt::format("{:<{}}  {:<28}{:>13}{:>10.3f}{:>7}{:>7.3f}{:>10}  {:<17}{:>15}{:>10}{:>9}{:>8}\n", "total", name, "",
+  out += fmt::format("{:<{}}  {:<28}{:>13}{:>10.3f}{:>7}{:>7.3f}{:>10}"
+                     "  {:<17}{:>15}{:>10}{:>9}{:>8}\n", "total", name, "",
                      Thousands(total), report.Milliseconds(total), "", report.MeanRooflineFraction(), "",
                      "(geometric mean)",
                      Thousands(Total(report, &ReportRow::wide_words) + Total(report, &ReportRow::narrow_words) +
@@ -241,7 +243,8 @@ std::string ToCsv(const std::vector<NetworkReport>& reports) {
   for (const NetworkReport& report : reports) {
     const auto baseline = [&](int64_t cycles) { return report.baselines ? fmt::format("{}", cycles) : "-"; };
     for (const ReportRow& row : report.rows) {
-      out += fmt::format("{},{},{},{},{},{:.6f},{},{},{:.6f},{},{:.6f},{},{:.6f},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{},{}\n",
+      out += fmt::format("{},{},{},{},{},{:.6f},{},{},{:.6f},{},{:.6f},{},{:.6f},"
+                         "{},{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{},{}\n",
                          CsvField(row.layer), row.op, row.pass, row.family, row.cycles, report.Milliseconds(row.cycles),
                          row.macs, row.issued_macs, row.Utilization(report.config.pe_count()),
                          row.roofline_cycles, row.RooflineFraction(), row.bound_by, row.bound_share,
