@@ -51,12 +51,16 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options);
 Result<ExitCode> PredictCommand(const RunCommandOptions& options);
 
 struct ReportCommandOptions {
-  std::string workload;
+  std::vector<std::string> workloads;
   std::string pass;                      // --pass: all three without
   std::string dataflow = "auto";         // --dataflow
   std::string objective = "cycles";      // --objective
   std::string config = "ecoflow_13x15";  // --config
   int batch = 0;                         // --batch: overrides input[0] of every layer
+  int jobs = 1;                          // --jobs: rows at a time
+  bool baselines = true;                 // not --no-baselines
+  bool summary = false;                  // --summary: no tables of rows
+  std::string check;                     // --check: file of targets, which say what to run
   std::string json, csv, html;           // files to write
 };
 Result<ExitCode> ReportCommand(const ReportCommandOptions& options);

@@ -2,7 +2,9 @@
 // build/bin/ecoflow: parses the command line, calls one function, prints the error.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <sstream>
+#include <thread>
 
 #include "base/files.h"
 #include "base/interrupt.h"
@@ -102,8 +104,8 @@ Result<ExitCode> Run(int argc, char** argv) {
   predict_app->add_flag("--assert")->group("");
 
   ReportCommandOptions report;
-  auto* report_app = app.add_subcommand("report", "a whole network by the cycle model, with baselines");
-  report_app->add_option("workload", report.workload, "workload, JSON")->type_name("WORKLOAD.json")->required();
+  auto* report_app = app.add_subcommand("report", "whole networks by the cycle model, with baselines; checks targets");
+  report_app->add_option("workloads", report.workloads, "workloads, JSON")->type_name("WORKLOAD.json");
   report_app->add_option("--pass", report.pass, "forward, input-grad or filter-grad; all without")->type_name("P");
   report_app->add_option("--dataflow", report.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
   report_app->add_option("--objective", report.objective, "few cycles (default) or words: what the mapper goes for")
@@ -111,6 +113,14 @@ Result<ExitCode> Run(int argc, char** argv) {
   report_app->add_option("--config", report.config, "hardware configuration: file or shipped name")->type_name("C");
   report_app->add_option("--batch", report.batch, "batch size, overrides the layers'")
       ->type_name("N")->check(CLI::Range(1, 1000000));
+  report.jobs = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  report_app->add_option("--jobs", report.jobs, "rows at a time (default: as many as the machine has threads)")
+      ->type_name("N")->check(CLI::Range(1, 1024));
+  report_app->add_flag("!--no-baselines", report.baselines, "leave the baselines out");
+  report_app->add_flag("--summary", report.summary, "print figures of all rows, no rows");
+  report_app->add_option("--check", report.check,
+                         "compare with the targets of a file, which say what to run; all or those of the workloads")
+      ->type_name("F");
   report_app->add_option("--json", report.json, "write the numbers")->type_name("F");
   report_app->add_option("--csv", report.csv, "write a table")->type_name("F");
   report_app->add_option("--html", report.html, "write a page with charts")->type_name("F");
@@ -149,7 +159,13 @@ Result<ExitCode> Run(int argc, char** argv) {
     }
     result = checked.ok() ? PredictCommand(predict) : checked.error();
   } else if (*report_app) {
-    result = ReportCommand(report);
+    Status checked = {};
+    for (const char* name : {"--pass", "--dataflow", "--objective", "--config", "--batch"}) {
+      if (!report.check.empty() && report_app->get_option(name)->count() > 0) {
+        checked = BadInput("{}: not together with --check, whose targets say it", name);
+      }
+    }
+    result = checked.ok() ? ReportCommand(report) : checked.error();
   } else if (*area_app) {
     result = AreaCommand(area);
   }

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/network_report.h"
 
+#include <time.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <future>
+#include <mutex>
 
 #include "base/text.h"
 #include "choose/choose.h"
 #include "compiler/dataflow/direct.h"
 #include "report/baseline_report.h"
 #include "report/baselines.h"
+#include "report/kinds.h"
 
 namespace ecoflow {
 namespace {
@@ -35,13 +41,28 @@ void FindBound(ReportRow& row, const HwConfig& hw) {
   row.bound_share = most->second;
 }
 
-Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
-                          const ReportOptions& options) {
-  ECO_ASSIGN(const ChosenLayer p, Choose(hw, layer, pass, options.dataflow, options.objective));
+// Of this thread alone: rows that run beside it do not count.
+double ThreadSeconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+ReportRow MakeRow(const HwConfig& hw, const Layer& layer, Pass pass, const ReportOptions& options) {
   ReportRow row;
   row.layer = layer.name;
   row.op = ToString(layer.op);
   row.pass = ToString(pass);
+  row.kinds = KindsOf(layer, pass);
+  const double begin = ThreadSeconds();
+  const auto chosen = Choose(hw, layer, pass, options.dataflow, options.objective);
+  row.seconds = ThreadSeconds() - begin;
+  if (!chosen.ok()) {
+    row.error = Printable(chosen.error().message);
+    return row;
+  }
+  const ChosenLayer& p = chosen.value();
+  row.estimate = p.compiled.mapping.value("estimated_cycles", int64_t{0});
   row.family = p.compiled.mapping.at("family");
   row.macs = p.compiled.useful_macs;
   row.cycles = p.counts.cycles;
@@ -77,7 +98,19 @@ Result<ReportRow> MakeRow(const HwConfig& hw, const Layer& layer, Pass pass,
   return row;
 }
 
+// BeginCompile knows all names; a layer of one element asks for little else.
+Status CheckNames(const ReportRequest& request) {
+  const auto begun = BeginCompile(request.config, Layer(), Pass::kForward, request.options.dataflow,
+                                  request.options.objective);
+  return begun.ok() ? Status() : begun.error();
+}
+
 }  // namespace
+
+std::size_t NetworkReport::Failed() const {
+  return static_cast<std::size_t>(
+      std::count_if(rows.begin(), rows.end(), [](const ReportRow& row) { return !row.error.empty(); }));
+}
 
 int64_t NetworkReport::TotalCycles() const {
   int64_t total = 0;
@@ -96,25 +129,61 @@ double NetworkReport::MeanRooflineFraction() const {
   return count == 0 ? 0 : std::exp(logs / static_cast<double>(count));
 }
 
+Result<std::vector<NetworkReport>> ReportNetworks(const std::vector<ReportRequest>& requests, int jobs,
+                                                  const ReportProgress& progress) {
+  struct Task {
+    const ReportRequest* request;
+    const Layer* layer;
+    Pass pass;
+    ReportRow* row;
+  };
+  std::vector<NetworkReport> reports(requests.size());
+  std::vector<Task> tasks;
+  for (std::size_t k = 0; k < requests.size(); ++k) {
+    const ReportRequest& request = requests[k];
+    NetworkReport& report = reports[k];
+    report.network = request.network;
+    report.dataflow = request.options.dataflow;
+    report.config = request.config;
+    report.batch = request.batch;
+    report.baselines = request.options.baselines;
+    report.rows.resize(request.layers.size() * request.options.passes.size());
+    ReportRow* row = report.rows.data();
+    for (const Layer& layer : request.layers) {
+      for (const Pass pass : request.options.passes) tasks.push_back({&request, &layer, pass, row++});
+    }
+    // An unknown name is a mistake of the caller, no property of a row.
+    ECO_RETURN_IF_ERROR(CheckNames(request));
+  }
+
+  std::mutex mutex;
+  std::size_t done = 0;
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t at = next++; at < tasks.size(); at = next++) {
+      const auto& [request, layer, pass, row] = tasks[at];
+      if (progress) {
+        const std::lock_guard lock(mutex);
+        progress(done, tasks.size(), fmt::format("{} {}", Printable(layer->name), ToString(pass)));
+      }
+      *row = MakeRow(request->config, *layer, pass, request->options);
+      const std::lock_guard lock(mutex);
+      ++done;
+    }
+  };
+  std::vector<std::future<void>> threads;
+  for (int k = 1; k < jobs && static_cast<std::size_t>(k) < tasks.size(); ++k) {
+    threads.push_back(std::async(std::launch::async, work));
+  }
+  work();
+  for (auto& thread : threads) thread.get();  // throws what the thread threw
+  return reports;
+}
+
 Result<NetworkReport> ReportNetwork(const std::string& network, const std::vector<Layer>& layers,
                                     const HwConfig& config, const ReportOptions& options) {
-  NetworkReport report;
-  report.network = network;
-  report.dataflow = options.dataflow;
-  report.config = config;
-  std::size_t number = 0;
-  for (const Layer& layer : layers) {
-    for (const Pass pass : options.passes) {
-      if (options.progress) {
-        options.progress(number, layers.size() * options.passes.size(),
-                         fmt::format("{} {}", Printable(layer.name), ToString(pass)));
-      }
-      ++number;
-      ECO_ASSIGN(ReportRow row, MakeRow(config, layer, pass, options));
-      report.rows.push_back(std::move(row));
-    }
-  }
-  return report;
+  ECO_ASSIGN(auto reports, ReportNetworks({{network, layers, config, options}}));
+  return std::move(reports.front());
 }
 
 }  // namespace ecoflow

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/summary.h"
 
 namespace ecoflow {
 namespace {
@@ -98,38 +99,83 @@ std::string PeMap(const NetworkReport& report, const ReportRow& row) {
   return svg + fmt::format("</svg><figcaption>{} {}</figcaption></figure>\n", HtmlText(row.layer), row.pass);
 }
 
+constexpr const char* kLegend =
+    "\nutil: useful MACs of all PE-cycles; roof: fraction of the roofline; estim.: what the mapper's estimate is off\n"
+    "by; bound by: the resource most in use and its share; words: all networks; last columns: speedup over the\n"
+    "baselines.\n";
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string all;
+  for (const std::string& word : words) all += (all.empty() ? "" : "; ") + word;
+  return all;
+}
+
+// As much of a page as belongs to one network.
+std::string HtmlBody(const NetworkReport& report) {
+  std::string out = fmt::format(
+      "<h1>{}</h1>\n<p>{} dataflow on {}: {} x {} PEs, {} MHz; cycles by the exact cycle model.</p>\n",
+      HtmlText(report.network), HtmlText(report.dataflow), HtmlText(report.config.name), report.config.rows,
+      report.config.columns, report.config.clock_mhz);
+  out += "<p class=\"key\">";
+  for (const Baseline& b : {kBaselines[1], kBaselines[0], kBaselines[2]}) {
+    out += fmt::format("<span style=\"background:{}\"></span>{}", b.color, b.name);
+  }
+  out += fmt::format("<span style=\"background:#2b5fb3\"></span>{}</p>\n", HtmlText(report.dataflow));
+  for (const char* pass : {"forward", "input-grad", "filter-grad"}) out += SpeedupChart(report, pass);
+  out += "<h2>Utilization by PE</h2>\n<p>Share of the cycles in which a PE issues a MAC, dark is busy.</p>\n";
+  for (const ReportRow& row : report.rows) {
+    if (row.error.empty()) out += PeMap(report, row);
+  }
+  return out + "<h2>Numbers</h2>\n<pre>" + HtmlText(ToText(report) + kLegend) + "</pre>\n";
+}
+
 }  // namespace
 
 std::string ToText(const NetworkReport& report) {
-  std::string out = fmt::format("{}, {} dataflow, on {} ({} x {} PEs, {} MHz), by the cycle model\n\n",
-                                Printable(report.network), report.dataflow, report.config.name,
+  const std::string batch = report.batch > 0 ? fmt::format("batch {}, ", report.batch) : "";
+  std::string out = fmt::format("{}, {}{} dataflow, on {} ({} x {} PEs, {} MHz), by the cycle model\n\n",
+                                Printable(report.network), batch, report.dataflow, report.config.name,
                                 report.config.rows, report.config.columns, report.config.clock_mhz);
   std::size_t name = 5;
   for (const ReportRow& row : report.rows) name = std::max(name, Printable(row.layer).size());
-  out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10}{:>7}{:>7}  {:<11}{:>6}{:>13}{:>10}{:>9}{:>8}\n", "layer",
-                     name, "pass", "mapping", "cycles", "ms", "util", "roof", "bound by", "", "words",
+  out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10}{:>7}{:>7}{:>10}  {:<11}{:>6}{:>15}{:>10}{:>9}{:>8}\n", "layer",
+                     name, "pass", "mapping", "cycles", "ms", "util", "roof", "estim.", "bound by", "", "words",
                      "row-st.", "lowered", "ganax");
   for (const ReportRow& row : report.rows) {
-    out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10.3f}{:>7.3f}{:>7.3f}  {:<11}{:>6.2f}{:>13}{:>10}{:>9}{:>8}\n",
+    if (!row.error.empty()) {
+      out += fmt::format("{:<{}}  {:<12}{}\n", Printable(row.layer), name, row.pass, row.error);
+      continue;
+    }
+    out += fmt::format("{:<{}}  {:<12}{:<16}{:>13}{:>10.3f}{:>7.3f}{:>7.3f}{:>10}"
+                       "  {:<11}{:>6.2f}{:>15}{:>10}{:>9}{:>8}\n",
                        Printable(row.layer), name, row.pass, row.family, Thousands(row.cycles),
                        report.Milliseconds(row.cycles), row.Utilization(report.config.pe_count()),
-                       row.RooflineFraction(), row.bound_by, row.bound_share,
-                       Thousands(row.wide_words + row.narrow_words + row.gon_words + row.local_words),
+                       row.RooflineFraction(),
+                       row.HasEstimate() ? fmt::format("{:+.1f} %", 100 * row.EstimateError()) : "-", row.bound_by,
+                       row.bound_share, Thousands(row.wide_words + row.narrow_words + row.gon_words + row.local_words),
                        Speedup(row.row_stationary, row.cycles), Speedup(row.lowered, row.cycles),
                        Speedup(row.ganax, row.cycles));
   }
   const int64_t total = report.TotalCycles();
-  out += fmt::format("{:<{}}  {:<28}{:>13}{:>10.3f}{:>7}{:>7.3f}  {:<17}{:>13}{:>10}{:>9}{:>8}\n", "total", name, "",
-                     Thousands(total), report.Milliseconds(total), "", report.MeanRooflineFraction(),
+  out += fmt::format("{:<{}}  {:<28}{:>13}{:>10.3f}{:>7}{:>7.3f}{:>10}"
+                     "  {:<17}{:>15}{:>10}{:>9}{:>8}\n", "total", name, "",
+                     Thousands(total), report.Milliseconds(total), "", report.MeanRooflineFraction(), "",
                      "(geometric mean)",
                      Thousands(Total(report, &ReportRow::wide_words) + Total(report, &ReportRow::narrow_words) +
                                Total(report, &ReportRow::gon_words) + Total(report, &ReportRow::local_words)),
                      Speedup(Total(report, &ReportRow::row_stationary), total),
                      Speedup(Total(report, &ReportRow::lowered), total),
                      Speedup(Total(report, &ReportRow::ganax), total));
-  out += "\nutil: useful MACs of all PE-cycles; roof: fraction of the roofline; bound by: the resource most in\n"
-         "use and its share; words: all networks; last columns: speedup over the baselines.\n";
+  if (const std::size_t failed = report.Failed(); failed > 0) {
+    out += fmt::format("{} of {} rows cannot run\n", failed, report.rows.size());
+  }
   return out;
+}
+
+std::string ToText(const std::vector<NetworkReport>& reports) {
+  std::string out;
+  for (const NetworkReport& report : reports) out += (out.empty() ? "" : "\n") + ToText(report);
+  return out + kLegend + "\n" + ToText(Summarize(reports));
 }
 
 nlohmann::ordered_json ToJson(const NetworkReport& report) {
@@ -137,8 +183,10 @@ nlohmann::ordered_json ToJson(const NetworkReport& report) {
   j["network"] = report.network;
   j["dataflow"] = report.dataflow;
   j["config"] = report.config.name;
+  j["batch"] = report.batch > 0 ? nlohmann::ordered_json(report.batch) : nullptr;
   j["pe_count"] = report.config.pe_count();
   j["clock_mhz"] = report.config.clock_mhz;
+  j["failed"] = report.Failed();
   j["total_cycles"] = report.TotalCycles();
   j["roofline_fraction_geomean"] = report.MeanRooflineFraction();
   for (const ReportRow& row : report.rows) {
@@ -146,8 +194,13 @@ nlohmann::ordered_json ToJson(const NetworkReport& report) {
     r["layer"] = row.layer;
     r["op"] = row.op;
     r["pass"] = row.pass;
+    r["kinds"] = row.kinds;
+    r["error"] = row.error.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(row.error);
     r["family"] = row.family;
     r["cycles"] = row.cycles;
+    r["estimate"] = row.estimate;
+    r["estimate_error"] = row.HasEstimate() ? nlohmann::ordered_json(row.EstimateError()) : nullptr;
+    r["seconds"] = row.seconds;
     r["milliseconds"] = report.Milliseconds(row.cycles);
     r["useful_macs"] = row.macs;
     r["issued_macs"] = row.issued_macs;
@@ -158,52 +211,67 @@ nlohmann::ordered_json ToJson(const NetworkReport& report) {
     r["bound_share"] = row.bound_share;
     r["words"] = {{"gin_wide", row.wide_words}, {"gin_narrow", row.narrow_words},
                   {"gon", row.gon_words}, {"local", row.local_words}};
-    r["baselines"] = {{"row_stationary", row.row_stationary}, {"lowered", row.lowered},
-                      {"ganax", row.ganax}};
-    r["row_stationary_issued_share"] = row.row_stationary_share;
+    if (report.baselines) {
+      r["baselines"] = {{"row_stationary", row.row_stationary}, {"lowered", row.lowered}, {"ganax", row.ganax}};
+      r["row_stationary_issued_share"] = row.row_stationary_share;
+    } else {
+      r["baselines"] = nullptr;
+      r["row_stationary_issued_share"] = nullptr;
+    }
     r["pe_issued_share"] = row.pe_share;
     j["rows"].push_back(std::move(r));
   }
   return j;
 }
 
-std::string ToCsv(const NetworkReport& report) {
+nlohmann::ordered_json ToJson(const std::vector<NetworkReport>& reports) {
+  nlohmann::ordered_json j;
+  if (reports.size() == 1) {
+    j = ToJson(reports.front());
+  } else {
+    for (const NetworkReport& report : reports) j["networks"].push_back(ToJson(report));
+  }
+  j["summary"] = ToJson(Summarize(reports));
+  return j;
+}
+
+std::string ToCsv(const std::vector<NetworkReport>& reports) {
   std::string out =
       "layer,op,pass,family,cycles,milliseconds,useful_macs,issued_macs,utilization,roofline_cycles,"
       "roofline_fraction,bound_by,bound_share,gin_wide,gin_narrow,gon,local,row_stationary_cycles,"
-      "lowered_cycles,ganax_cycles\n";
-  for (const ReportRow& row : report.rows) {
-    out += fmt::format("{},{},{},{},{},{:.6f},{},{},{:.6f},{},{:.6f},{},{:.6f},{},{},{},{},{},{},{}\n",
-                       CsvField(row.layer), row.op, row.pass, row.family, row.cycles, report.Milliseconds(row.cycles),
-                       row.macs, row.issued_macs, row.Utilization(report.config.pe_count()),
-                       row.roofline_cycles, row.RooflineFraction(), row.bound_by, row.bound_share,
-                       row.wide_words, row.narrow_words, row.gon_words, row.local_words,
-                       row.row_stationary, row.lowered, row.ganax);
+      "lowered_cycles,ganax_cycles,network,dataflow,config,batch,estimate,estimate_error,seconds,kinds,error\n";
+  for (const NetworkReport& report : reports) {
+    const auto baseline = [&](int64_t cycles) { return report.baselines ? fmt::format("{}", cycles) : "-"; };
+    for (const ReportRow& row : report.rows) {
+      out += fmt::format("{},{},{},{},{},{:.6f},{},{},{:.6f},{},{:.6f},{},{:.6f},"
+                         "{},{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{},{}\n",
+                         CsvField(row.layer), row.op, row.pass, row.family, row.cycles, report.Milliseconds(row.cycles),
+                         row.macs, row.issued_macs, row.Utilization(report.config.pe_count()),
+                         row.roofline_cycles, row.RooflineFraction(), row.bound_by, row.bound_share,
+                         row.wide_words, row.narrow_words, row.gon_words, row.local_words,
+                         baseline(row.row_stationary), baseline(row.lowered), baseline(row.ganax),
+                         CsvField(report.network), report.dataflow, CsvField(report.config.name),
+                         report.batch > 0 ? fmt::format("{}", report.batch) : "-", row.estimate,
+                         row.HasEstimate() ? fmt::format("{:.6f}", row.EstimateError()) : "-", row.seconds,
+                         CsvField(Joined(row.kinds)), CsvField(row.error));
+    }
   }
   return out;
 }
 
-std::string ToHtml(const NetworkReport& report) {
+std::string ToHtml(const std::vector<NetworkReport>& reports) {
+  std::string title;
+  for (const NetworkReport& report : reports) title += (title.empty() ? "" : ", ") + report.network;
   std::string out = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\n<style>\n"
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\n<style>\n"
       "body {{ font: 14px system-ui, sans-serif; margin: 2em auto; max-width: 1200px; color: #222; }}\n"
       "svg text {{ font-size: 11px; fill: #444; }} figure {{ display: inline-block; margin: 6px 14px 6px 0; }}\n"
       "figcaption {{ font-size: 11px; }} pre {{ font-size: 12px; overflow-x: auto; }}\n"
       ".key span {{ display: inline-block; width: 11px; height: 11px; margin: 0 4px 0 14px; }}\n"
-      "</style></head><body>\n<h1>{0}</h1>\n<p>{1} dataflow on {2}: {3} x {4} PEs, {5} MHz; cycles by the exact "
-      "cycle model.</p>\n",
-      HtmlText(report.network), HtmlText(report.dataflow), HtmlText(report.config.name), report.config.rows,
-      report.config.columns, report.config.clock_mhz);
-  out += "<p class=\"key\">";
-  for (const Baseline& b : {kBaselines[1], kBaselines[0], kBaselines[2]}) {
-    out += fmt::format("<span style=\"background:{}\"></span>{}", b.color, b.name);
-  }
-  out += fmt::format("<span style=\"background:#2b5fb3\"></span>{}</p>\n", HtmlText(report.dataflow));
-  for (const char* pass : {"forward", "input-grad", "filter-grad"}) out += SpeedupChart(report, pass);
-  out += "<h2>Utilization by PE</h2>\n<p>Share of the cycles in which a PE issues a MAC, dark is busy.</p>\n";
-  for (const ReportRow& row : report.rows) out += PeMap(report, row);
-  out += "<h2>Numbers</h2>\n<pre>" + HtmlText(ToText(report)) + "</pre>\n</body></html>\n";
-  return out;
+      "</style></head><body>\n",
+      HtmlText(title));
+  for (const NetworkReport& report : reports) out += HtmlBody(report);
+  return out + "<h1>Summary</h1>\n<pre>" + HtmlText(ToText(Summarize(reports))) + "</pre>\n</body></html>\n";
 }
 
 }  // namespace ecoflow

@@ -31,7 +31,8 @@ eco_gtest(e2e NAME random_layers_test LIBRARIES eco_choose SOURCES
   tests/e2e/random_layers.cc tests/e2e/random_layers_test.cc)
 eco_gtest(unit NAME choose_test LIBRARIES eco_choose SOURCES
   tests/choose/choose_test.cc tests/e2e/random_layers.cc)
-eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES tests/report/report_test.cc)
+eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES
+  tests/report/check_test.cc tests/report/kinds_test.cc tests/report/report_test.cc tests/report/summary_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen SOURCES tests/gen/emit_test.cc)
 eco_gtest(rtl NAME lint_grid_test LIBRARIES eco_gen SOURCES tests/gen/lint_grid_test.cc)

@@ -237,6 +237,65 @@ TEST_F(CliTest, ReportWritesAllForms) {
   ExpectRefused("report none.json", "none.json: cannot be read: No such file or directory");
 }
 
+TEST_F(CliTest, ReportTakesSeveralWorkloads) {
+  Write("other.json", R"({"name": "o", "op": "ConvTranspose", "input": [1, 2, 4, 4], "output_channels": 3,
+                          "kernel_shape": [3, 3], "strides": [2, 2]})");
+  const std::string both = "report layer.json other.json --config ecoflow_4x4 ";
+  const Outcome one = Ecoflow(both + "--jobs 1 --json r.json"), many = Ecoflow(both + "--jobs 3");
+  ASSERT_EQ(one.status, 0) << one.err;
+  const json r = json::parse(ReadFile(folder_ / "r.json").value());
+  ASSERT_EQ(r["networks"].size(), 2u);
+  EXPECT_EQ(r["networks"][1]["rows"][0]["op"], "ConvTranspose");
+  EXPECT_EQ(r["summary"]["all"]["rows"], 6);
+  // Up to the figures of time.
+  EXPECT_EQ(one.out.substr(0, one.out.find("processor time")), many.out.substr(0, many.out.find("processor time")));
+  EXPECT_EQ(one.err, "");
+
+  const Outcome summary = Ecoflow(both + "--no-baselines --summary --json r.json");
+  EXPECT_EQ(summary.status, 0);
+  EXPECT_EQ(summary.out.rfind("roofline fraction", 0), 0u) << summary.out;
+  EXPECT_TRUE(json::parse(ReadFile(folder_ / "r.json").value())["networks"][0]["rows"][0]["baselines"].is_null());
+  ExpectRefused("report", "report: expected a workload or --check FILE");
+  EXPECT_EQ(Ecoflow(both + "--jobs 0").status, 2);
+}
+
+TEST_F(CliTest, ReportGoesOnAfterARowThatCannotRun) {
+  Write("w.json", R"({"layers": [
+      {"name": "wide", "op": "Conv", "input": [1, 2, 1, 400], "output_channels": 3, "kernel_shape": [1, 300]},
+      {"name": "l", "op": "Conv", "input": [1, 2, 7, 7], "output_channels": 3, "kernel_shape": [3, 3]}]})");
+  const Outcome o = Ecoflow("report w.json --config ecoflow_4x4 --dataflow ecoflow --pass input-grad --csv r.csv");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_EQ(o.err, "");
+  EXPECT_NE(o.out.find("wide   input-grad  the layer cannot run on ecoflow_4x4"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("1 of 2 rows cannot run"), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "r.csv"));
+}
+
+TEST_F(CliTest, ReportChecksTargets) {
+  const auto targets = [&](const std::string& floor) {
+    Write("t.json", R"({"targets": [{"workloads": ["layer"], "config": "ecoflow_4x4", "passes": ["forward", "input-grad"],
+                        "statistic": "least", "floor": )" + floor + "}]}");
+  };
+  targets("0.001");
+  Outcome o = Ecoflow("report --check t.json --json r.json");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("2 of 2 targets met, 0 missed"), std::string::npos) << o.out;
+  const json r = json::parse(ReadFile(folder_ / "r.json").value());
+  EXPECT_EQ(r["targets"][1]["pass"], "input-grad");
+  EXPECT_EQ(r["targets"][1]["met"], true);
+  EXPECT_EQ(r["networks"].size(), 1u);  // one run for both
+  targets("1.5");
+  o = Ecoflow("report layer.json --check t.json --summary");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.out.find("MISS"), std::string::npos);
+  EXPECT_NE(o.out.find("peak memory"), std::string::npos);
+  ExpectRefused("report other.json --check t.json", "other.json: no target names it");
+  ExpectRefused("report --check t.json --batch 2", "--batch: not together with --check, whose targets say it");
+  ExpectRefused("report --check none.json", "none.json: cannot be read: No such file or directory");
+  Write("t.json", R"({"targets": []})");
+  ExpectRefused("report --check t.json", "t.json: targets = [], expected 1 values, each an object");
+}
+
 TEST_F(CliTest, SameSeedGivesTheSameReportAndStallsTheSameResult) {
   ASSERT_EQ(Ecoflow(std::string(kRun) + "--json a.json --output a.npy --seed 9").status, 0);
   ASSERT_EQ(Ecoflow(std::string(kRun) + "--json b.json --output b.npy --seed 9").status, 0);

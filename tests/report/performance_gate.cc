@@ -33,6 +33,9 @@ Result<std::vector<ReportRow>> RunRows(const HwConfig& config, const std::string
     options.dataflow = dataflow;
     options.baselines = false;
     ECO_ASSIGN(const NetworkReport report, ReportNetwork(table, workload.layers, config, options));
+    for (const ReportRow& row : report.rows) {
+      if (!row.error.empty()) return BadInput("{} {}: {}", row.layer, row.pass, row.error);
+    }
     rows.insert(rows.end(), report.rows.begin(), report.rows.end());
   }
   return rows;

@@ -85,7 +85,7 @@ TEST_F(ReportTest, FormsAgree) {
   const auto json = ToJson(report_);
   EXPECT_EQ(json["rows"].size(), 3u);
   EXPECT_EQ(json["total_cycles"], report_.TotalCycles());
-  const std::string csv = ToCsv(report_);
+  const std::string csv = ToCsv({report_});
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 4);
   const auto fields = [](const std::string& line) { return std::count(line.begin(), line.end(), ','); };
   const std::string head = csv.substr(0, csv.find('\n'));
@@ -95,6 +95,90 @@ TEST_F(ReportTest, FormsAgree) {
   for (const char* pass : {"forward", "input-grad", "filter-grad"}) {
     EXPECT_NE(text.find(pass), std::string::npos);
   }
+}
+
+TEST_F(ReportTest, RowsHaveEstimatesTimesAndKinds) {
+  for (std::size_t k = 0; k < 3; ++k) {
+    const ReportRow& row = report_.rows[k];
+    const auto compiled = Compile(hw_, layers_[0], options_.passes[k], "ecoflow").value();
+    if (row.cycles == PredictCycles(compiled.schedule, hw_, {}).value().cycles) {
+      EXPECT_EQ(row.estimate, compiled.mapping.at("estimated_cycles"));
+    }
+    EXPECT_TRUE(row.HasEstimate());
+    EXPECT_DOUBLE_EQ(row.EstimateError(), static_cast<double>(row.estimate) / static_cast<double>(row.cycles) - 1);
+    EXPECT_GT(row.seconds, 0);
+    EXPECT_FALSE(row.kinds.empty());
+    EXPECT_TRUE(row.error.empty());
+  }
+}
+
+// Everything that does not tell the time.
+nlohmann::json Timeless(const std::vector<NetworkReport>& reports) {
+  nlohmann::json json = ToJson(reports);
+  json["summary"].erase("seconds");
+  json["summary"].erase("peak_megabytes");
+  for (auto& network : json["networks"]) {
+    for (auto& row : network["rows"]) row.erase("seconds");
+  }
+  return json;
+}
+
+TEST_F(ReportTest, AnyNumberOfJobsGivesTheSame) {
+  Layer other = layers_[0];
+  other.name = "other";
+  other.strides = {1, 1};
+  const std::vector<ReportRequest> requests = {{"one", {layers_[0], other}, hw_, options_},
+                                               {"two", {other}, hw_, options_}};
+  const auto alone = ReportNetworks(requests, 1).value();
+  std::size_t told = 0;
+  const auto many = ReportNetworks(requests, 3, [&](std::size_t done, std::size_t of, const std::string&) {
+    EXPECT_LE(done, told);  // called by one thread at a time
+    EXPECT_EQ(of, 9u);
+    ++told;
+  }).value();
+  EXPECT_EQ(told, 9u);
+  EXPECT_EQ(Timeless(alone), Timeless(many));
+  for (std::size_t k = 0; k < 2; ++k) EXPECT_EQ(ToText(alone[k]), ToText(many[k]));
+  EXPECT_EQ(alone[0].rows[3].layer, "other");
+}
+
+TEST_F(ReportTest, ARowThatCannotRunSaysWhy) {
+  Layer wide;  // strips keep a kernel row in a PE
+  wide.name = "wide";
+  wide.input = {1, 2, 1, 400};
+  wide.output_channels = 3;
+  wide.kernel = {1, 300};
+  options_.passes = {Pass::kInputGrad};
+  const auto reports = ReportNetworks({{"net", {wide, layers_[0]}, hw_, options_}}).value();
+  const NetworkReport& report = reports[0];
+  ASSERT_EQ(report.rows.size(), 2u);
+  EXPECT_EQ(report.Failed(), 1u);
+  EXPECT_NE(report.rows[0].error.find("cannot run on ecoflow_4x4"), std::string::npos);
+  EXPECT_EQ(report.rows[0].RooflineFraction(), 0);
+  EXPECT_FALSE(report.rows[0].kinds.empty());
+  EXPECT_EQ(report.rows[1].cycles, report_.rows[1].cycles);
+  EXPECT_DOUBLE_EQ(report.MeanRooflineFraction(), report.rows[1].RooflineFraction());
+  const std::string text = ToText(report);
+  EXPECT_NE(text.find(report.rows[0].error), std::string::npos);
+  EXPECT_NE(text.find("1 of 2 rows cannot run\n"), std::string::npos);
+  EXPECT_EQ(ToJson(report)["rows"][0]["error"], report.rows[0].error);
+  EXPECT_NE(ToCsv(reports).find("cannot run"), std::string::npos);
+  EXPECT_NE(ToHtml(reports).find("cannot run"), std::string::npos);
+}
+
+TEST_F(ReportTest, BaselinesCanBeLeftOut) {
+  options_.baselines = false;
+  const auto report = ReportNetwork("net", layers_, hw_, options_).value();
+  EXPECT_EQ(report.rows[0].cycles, report_.rows[0].cycles);
+  EXPECT_TRUE(ToJson(report)["rows"][0]["baselines"].is_null());
+  EXPECT_NE(ToCsv({report}).find(",-,-,-,"), std::string::npos);
+  EXPECT_EQ(ToHtml({report}).find("speedup over lowered"), std::string::npos);
+}
+
+TEST_F(ReportTest, UnknownNamesAreRefused) {
+  options_.dataflow = "lowered";
+  EXPECT_EQ(ReportNetwork("net", layers_, hw_, options_).error().message,
+            "--dataflow lowered: expected ecoflow, row-stationary or auto");
 }
 
 // Lines and fields of a text by RFC 4180.
@@ -124,14 +208,14 @@ TEST_F(ReportTest, AnyNameSurvivesEveryForm) {
   for (const std::string name : {"a, \"b\"", "<script>&'\"", "two\nlines\r\n", "\x1b[31mred", "\xC3\xA4"}) {
     layers_[0].name = name;
     const auto report = ReportNetwork(name, layers_, hw_, options_).value();
-    const auto csv = ParseCsv(ToCsv(report));
+    const auto csv = ParseCsv(ToCsv({report}));
     ASSERT_EQ(csv.size(), 4u) << name;
     for (const auto& line : csv) EXPECT_EQ(line.size(), csv[0].size()) << name;
     EXPECT_EQ(csv[1][0], name);
     const auto json = nlohmann::json::parse(ToJson(report).dump());
     EXPECT_EQ(json["network"], name);
     EXPECT_EQ(json["rows"][0]["layer"], name);
-    const std::string html = ToHtml(report), text = ToText(report);
+    const std::string html = ToHtml({report}), text = ToText(report);
     EXPECT_EQ(html.find("<script"), std::string::npos);
     EXPECT_EQ(html.find('\x1b'), std::string::npos);
     EXPECT_EQ(text.find('\x1b'), std::string::npos);
@@ -141,7 +225,7 @@ TEST_F(ReportTest, AnyNameSurvivesEveryForm) {
 }
 
 TEST_F(ReportTest, PageNeedsNothingElse) {
-  const std::string html = ToHtml(report_);
+  const std::string html = ToHtml({report_});
   EXPECT_EQ(html.find("http"), std::string::npos);
   EXPECT_EQ(html.find("<script"), std::string::npos);
   EXPECT_EQ(html.find("a<b"), std::string::npos);
