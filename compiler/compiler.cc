@@ -52,6 +52,12 @@ void AddMatrix(std::vector<Candidate>& candidates, const std::vector<MatrixParts
   for (const MatrixParts& mapping : mappings) candidates.push_back(MakeCandidate(mapping, hw, &ScheduleMatrix));
 }
 
+void AddTiles(std::vector<Candidate>& candidates, const DirectProblem& problem, const HwConfig& hw, Objective better) {
+  for (const TileParts& mapping : MapTiles(problem, hw, better)) {
+    candidates.push_back(MakeCandidate(mapping, hw, &ScheduleTiles));
+  }
+}
+
 // Transposed convolution: strips (Sec. 4.1).
 Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem& problem, bool fillers,
                      const HwConfig& hw, Objective better) {
@@ -67,7 +73,7 @@ Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem
 Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, Pass pass,
                   const HwConfig& hw, Objective better) {
   AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw, better), hw, &SchedulePlanes);
-  AddIfAny(candidates, MapTiles(problem, hw, better), hw, &ScheduleTiles);
+  AddTiles(candidates, problem, hw, better);
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
   return {};
@@ -109,7 +115,7 @@ void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectPro
   const DirectProblem& problem = problems.front();
   AddDirect(candidates, problem, true, hw, better);
   AddIfAny(candidates, MapPlanes(problem, false, hw, better), hw, &SchedulePlanes);
-  AddIfAny(candidates, MapTiles(problem, hw, better), hw, &ScheduleTiles);
+  AddTiles(candidates, problem, hw, better);
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
   }

@@ -275,6 +275,30 @@ DirectProblem Cut(DirectProblem p, int axis, const Section& s) {
   return p;
 }
 
+std::optional<DirectProblem> Exchange(const DirectProblem& p) {
+  DirectProblem e = p;
+  const auto exchanged = [](TensorAddress at) {
+    std::swap(at.batch, at.outc);
+    return at;
+  };
+  e.batch = p.outc, e.outc = p.batch;
+  e.input_at = exchanged(p.kernel_at), e.kernel_at = exchanged(p.input_at), e.result_at = exchanged(p.result_at);
+  // The result channels of a group are an axis of the filter, and the other way round.
+  e.input_operand = 1 - p.input_operand;
+  for (int axis = 0; axis < 2; ++axis) {
+    if (p.dilation[axis] != 1 || p.in_step[axis] != 1 || p.kernel_step[axis] != 1) return std::nullopt;
+    // Input element j and tap i meet at result y where i = j + pad - stride * y.
+    int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
+    e.in[axis] = p.kernel[axis], e.kernel[axis] = p.in[axis];
+    e.pad[axis] = (p.out[axis] - 1) * p.stride[axis] - p.pad[axis];
+    e.result_at.base += (p.out[axis] - 1) * (p.result_at.*along);
+    e.result_at.*along = -(p.result_at.*along);
+    Trim(e, axis);
+  }
+  if (e.empty) return std::nullopt;
+  return e;
+}
+
 int64_t UsefulMacs(const DirectProblem& p) {
   return p.batch * p.groups * p.red * p.outc * CountAxis(p, 0).products * CountAxis(p, 1).products;
 }

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "compiler/dataflow/tensor.h"
@@ -68,6 +69,10 @@ std::vector<Section> Sections(const DirectProblem& problem, int axis);
 std::vector<Section> TapSections(const DirectProblem& problem, int axis);
 // The part of the problem that a section is.
 DirectProblem Cut(DirectProblem problem, int axis, const Section& section);
+
+// The same sums with the operands' places exchanged: the input becomes the kernel, the results are turned round.
+// For a large kernel over a small map, which has fewer borders then. None for dilated problems.
+std::optional<DirectProblem> Exchange(const DirectProblem& problem);
 
 // Products of two real elements, and elements that take part in one.
 int64_t UsefulMacs(const DirectProblem& problem);

@@ -2,7 +2,10 @@
 #include "compiler/mapping/tile_mapping.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "isa/pe_image.h"
 
@@ -95,6 +98,13 @@ class Search {
       for (m.tile[1] = 1; m.tile[1] <= std::min<int64_t>(p.out[1], hw_.psum_depth / m.tile[0]); ++m.tile[1]) Blocks(m);
     }
   }
+  // What parts of a schedule must have in common.
+  using Frame = std::array<int64_t, 6>;
+  static Frame FrameOf(const TileMapping& m) {
+    return {m.block[0], m.block[1], m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow};
+  }
+  // The best of each frame whose tags do not depend on the part, and the best of all.
+  const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
   const std::optional<TileMapping>& best() const { return best_; }
 
  private:
@@ -170,39 +180,177 @@ class Search {
     ++visited_;
     m.cost = Estimate(m, hw_);
     if (!best_ || better_(m.cost, best_->cost)) best_ = m;
+    if (!m.AllMeet(0) || !m.AllMeet(1)) return;
+    const auto [at, is_new] = by_frame_.try_emplace(FrameOf(m), m);
+    if (!is_new && better_(m.cost, at->second.cost)) at->second = m;
   }
 
   const HwConfig& hw_;
   Objective better_;
   int64_t visited_ = 0;  // mappings that fit
   std::optional<TileMapping> best_;
+  std::map<Frame, TileMapping> by_frame_;
 };
+
+constexpr int64_t kMostParts = 10;  // so that images stay below kMostImageBytes
+constexpr std::size_t kMostSections = 128;  // of an axis that are put together
+constexpr double kPartStart = 400;     // cycles between parts: files drain, a program and pass words come
+constexpr double kWorthCutting = 0.97; // of the products before
+
+// Sections of an axis, put together to `count` at most so that PEs meet the fewest products.
+std::vector<Section> PutTogether(const std::vector<Section>& fine, int64_t count) {
+  const std::size_t n = fine.size();
+  const auto merged = [&](std::size_t from, std::size_t to) {
+    Section all = fine[from];
+    for (std::size_t k = from + 1; k < to; ++k) {
+      const int64_t end = std::max(all.first_tap + all.taps, fine[k].first_tap + fine[k].taps);
+      all.first_tap = std::min(all.first_tap, fine[k].first_tap);
+      all.taps = end - all.first_tap;
+    }
+    all.count = fine[to - 1].first + fine[to - 1].count - all.first;
+    return all;
+  };
+  // By dynamic programming: the fewest products of the first `to` sections in `parts` parts.
+  constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
+  std::vector<std::vector<int64_t>> products(static_cast<std::size_t>(count) + 1, std::vector<int64_t>(n + 1, kNone));
+  std::vector<std::vector<std::size_t>> cut(products.size(), std::vector<std::size_t>(n + 1, 0));
+  products[0][0] = 0;
+  for (std::size_t parts = 1; parts < products.size(); ++parts) {
+    for (std::size_t from = 0; from < n; ++from) {
+      if (products[parts - 1][from] == kNone) continue;
+      for (std::size_t to = from + 1; to <= n; ++to) {
+        const Section all = merged(from, to);
+        const int64_t sum = products[parts - 1][from] + all.count * all.taps;
+        if (sum < products[parts][to]) products[parts][to] = sum, cut[parts][to] = from;
+      }
+    }
+  }
+  std::size_t parts = 1;
+  for (std::size_t k = 2; k < products.size(); ++k) parts = products[k][n] < products[parts][n] ? k : parts;
+  std::vector<Section> sections;
+  for (std::size_t to = n; parts > 0; to = cut[parts--][to]) sections.insert(sections.begin(), merged(cut[parts][to], to));
+  return sections;
+}
+
+int64_t Products(const std::vector<Section>& sections) {
+  int64_t products = 0;
+  for (const Section& s : sections) products += s.count * s.taps;
+  return products;
+}
+
+// The best mappings of the sections of both axes, all with the same frame.
+std::optional<TileParts> MapParts(const DirectProblem& p, const std::array<std::vector<Section>, 2>& sections,
+                                  const HwConfig& hw, Objective better) {
+  std::map<std::array<int64_t, 4>, Search> searches;  // parts of the same size have the same mappings
+  std::vector<std::pair<DirectProblem, const Search*>> cuts;
+  for (const Section& y : sections[0]) {
+    for (const Section& x : sections[1]) {
+      const DirectProblem cut = Cut(Cut(p, 0, y), 1, x);
+      const auto [at, is_new] =
+          searches.try_emplace({cut.out[0], cut.out[1], cut.kernel[0], cut.kernel[1]}, hw, better);
+      if (is_new) at->second.Tiles(cut);
+      cuts.emplace_back(cut, &at->second);
+    }
+  }
+  const auto part = [](const DirectProblem& cut, TileMapping m) {
+    m.problem = cut;
+    return m;
+  };
+  TileParts best;
+  if (cuts.size() == 1) {
+    if (!cuts[0].second->best()) return std::nullopt;
+    best.parts.push_back(part(cuts[0].first, *cuts[0].second->best()));
+    best.cost = best.parts[0].cost;
+    return best;
+  }
+  for (const auto& [frame, first] : cuts[0].second->by_frame()) {
+    TileParts one;
+    for (const auto& [cut, search] : cuts) {
+      const auto at = search->by_frame().find(frame);
+      if (at == search->by_frame().end()) break;
+      one.parts.push_back(part(cut, at->second));
+      one.cost.cycles += at->second.cost.cycles + kPartStart;
+      one.cost.words += at->second.cost.words;
+    }
+    if (one.parts.size() < cuts.size()) continue;
+    if (best.parts.empty() || better(one.cost, best.cost)) best = std::move(one);
+  }
+  if (best.parts.empty()) return std::nullopt;
+  return best;
+}
+
+// The whole, and the best of its cuts.
+std::vector<TileParts> MapWhole(const DirectProblem& p, const HwConfig& hw, Objective better) {
+  std::vector<TileParts> found;  // the whole, then the best of its cuts so far
+  if (p.empty) return found;
+  const auto visit = [&](const std::array<std::vector<Section>, 2>& sections) {
+    auto one = MapParts(p, sections, hw, better);
+    if (!one || (!found.empty() && !better(one->cost, found.back().cost))) return;
+    if (found.size() == 2) found.pop_back();
+    found.push_back(std::move(*one));
+  };
+  const auto whole = [&](int axis) { return std::vector<Section>{{0, p.out[axis], 0, p.kernel[axis]}}; };
+  visit({whole(0), whole(1)});
+  // Of cuts into more and more parts those that save enough.
+  const std::array<std::vector<Section>, 2> fine = {Sections(p, 0), Sections(p, 1)};
+  if (fine[0].size() > kMostSections || fine[1].size() > kMostSections) return found;
+  double products = static_cast<double>(Products(whole(0)) * Products(whole(1)));
+  std::map<int64_t, std::pair<double, std::array<std::vector<Section>, 2>>> ways;  // by number of parts
+  for (int64_t y = 1; y <= kMostParts; ++y) {
+    const auto rows = PutTogether(fine[0], y);
+    if (std::ssize(rows) < y) break;
+    for (int64_t x = 1; x * y <= kMostParts; ++x) {
+      const auto columns = PutTogether(fine[1], x);
+      if (std::ssize(columns) < x) break;
+      const double all = static_cast<double>(Products(rows) * Products(columns));
+      auto& way = ways[x * y];
+      if (way.first == 0 || all < way.first) way = {all, {rows, columns}};
+    }
+  }
+  for (const auto& [parts, way] : ways) {
+    if (way.first > kWorthCutting * products) continue;
+    products = way.first;
+    visit(way.second);
+  }
+  return found;
+}
 
 }  // namespace
 
-std::optional<TileMapping> MapTiles(const DirectProblem& p, const HwConfig& hw, Objective better) {
-  if (p.empty) return std::nullopt;
-  Search search(hw, better);
-  search.Tiles(p);
-  return search.best();
+std::vector<TileParts> MapTiles(const DirectProblem& problem, const HwConfig& hw, Objective better) {
+  std::vector<TileParts> found = MapWhole(problem, hw, better);
+  if (problem.empty) return found;
+  if (const auto exchanged = Exchange(problem)) {
+    for (TileParts& mapping : MapWhole(*exchanged, hw, better)) {
+      mapping.exchanged = true;
+      found.push_back(std::move(mapping));
+    }
+  }
+  return found;
 }
 
-nlohmann::ordered_json ToJson(const TileMapping& m) {
+nlohmann::ordered_json ToJson(const TileParts& mapping) {
+  nlohmann::ordered_json parts;
+  for (const TileMapping& m : mapping.parts) {
+    parts.push_back({{"out", m.problem.out},
+                     {"kernel", m.problem.kernel},
+                     {"tile", m.tile},
+                     {"bands", m.bands},
+                     {"rows", m.rows},
+                     {"chunks", m.chunks},
+                     {"chunks_apart", m.chunks_apart},
+                     {"columns", m.columns},
+                     {"units", m.units()}});
+  }
+  const TileMapping& first = mapping.parts.front();
   return {{"family", "tile per PE"},
-          {"tile", m.tile},
-          {"block", m.block},
-          {"bands", m.bands},
-          {"rows", m.rows},
-          {"chunks", m.chunks},
-          {"chunks_apart", m.chunks_apart},
-          {"columns", m.columns},
-          {"input_wide", m.input_wide},
-          {"input_narrow", m.input_narrow},
-          {"kernel_wide", m.kernel_wide},
-          {"kernel_narrow", m.kernel_narrow},
-          {"units", m.units()},
-          {"estimated_cycles", m.cost.cycles},
-          {"estimated_words", m.cost.words}};
+          {"exchanged", mapping.exchanged},
+          {"block", first.block},
+          {"input_turn", {first.input_wide, first.input_narrow}},
+          {"kernel_turn", {first.kernel_wide, first.kernel_narrow}},
+          {"parts", std::move(parts)},
+          {"estimated_cycles", mapping.cost.cycles},
+          {"estimated_words", mapping.cost.words}};
 }
 
 }  // namespace ecoflow

@@ -13,7 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
+#include <vector>
 
 #include "base/ints.h"
 #include "compiler/dataflow/direct.h"
@@ -108,6 +108,9 @@ struct TileMapping {
   // ---- tags. Input elements of a block go to intervals of its tiles; 2 * block - 1 of them follow each other.
   int64_t IntervalTags(int axis) const { return 2 * block[axis] - 1; }
 
+  // Whether any tile of a block shares elements with any other: then tags do not depend on extents.
+  bool AllMeet(int axis) const { return Extent(axis) > (block[axis] - 1) * TileStep(axis); }
+
   // Words of the accumulator: units of one sum anywhere, chunks in a round.
   bool units_meet() const { return bands * chunk_units() > 1; }
   int64_t slots(const HwConfig& hw) const {
@@ -117,10 +120,18 @@ struct TileMapping {
   Cost cost;  // estimated
 };
 
-// The mapping with the fewest estimated cycles; none when no window fits.
-std::optional<TileMapping> MapTiles(const DirectProblem& problem, const HwConfig& config,
-                                    Objective better = FewestCycles);
+// Parts of the results that run one after the other; alike in what the array is set up for: blocks, networks, tags.
+struct TileParts {
+  std::vector<TileMapping> parts;
+  bool exchanged = false;  // the operands have changed places
+  Cost cost;               // estimated
+};
 
-nlohmann::ordered_json ToJson(const TileMapping& mapping);
+// The mappings with the fewest estimated cycles: of the whole, and of sections of it that meet fewer taps than the whole
+// has, so that PEs spend fewer cycles on the border, where that may be faster. None when no window fits.
+std::vector<TileParts> MapTiles(const DirectProblem& problem, const HwConfig& config,
+                                  Objective better = FewestCycles);
+
+nlohmann::ordered_json ToJson(const TileParts& mapping);
 
 }  // namespace ecoflow

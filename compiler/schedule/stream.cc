@@ -227,12 +227,14 @@ int LoopNest::Affine(std::string name, int64_t base, std::vector<Term> terms, in
 }
 
 int LoopNest::Quotient(std::string name, int var, int64_t divisor) {
+  if (divisor == 1) return var;
   Register reg{std::move(name), 0, {{var, 1}}};
   reg.divisor = divisor;
   return AddRegister(std::move(reg));
 }
 
 int LoopNest::Remainder(std::string name, int var, int64_t modulus) {
+  if (const Range bounds = Bounds(var); bounds.low >= 0 && bounds.high <= modulus) return var;
   Register reg{std::move(name), 0, {{var, 1}}};
   reg.modulus = modulus;
   return AddRegister(std::move(reg));

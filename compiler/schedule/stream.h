@@ -61,7 +61,7 @@ struct LoopNest {
   // base + sum of terms, at most `cap`
   int Affine(std::string name, int64_t base, std::vector<Term> terms,
              int64_t cap = std::numeric_limits<int64_t>::max());
-  // var div divisor, var mod modulus
+  // var div divisor, var mod modulus; the variable itself where that is the same
   int Quotient(std::string name, int var, int64_t divisor);
   int Remainder(std::string name, int var, int64_t modulus);
   void Keep(int var, int64_t low, int64_t high) { keep.push_back({{var, low, high}}); }

@@ -25,11 +25,13 @@ LoopNest PassNest(const TileMapping& m, const HwConfig& hw) {
 struct Unit {
   int number, channel, group, outc, batch, block_x, chunk, band, block_y;
 };
-Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block_row, int block_col) {
+// Units that do not exist are kept only where `all` are asked for.
+Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block_row, int block_col, bool all = false) {
   const DirectProblem& p = m.problem;
   const int64_t across = m.BlocksOnArray(hw, 1);
   Unit unit{};
   unit.number = nest.Affine("unit", 0, {{kRound, m.BlocksOnArray(hw, 0) * across}, {block_row, across}, {block_col, 1}});
+  if (!all) nest.Keep(unit.number, 0, m.units());
   unit.channel = nest.Remainder("channel", unit.number, m.channels());
   unit.outc = nest.Remainder("outc", unit.channel, p.outc);
   const int maps = nest.Quotient("maps", unit.channel, p.outc);
@@ -50,13 +52,13 @@ struct Place {
   int row, col, tile_y, tile_x;
   Unit unit;
 };
-Place AddPlace(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row, int col) {
+Place AddPlace(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row, int col, bool all = false) {
   Place place{};
   place.row = row;
   place.col = col;
   const int block_row = nest.Quotient("block_row", place.row, m.block[0]);
   const int block_col = nest.Quotient("block_column", place.col, m.block[1]);
-  place.unit = AddUnit(nest, m, hw, block_row, block_col);
+  place.unit = AddUnit(nest, m, hw, block_row, block_col, all);
   place.tile_y = nest.Affine("tile_y", 0, {{place.row, 1}, {block_row, -m.block[0]}, {place.unit.block_y, m.block[0]}});
   place.tile_x = nest.Affine("tile_x", 0, {{place.col, 1}, {block_col, -m.block[1]}, {place.unit.block_x, m.block[1]}});
   return place;
@@ -142,7 +144,7 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
   LoopNest& nest = d.nest;
   const int row = nest.AddLoop("row", m.BlocksOnArray(hw, 0) * m.block[0]);
   const int col = nest.AddLoop("column", m.BlocksOnArray(hw, 1) * m.block[1]);
-  const Place at = AddPlace(nest, m, hw, row, col);
+  const Place at = AddPlace(nest, m, hw, row, col, true);
   const int y_base = nest.Affine("y_base", -p.pad[0], {{at.tile_y, m.TileStep(0)}, {at.unit.band, m.rows * p.dilation[0]}});
   const int x_base = nest.Affine("x_base", -p.pad[1], {{at.tile_x, m.TileStep(1)}, {at.unit.chunk, m.columns * p.dilation[1]}});
   d.active = {{{at.unit.number, 0, m.units()}}};
@@ -191,7 +193,6 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw) {
   const int word = nest.AddLoop("word", m.piece(hw));
 
   const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
-  nest.Keep(unit.number, 0, m.units());
   const int newest = nest.Quotient("newest_red", step, pitch);
   const int red = nest.Affine("red", 1 - together, {{newest, 1}, {newer, 1}});
   nest.Keep(red, 0, p.red);
@@ -258,7 +259,6 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
   const int beyond = nest.Affine("turn_of_next_step", 0, {{turn, 1}, {next, -1}});
   const int in_share = nest.Affine("word_in_turn", 0, {{piece, lanes}, {word, 1}});
   const int number = nest.Affine("number", wide ? 0 : m.input_wide, {{turn, m.input_turn()}, {in_share, 1}});
-  nest.Keep(unit.number, 0, m.units());
   nest.Keep(beyond, -turns, 0);
   nest.Keep(in_share, 0, share);
   const int rows = nest.Quotient("rows", number, m.Extent(1));
@@ -283,7 +283,6 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const int word = nest.AddLoop("word", share);
 
   const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
-  nest.Keep(unit.number, 0, m.units());
   const int channel = nest.Quotient("channel_of_step", step, m.steps_of_channel());
   const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
   nest.Keep(channel, 0, p.red);
@@ -322,7 +321,6 @@ GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
   const Place at = AddPlace(nest, m, hw, row, col);
   const int y = nest.Affine("y_result", 0, {{at.tile_y, m.tile[0]}, {y_in_tile, 1}});
   const int x = nest.Affine("x_result", 0, {{at.tile_x, m.tile[1]}, {x_in_tile, 1}});
-  nest.Keep(at.unit.number, 0, m.units());
   Writes(d, p.Results(), {.group = at.unit.group, .batch = at.unit.batch, .outc = at.unit.outc, .row = y, .col = x});
   if (m.slots(hw) > 0) {
     d.first = {{{at.unit.band, 0, 1}}, {{at.unit.chunk, 0, 1}}};
@@ -338,9 +336,7 @@ GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
   return d;
 }
 
-}  // namespace
-
-Result<Schedule> ScheduleTiles(const TileMapping& m, const HwConfig& hw) {
+Result<Schedule> SchedulePart(const TileMapping& m, const HwConfig& hw) {
   Schedule schedule;
   schedule.setup = Setup(m, hw);
   ECO_ASSIGN(auto program, Program(m, hw));
@@ -356,6 +352,22 @@ Result<Schedule> ScheduleTiles(const TileMapping& m, const HwConfig& hw) {
   }
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = NumPasses(schedule.passes[0]);
+  return schedule;
+}
+
+}  // namespace
+
+Result<Schedule> ScheduleTiles(const TileParts& mapping, const HwConfig& hw) {
+  Schedule schedule;
+  for (const TileMapping& part : mapping.parts) {
+    ECO_ASSIGN(Schedule next, SchedulePart(part, hw));
+    if (schedule.passes.empty()) {
+      schedule = std::move(next);
+      continue;
+    }
+    CHECK(next.setup == schedule.setup);
+    AppendParts(schedule, std::move(next));
+  }
   return schedule;
 }
 

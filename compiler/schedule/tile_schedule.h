@@ -9,6 +9,6 @@
 namespace ecoflow {
 
 // Fails (bad input) when a number does not fit its field.
-Result<Schedule> ScheduleTiles(const TileMapping& mapping, const HwConfig& config);
+Result<Schedule> ScheduleTiles(const TileParts& mapping, const HwConfig& config);
 
 }  // namespace ecoflow
