@@ -5,8 +5,16 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <string>
 
 namespace ecoflow {
+namespace {
+
+// Estimates that are further off are faults: such a candidate need not run.
+constexpr double kHopeless = 2;
+
+}  // namespace
 
 Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<Candidate>& candidates,
                                 const ChooseProgress& progress) {
@@ -14,9 +22,12 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
     if (progress.begins) progress.begins(what);
   };
   std::optional<ChosenLayer> best;
+  std::set<std::string> tried;
   Status last = {};  // why the last candidate that cannot run cannot
   for (const Candidate& candidate : candidates) {
     if (best && (wanted.objective == "words" || candidate.least_cycles >= best->counts.cycles)) continue;
+    if (best && candidate.cost.cycles > kHopeless * static_cast<double>(best->counts.cycles)) continue;
+    if (!tried.insert(candidate.mapping.dump()).second) continue;
     ChosenLayer one{wanted, {}};
     one.compiled.mapping = candidate.mapping;
     tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));

@@ -17,8 +17,8 @@ constexpr int64_t kMostWays = 3;  // to cut the kernel's columns, from the fewes
 
 double Real(int64_t number) { return static_cast<double>(number); }
 
-// Beats of the input elements of a block in a pass: a beat goes to one interval of tiles.
-double InputBeats(const TileMapping& m, const HwConfig& hw) {
+// Beats of a row of the input of a block: a beat goes to one interval of tiles.
+int64_t InputBeatsOfRow(const TileMapping& m, const HwConfig& hw) {
   const int64_t extent = m.BlockExtent(1), step = m.TileStep(1), last = m.block[1] - 1;
   int64_t beats = CeilDiv(extent, m.piece(hw));
   for (int64_t x = 1; x < extent && last > 0; ++x) {
@@ -26,42 +26,68 @@ double InputBeats(const TileMapping& m, const HwConfig& hw) {
     const bool ended = x >= m.Extent(1) && (x - m.Extent(1)) % step == 0;
     if ((begins || ended) && x % m.piece(hw) != 0) ++beats;
   }
-  return Real(m.problem.red * m.BlockExtent(0) * beats);
+  return beats;
 }
 
-// Cycles and words of a pass in which `blocks` blocks take part.
-Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks) {
+// Cycles and words of a pass in which `blocks` blocks take part, each with `rows` rows of the kernel.
+Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int64_t rows) {
   const DirectProblem& p = m.problem;
   const int64_t pes = blocks * m.block[0] * m.block[1];
-  const double compute = Real(CyclesInTurn(m.tile_results(), m.kernel_words(), hw.adder_latency));
+  const int64_t kernel_words = p.red * rows * m.columns;
+  const int64_t input_rows = p.red * (m.BlockExtent(0) - (m.rows - rows) * p.dilation[0]);
+  const double compute = Real(CyclesInTurn(m.tile_results(), kernel_words, hw.adder_latency));
   const auto network = [&](int64_t input, int64_t kernel, int64_t lanes) {
-    double beats = Real(m.kernel_turns() * CeilDiv(kernel, lanes));
-    if (input > 0) {
-      beats += m.one_tile() ? Real(CeilDiv(m.input_words(), m.input_turn()) * CeilDiv(input, lanes)) : InputBeats(m, hw);
+    int64_t beats = 0;
+    if (kernel > 0) {
+      beats = m.crop ? p.red * rows * CeilDiv(m.columns, lanes) : m.kernel_turns() * CeilDiv(kernel, lanes);
     }
-    return Real(blocks) * beats;
+    if (input > 0) {
+      beats += m.in_turns() ? CeilDiv(m.input_words(), m.input_turn()) * CeilDiv(input, lanes)
+                            : input_rows * InputBeatsOfRow(m, hw);
+    }
+    return Real(blocks * beats);
   };
   const double wide = network(m.input_wide, m.kernel_wide, hw.wide_lanes());
   const double narrow = network(m.input_narrow, m.kernel_narrow, hw.narrow_lanes());
   // A pass begins when its last tiles have their first rows.
-  const int64_t rows_behind = std::min((m.block[0] - 1) * m.TileStep(0) / p.dilation[0], m.rows);
+  const int64_t rows_behind = std::min((m.block[0] - 1) * m.TileStep(0) / p.dilation[0], rows);
   const double behind = Real(rows_behind * m.columns * m.tile_results());
   const double busy = std::max({compute + behind, wide, narrow, Real(hw.pe_count())});
   const double drain = WaitAfterBurst(m.tile_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
-  const int64_t inputs = p.red * m.BlockExtent(0) * m.BlockExtent(1);
-  return {busy + drain, Real(blocks * (inputs + m.kernel_turns() * m.kernel_turn()) + pes * m.tile_results())};
+  const int64_t inputs = input_rows * m.BlockExtent(1);
+  return {busy + drain, Real(blocks * (inputs + kernel_words + m.kernel_fillers()) + pes * m.tile_results())};
 }
+
+constexpr int64_t kMostRounds = 4096;  // that are told apart
 
 // Of the whole layer; only used to compare mappings.
 Cost Estimate(const TileMapping& m, const HwConfig& hw) {
-  const int64_t blocks = m.BlocksOnArray(hw, 0) * m.BlocksOnArray(hw, 1);
-  const Cost full = EstimatePass(m, hw, blocks), last = EstimatePass(m, hw, m.units() % blocks);
-  const auto total = [&](double all, double rest) {
-    return Real(m.chunk_passes()) * (Real(m.units() / blocks) * all + (m.units() % blocks > 0 ? rest : 0));
+  const int64_t blocks = m.BlocksOnArray(hw, 0) * m.BlocksOnArray(hw, 1), rounds = m.rounds(hw);
+  Cost cost;
+  const auto add = [&](double times, int64_t in_pass, int64_t rows) {
+    const Cost pass = EstimatePass(m, hw, in_pass, rows);
+    cost.cycles += times * Real(m.chunk_passes()) * pass.cycles;
+    cost.words += times * Real(m.chunk_passes()) * pass.words;
   };
+  if (!m.crop || rounds > kMostRounds) {
+    int64_t rows = 0;
+    for (int64_t y = 0; y < m.Blocks(0); ++y) rows += m.RowsOf(y);
+    rows = CeilDiv(rows, m.Blocks(0));
+    add(Real(m.units() / blocks), blocks, rows);
+    if (m.units() % blocks > 0) add(1, m.units() % blocks, rows);
+  } else {
+    // Units of a round lie on a few lines of blocks; the one with the most rows takes the time.
+    const int64_t line = m.units() / m.Blocks(0);
+    for (int64_t first = 0; first < m.units(); first += blocks) {
+      const int64_t end = std::min(first + blocks, m.units());
+      int64_t rows = 0;
+      for (int64_t y = first / line; y <= (end - 1) / line; ++y) rows = std::max(rows, m.RowsOf(y));
+      add(1, end - first, rows);
+    }
+  }
   // The window of the first pass has to fill.
-  const double fill = Real(blocks * CeilDiv(m.resident(), hw.wide_lanes()));
-  return {total(full.cycles, last.cycles) + fill, total(full.words, last.words)};
+  cost.cycles += Real(blocks * CeilDiv(m.resident(), hw.wide_lanes()));
+  return cost;
 }
 
 // Kernel elements that wait in the filter file for the last tile of a block, whose windows come last. On a network that
@@ -99,9 +125,9 @@ class Search {
     }
   }
   // What parts of a schedule must have in common.
-  using Frame = std::array<int64_t, 6>;
+  using Frame = std::array<int64_t, 7>;
   static Frame FrameOf(const TileMapping& m) {
-    return {m.block[0], m.block[1], m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow};
+    return {m.block[0], m.block[1], m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
   }
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
@@ -117,8 +143,18 @@ class Search {
       for (m.block[1] = 1; m.block[1] <= most(1); ++m.block[1]) {
         if (m.TilesAreShort(0) && m.TilesAreShort(1)) continue;
         Bands(m);
+        Crop(m);
       }
     }
+  }
+
+  // Where some blocks meet fewer rows of the kernel than it has.
+  void Crop(TileMapping m) {
+    m.crop = true;
+    m.rows = m.problem.kernel[0];
+    int64_t least = m.rows;
+    for (int64_t y = 0; y < m.Blocks(0); ++y) least = std::min(least, m.RowsOf(y));
+    if (least > 0 && least < m.rows && m.AllMeet(0)) Chunks(m);
   }
 
   void Bands(TileMapping m) {
@@ -157,6 +193,13 @@ class Search {
 
   void Networks(TileMapping m) {
     const int64_t wide = hw_.wide_lanes(), narrow = hw_.narrow_lanes();
+    if (m.crop) {
+      for (m.kernel_wide = 0; m.kernel_wide <= 1; ++m.kernel_wide) {
+        m.kernel_narrow = 1 - m.kernel_wide;
+        for (const auto& [input_wide, input_narrow] : {std::pair{1, 0}, {0, 1}}) Visit(m, input_wide, input_narrow);
+      }
+      return;
+    }
     // About as many kernel elements as input elements: in full beats, on one network or on both.
     const std::pair<int64_t, int64_t> kernels[] = {{0, narrow}, {wide, 0}, {wide, narrow}, {2 * wide, narrow},
                                                    {wide, 2 * narrow}, {wide, 3 * narrow}, {wide, 4 * narrow}};
@@ -336,6 +379,7 @@ nlohmann::ordered_json ToJson(const TileParts& mapping) {
                      {"kernel", m.problem.kernel},
                      {"tile", m.tile},
                      {"bands", m.bands},
+                     {"crop", m.crop},
                      {"rows", m.rows},
                      {"chunks", m.chunks},
                      {"chunks_apart", m.chunks_apart},

@@ -34,6 +34,9 @@ struct TileMapping {
   bool chunks_apart = false;  // on blocks of their own
   int64_t columns = 1;  // of the kernel in a chunk
 
+  // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then.
+  bool crop = false;
+
   // Words of a turn of the loaders, by network. A block of several tiles takes its input from one network.
   int64_t input_wide = 1, input_narrow = 0;
   int64_t kernel_wide = 0, kernel_narrow = 1;
@@ -55,6 +58,18 @@ struct TileMapping {
   }
   int64_t rounds(const HwConfig& hw) const {
     return CeilDiv(units(), BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1));
+  }
+
+  // ---- rows of the kernel that a block takes: from the first that any of its results needs to the last
+  int64_t BlockStep(int axis) const { return block[axis] * TileStep(axis); }
+  int64_t FirstRow(int64_t block_y) const {
+    const int64_t before = problem.pad[0] - (block_y + 1) * BlockStep(0) + problem.stride[0];
+    return crop && before > 0 ? CeilDiv(before, problem.dilation[0]) : 0;
+  }
+  int64_t RowsOf(int64_t block_y) const {
+    const int64_t after = problem.in[0] - 1 + problem.pad[0] - block_y * BlockStep(0);
+    if (!crop) return rows;
+    return after < 0 ? 0 : std::min(rows - 1, after / problem.dilation[0]) - FirstRow(block_y) + 1;
   }
 
   // ---- input elements of a pass
@@ -79,20 +94,21 @@ struct TileMapping {
   int64_t input_fillers() const { return CeilDiv(input_words(), input_turn()) * input_turn() - input_words(); }
   // Neighbouring tiles take the same elements from one network, a beat for each block in turn: a PE takes a word a cycle.
   bool one_tile() const { return block[0] * block[1] == 1; }
+  bool in_turns() const { return one_tile() && !crop; }
   int64_t piece(const HwConfig& hw) const { return input_wide > 0 ? hw.wide_lanes() : hw.narrow_lanes(); }
 
   // ---- streams go step by step: a row of the kernel, then the input rows that no earlier step sent and its windows
   // begin with. The last tiles of a block are behind the first, so that the first rows of a channel go with
   // the last ones of the channel before; a tile takes rows in order all the same.
   int64_t steps_of_channel() const {
-    return one_tile() ? rows : std::max(rows, CeilDiv(Extent(0) - 1, problem.dilation[0]));
+    return in_turns() ? rows : std::max(rows, CeilDiv(Extent(0) - 1, problem.dilation[0]));
   }
   int64_t steps() const {
-    return one_tile() ? problem.red * rows
+    return in_turns() ? problem.red * rows
                       : (problem.red - 1) * steps_of_channel() + CeilDiv(BlockExtent(0), problem.dilation[0]);
   }
   // A step has parts where the windows have one row: `segment` columns of the kernel and as many of the input.
-  bool in_segments() const { return tile[0] * block[0] * problem.dilation[0] == 1 && !one_tile(); }
+  bool in_segments() const { return tile[0] * block[0] * problem.dilation[0] == 1 && !in_turns(); }
   int64_t segment() const { return in_segments() ? std::min<int64_t>(columns, 16) : columns; }
   int64_t segments() const { return CeilDiv(columns, segment()); }
 
@@ -109,7 +125,13 @@ struct TileMapping {
   int64_t IntervalTags(int axis) const { return 2 * block[axis] - 1; }
 
   // Whether any tile of a block shares elements with any other: then tags do not depend on extents.
-  bool AllMeet(int axis) const { return Extent(axis) > (block[axis] - 1) * TileStep(axis); }
+  bool AllMeet(int axis) const {
+    int64_t extent = Extent(axis);
+    for (int64_t y = 0; axis == 0 && crop && y < Blocks(0); ++y) {
+      extent = std::min(extent, Extent(0) - (rows - RowsOf(y)) * problem.dilation[0]);
+    }
+    return extent > (block[axis] - 1) * TileStep(axis);
+  }
 
   // Words of the accumulator: units of one sum anywhere, chunks in a round.
   bool units_meet() const { return bands * chunk_units() > 1; }

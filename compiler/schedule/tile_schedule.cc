@@ -64,11 +64,30 @@ Place AddPlace(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row
   return place;
 }
 
+// Rows of the kernel that a unit takes: the first, negative, and how many more. Registers of mappings that crop.
+struct CroppedRows {
+  int first_negative, more;
+};
+CroppedRows AddRows(LoopNest& nest, const TileMapping& m, const Unit& unit) {
+  const DirectProblem& p = m.problem;
+  const int64_t step = m.BlockStep(0);
+  const int first_negative = nest.AddRegister(
+      {"first_row_negative", step - p.stride[0] - p.pad[0], {{unit.block_y, step}}, p.dilation[0], 0, 0});
+  const int last = nest.AddRegister(
+      {"last_row", p.in[0] - 1 + p.pad[0], {{unit.block_y, -step}}, p.dilation[0], 0, m.rows - 1});
+  return {first_negative, nest.Affine("more_rows", 0, {{last, 1}, {first_negative, 1}})};
+}
+
 Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   ProgramBuilder program(hw);
   program.Loop(kTileX, m.tile[1]).Loop(kTileY, m.tile[0]);
-  program.Loop(kKernelX, m.columns).Loop(kKernelY, m.rows).Loop(kRed, p.red);
+  program.Loop(kKernelX, m.columns).Loop(kRed, p.red);
+  if (m.crop) {
+    program.ParamLoop(kKernelY);
+  } else {
+    program.Loop(kKernelY, m.rows);
+  }
   program.Move(Moving::kPsum, kTileX, 1).Move(Moving::kPsum, kTileY, m.tile[1]).Sum({kKernelX, kKernelY, kRed});
   program.Free(Moving::kFilter, kKernelX, 1).FreeAtEnd(Moving::kFilter, 1 + m.kernel_fillers());
   program.Move(Moving::kIfmap, kTileX, p.stride[1]).Move(Moving::kIfmap, kTileY, p.stride[0] * m.Extent(1));
@@ -145,10 +164,19 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
   const int row = nest.AddLoop("row", m.BlocksOnArray(hw, 0) * m.block[0]);
   const int col = nest.AddLoop("column", m.BlocksOnArray(hw, 1) * m.block[1]);
   const Place at = AddPlace(nest, m, hw, row, col, true);
-  const int y_base = nest.Affine("y_base", -p.pad[0], {{at.tile_y, m.TileStep(0)}, {at.unit.band, m.rows * p.dilation[0]}});
+  std::vector<Term> y_terms = {{at.tile_y, m.TileStep(0)}, {at.unit.band, m.rows * p.dilation[0]}};
+  if (m.crop) {
+    const CroppedRows cropped = AddRows(nest, m, at.unit);
+    y_terms.push_back({cropped.first_negative, -p.dilation[0]});
+    // PEs without a unit have no more.
+    const int negative = nest.Affine("more_rows_negative", 0, {{cropped.more, -1}}, 0);
+    d.fields.push_back({"ParamLast", nest.Affine("param_last", 0, {{negative, -1}})});
+  }
+  const int y_base = nest.Affine("y_base", -p.pad[0], y_terms);
   const int x_base = nest.Affine("x_base", -p.pad[1], {{at.tile_x, m.TileStep(1)}, {at.unit.chunk, m.columns * p.dilation[1]}});
   d.active = {{{at.unit.number, 0, m.units()}}};
-  d.fields = {{"YBase", y_base}, {"XBase", x_base}};
+  d.fields.push_back({"YBase", y_base});
+  d.fields.push_back({"XBase", x_base});
   // Of `size` at place `index` of `whole`.
   const auto missing = [&](int64_t whole, int index, int64_t size) {
     const int negative = nest.Affine("missing_negative", whole - size, {{index, -size}}, 0);
@@ -163,12 +191,14 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
 }
 
 // Reads the input element at a place of a unit's block, its border included.
-void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int red, int y_in_block, int x_in_block) {
+void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int red, int y_in_block, int x_in_block,
+                const CroppedRows* cropped = nullptr) {
   const DirectProblem& p = m.problem;
   LoopNest& nest = d.nest;
-  const int y = nest.Affine("y", -p.pad[0], {{unit.block_y, m.block[0] * m.TileStep(0)},
-                                             {unit.band, m.rows * p.dilation[0]}, {y_in_block, 1}});
-  const int x = nest.Affine("x", -p.pad[1], {{unit.block_x, m.block[1] * m.TileStep(1)},
+  std::vector<Term> y_terms = {{unit.block_y, m.BlockStep(0)}, {unit.band, m.rows * p.dilation[0]}, {y_in_block, 1}};
+  if (cropped != nullptr) y_terms.push_back({cropped->first_negative, -p.dilation[0]});
+  const int y = nest.Affine("y", -p.pad[0], y_terms);
+  const int x = nest.Affine("x", -p.pad[1], {{unit.block_x, m.BlockStep(1)},
                                              {unit.chunk, m.columns * p.dilation[1]}, {x_in_block, 1}});
   Reads(d, p.Input(), {.group = unit.group, .batch = unit.batch, .red = red, .row = y, .col = x});
   d.destination = kDestIfmap;
@@ -204,11 +234,21 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw) {
   nest.keep.push_back({{in_segment, 0, columns}, {segment, m.segments() - 1, m.segments()}});
   nest.Keep(y, 0, m.BlockExtent(0));
   nest.Keep(x, 0, m.BlockExtent(1));
+  CroppedRows cropped{};
+  if (m.crop) {
+    cropped = AddRows(nest, m, unit);
+    const int beyond = nest.Affine("rows_beyond", 0, {{y, 1}, {cropped.more, -p.dilation[0]}});
+    nest.Keep(beyond, -m.rows * p.dilation[0], m.BlockExtent(0) - (m.rows - 1) * p.dilation[0]);
+  }
   // Tiles from `first` to `last` hold the element.
   const auto tag = [&](int axis, int at, int block) {
     const int last = nest.AddRegister({"last_tile", 0, {{at, 1}}, m.TileStep(axis), 0, m.block[axis] - 1});
-    const int first_negative =
-        nest.AddRegister({"first_tile_negative", m.Extent(axis) - 1, {{at, -1}}, m.TileStep(axis), 0, 0});
+    Register first{"first_tile_negative", m.Extent(axis) - 1, {{at, -1}}, m.TileStep(axis), 0, 0};
+    if (axis == 0 && m.crop) {
+      first.base -= (m.rows - 1) * p.dilation[0];
+      first.terms.push_back({cropped.more, p.dilation[0]});
+    }
+    const int first_negative = nest.AddRegister(std::move(first));
     if (m.TileStep(axis) > m.Extent(axis)) {
       nest.Keep(nest.Affine("tiles", 0, {{last, 1}, {first_negative, 1}}), 0, m.block[axis]);
     }
@@ -216,7 +256,7 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw) {
   };
   d.row_tag = tag(0, y, block_row);
   d.col_tag = tag(1, x, block_col);
-  ReadsInput(d, m, unit, red, y, x);
+  ReadsInput(d, m, unit, red, y, x, m.crop ? &cropped : nullptr);
   return d;
 }
 
@@ -307,6 +347,38 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   return d;
 }
 
+// The same where each unit has rows of its own, on one network.
+GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide) {
+  const DirectProblem& p = m.problem;
+  GinDescriptor d{.nest = PassNest(m, hw)};
+  LoopNest& nest = d.nest;
+  const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int step = nest.AddLoop("step", m.steps());
+  const int segment = nest.AddLoop("segment", m.segments());
+  const int piece = nest.AddLoop("piece", CeilDiv(m.segment(), lanes));
+  const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
+  const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
+  const int word = nest.AddLoop("word", lanes);
+
+  const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
+  const CroppedRows cropped = AddRows(nest, m, unit);
+  const int channel = nest.Quotient("channel_of_step", step, m.steps_of_channel());
+  const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
+  const int in_segment = nest.Affine("column_in_segment", 0, {{piece, lanes}, {word, 1}});
+  const int col_in_chunk = nest.Affine("column_in_chunk", 0, {{segment, m.segment()}, {in_segment, 1}});
+  nest.Keep(channel, 0, p.red);
+  nest.Keep(nest.Affine("rows_to_come", 0, {{cropped.more, 1}, {row_of_step, -1}}), 0, m.rows);
+  nest.Keep(in_segment, 0, m.segment());
+  nest.Keep(col_in_chunk, 0, m.columns);
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = channel,
+                        .row = nest.Affine("kernel_row", 0, {{cropped.first_negative, -1}, {row_of_step, 1}}),
+                        .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
+  d.row_tag = nest.Affine("row_tag", KernelTags(m, hw, 0), {{block_row, 1}});
+  d.col_tag = nest.Affine("column_tag", KernelTags(m, hw, 1), {{block_col, 1}});
+  d.destination = kDestFilter;
+  return d;
+}
+
 GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   GonDescriptor d{.nest = PassNest(m, hw)};
@@ -345,9 +417,11 @@ Result<Schedule> SchedulePart(const TileMapping& m, const HwConfig& hw) {
   // The kernel comes first in each of its rows.
   for (const bool wide : {true, false}) {
     auto& network = wide ? schedule.wide : schedule.narrow;
-    if ((wide ? m.kernel_wide : m.kernel_narrow) > 0) network.push_back(Kernel(m, hw, wide));
+    if ((wide ? m.kernel_wide : m.kernel_narrow) > 0) {
+      network.push_back(m.crop ? CroppedKernel(m, hw, wide) : Kernel(m, hw, wide));
+    }
     if ((wide ? m.input_wide : m.input_narrow) == 0) continue;
-    network.push_back(m.one_tile() ? InputsInTurns(m, hw, wide) : InputsOfBlocks(m, hw));
+    network.push_back(m.in_turns() ? InputsInTurns(m, hw, wide) : InputsOfBlocks(m, hw));
     if (network.size() > 1) network.back().turn_loops = kPassLoops + 2;
   }
   schedule.gon.push_back(Results(m, hw));
