@@ -17,14 +17,16 @@ constexpr int64_t kMostWays = 3;  // to cut the kernel's columns, from the fewes
 
 double Real(int64_t number) { return static_cast<double>(number); }
 
-// Beats of a row of the input of a block: a beat goes to one interval of tiles.
-int64_t InputBeatsOfRow(const TileMapping& m, const HwConfig& hw) {
+// Beats of a row of the input of a block, of whose turns `share` words come over this network: a beat goes to one
+// interval of tiles.
+int64_t InputBeatsOfRow(const TileMapping& m, int64_t share, int64_t lanes) {
   const int64_t extent = m.BlockExtent(1), step = m.TileStep(1), last = m.block[1] - 1;
-  int64_t beats = CeilDiv(extent, m.piece(hw));
+  if (m.input_on_both()) return extent / m.input_turn() * CeilDiv(share, lanes);
+  int64_t beats = CeilDiv(extent, lanes);
   for (int64_t x = 1; x < extent && last > 0; ++x) {
     const bool begins = x % step == 0 && x / step <= last;
     const bool ended = x >= m.Extent(1) && (x - m.Extent(1)) % step == 0;
-    if ((begins || ended) && x % m.piece(hw) != 0) ++beats;
+    if ((begins || ended) && x % lanes != 0) ++beats;
   }
   return beats;
 }
@@ -43,7 +45,7 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
     }
     if (input > 0) {
       beats += m.in_turns() ? CeilDiv(m.input_words(), m.input_turn()) * CeilDiv(input, lanes)
-                            : input_rows * InputBeatsOfRow(m, hw);
+                            : input_rows * InputBeatsOfRow(m, input, lanes);
     }
     return Real(blocks * beats);
   };
@@ -110,7 +112,8 @@ bool WindowFits(const TileMapping& m, const HwConfig& hw) {
 bool TagsFit(const TileMapping& m, const HwConfig& hw, int axis) {
   if (m.block[axis] == 1) return true;
   const int64_t blocks = m.BlocksOnArray(hw, axis);
-  return blocks * (m.IntervalTags(axis) + 1) <= hw.num_tags() && m.block[axis] + (m.shared() ? 1 : 0) <= hw.ids_per_controller;
+  return blocks * (m.IntervalTags(axis) + m.KernelHasTag(axis)) <= hw.num_tags() &&
+         m.block[axis] + (m.shared() && m.KernelHasTag(axis)) <= hw.ids_per_controller;
 }
 
 class Search {
@@ -196,7 +199,7 @@ class Search {
     if (m.crop) {
       for (m.kernel_wide = 0; m.kernel_wide <= 1; ++m.kernel_wide) {
         m.kernel_narrow = 1 - m.kernel_wide;
-        for (const auto& [input_wide, input_narrow] : {std::pair{1, 0}, {0, 1}}) Visit(m, input_wide, input_narrow);
+        Inputs(m);
       }
       return;
     }
@@ -207,11 +210,28 @@ class Search {
       m.kernel_wide = kernel_wide;
       m.kernel_narrow = kernel_narrow;
       if (!m.one_tile()) {
-        for (const auto& [input_wide, input_narrow] : {std::pair{1, 0}, {0, 1}}) Visit(m, input_wide, input_narrow);
+        Inputs(m);
         continue;
       }
       for (int64_t w = wide; w <= 4 * wide; w += wide) {
         for (int64_t n = 0; n <= 4 * narrow; n += narrow) Visit(m, w, n);
+      }
+    }
+  }
+
+  // Of blocks: on one network, or rows in turns of full beats.
+  void Inputs(const TileMapping& m) {
+    Visit(m, 1, 0);
+    Visit(m, 0, 1);
+    if (m.block[1] > 1) return;
+    const int64_t wide = hw_.wide_lanes(), row = m.Extent(1);
+    for (const int64_t turns : {1, 2, 3, 4, 6, 8}) {
+      const int64_t turn = row / turns;
+      if (row % turns != 0 || turn <= wide) break;
+      // The share of the wide lanes, and a beat less or more.
+      const int64_t beats = turn / (wide + hw_.narrow_lanes());
+      for (int64_t w = std::max<int64_t>(1, beats - 1) * wide; w < std::min(turn, (beats + 3) * wide); w += wide) {
+        Visit(m, w, turn - w);
       }
     }
   }

@@ -37,7 +37,8 @@ struct TileMapping {
   // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then.
   bool crop = false;
 
-  // Words of a turn of the loaders, by network. A block of several tiles takes its input from one network.
+  // Words of a turn of the loaders, by network. A block of several tiles takes its input from one network, or, where its
+  // tiles lie one below the other, parts of each row from both.
   int64_t input_wide = 1, input_narrow = 0;
   int64_t kernel_wide = 0, kernel_narrow = 1;
 
@@ -92,10 +93,10 @@ struct TileMapping {
   int64_t input_words() const { return problem.red * Extent(0) * Extent(1); }
   int64_t input_turn() const { return input_wide + input_narrow; }
   int64_t input_fillers() const { return CeilDiv(input_words(), input_turn()) * input_turn() - input_words(); }
-  // Neighbouring tiles take the same elements from one network, a beat for each block in turn: a PE takes a word a cycle.
+  // Blocks take a beat in turn: a PE takes a word a cycle.
   bool one_tile() const { return block[0] * block[1] == 1; }
   bool in_turns() const { return one_tile() && !crop; }
-  int64_t piece(const HwConfig& hw) const { return input_wide > 0 ? hw.wide_lanes() : hw.narrow_lanes(); }
+  bool input_on_both() const { return input_wide > 0 && input_narrow > 0; }
 
   // ---- streams go step by step: a row of the kernel, then the input rows that no earlier step sent and its windows
   // begin with. The last tiles of a block are behind the first, so that the first rows of a channel go with
@@ -108,7 +109,9 @@ struct TileMapping {
                       : (problem.red - 1) * steps_of_channel() + CeilDiv(BlockExtent(0), problem.dilation[0]);
   }
   // A step has parts where the windows have one row: `segment` columns of the kernel and as many of the input.
-  bool in_segments() const { return tile[0] * block[0] * problem.dilation[0] == 1 && !in_turns(); }
+  bool in_segments() const {
+    return tile[0] * block[0] * problem.dilation[0] == 1 && !in_turns() && !input_on_both();
+  }
   int64_t segment() const { return in_segments() ? std::min<int64_t>(columns, 16) : columns; }
   int64_t segments() const { return CeilDiv(columns, segment()); }
 
@@ -121,8 +124,10 @@ struct TileMapping {
   // Whether a network carries both.
   bool shared() const { return (input_wide > 0 && kernel_wide > 0) || (input_narrow > 0 && kernel_narrow > 0); }
 
-  // ---- tags. Input elements of a block go to intervals of its tiles; 2 * block - 1 of them follow each other.
+  // ---- tags. Input elements of a block go to intervals of its tiles; 2 * block - 1 of them follow each other. Where one
+  // of them is the whole block it serves the kernel, too.
   int64_t IntervalTags(int axis) const { return 2 * block[axis] - 1; }
+  bool KernelHasTag(int axis) const { return block[axis] > 1 && !AllMeet(axis); }
 
   // Whether any tile of a block shares elements with any other: then tags do not depend on extents.
   bool AllMeet(int axis) const {

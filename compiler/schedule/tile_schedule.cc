@@ -108,11 +108,12 @@ Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) 
   return program.Words();
 }
 
-// Tags of an axis: for each block of the array intervals of its tiles, then all of a block. One tile is its own
-// interval.
-int64_t KernelTags(const TileMapping& m, const HwConfig& hw, int axis) {
-  return m.block[axis] == 1 ? 0 : m.BlocksOnArray(hw, axis) * m.IntervalTags(axis);
+// Tags of an axis: for each block of the array intervals of its tiles, then all of a block where no interval is. One
+// tile is its own interval. Of the kernel's tags: the first, and from a block's to the next.
+int64_t KernelTag(const TileMapping& m, const HwConfig& hw, int axis) {
+  return m.KernelHasTag(axis) ? m.BlocksOnArray(hw, axis) * m.IntervalTags(axis) : m.block[axis] - 1;
 }
+int64_t KernelTagStep(const TileMapping& m, int axis) { return m.KernelHasTag(axis) ? 1 : m.IntervalTags(axis); }
 
 // Of the tile at place `at` of an axis, those of its input elements.
 IdList InputTags(const TileMapping& m, int axis, int64_t at) {
@@ -137,7 +138,7 @@ std::vector<uint64_t> Setup(const TileMapping& m, const HwConfig& hw) {
   // Of a controller at place `at` of an axis.
   const auto tags = [&](int axis, int64_t at, bool input, bool kernel) {
     IdList ids = input ? InputTags(m, axis, at) : IdList{};
-    const int64_t own = KernelTags(m, hw, axis) + at / m.block[axis];
+    const int64_t own = KernelTag(m, hw, axis) + at / m.block[axis] * KernelTagStep(m, axis);
     if (kernel && std::find(ids.begin(), ids.end(), own) == ids.end()) ids.push_back(own);
     return ids;
   };
@@ -204,23 +205,30 @@ void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int re
   d.destination = kDestIfmap;
 }
 
-// The input of blocks, row by row, each element to the tiles that need it.
-GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw) {
+// The input of blocks, row by row, each element to the tiles that need it; of every turn of a row that both networks
+// carry, the words of one.
+GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& p = m.problem;
   GinDescriptor d{.nest = PassNest(m, hw)};
   LoopNest& nest = d.nest;
   const int64_t pitch = m.steps_of_channel();  // rows of two channels that go together
   const int64_t together = CeilDiv(m.BlockExtent(0), pitch * p.dilation[0]);
-  const int64_t columns = m.segment() * p.dilation[1];  // of a segment; the last has all that are left
-  const int64_t most_columns = m.BlockExtent(1) - (m.segments() - 1) * columns;
+  const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const bool both = m.input_on_both();
+  // Columns of a segment or a turn; the last segment has all that are left.
+  const int64_t columns = both ? m.input_turn() : m.segment() * p.dilation[1];
+  const int64_t segments = both ? 1 : m.segments(), turns = both ? m.BlockExtent(1) / columns : 1;
+  const int64_t most_columns = both ? (wide ? m.input_wide : m.input_narrow)
+                                    : std::max(columns, m.BlockExtent(1) - (segments - 1) * columns);
   const int step = nest.AddLoop("step", m.steps());
-  const int segment = nest.AddLoop("segment", m.segments());
+  const int segment = nest.AddLoop("segment", segments);
   const int newer = nest.AddLoop("newer", together);
   const int row_in_step = nest.AddLoop("row_in_step", p.dilation[0]);
-  const int piece = nest.AddLoop("piece", CeilDiv(std::max(columns, most_columns), m.piece(hw)));
+  const int turn = nest.AddLoop("turn", turns);
+  const int piece = nest.AddLoop("piece", CeilDiv(most_columns, lanes));
   const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
   const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
-  const int word = nest.AddLoop("word", m.piece(hw));
+  const int word = nest.AddLoop("word", lanes);
 
   const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
   const int newest = nest.Quotient("newest_red", step, pitch);
@@ -229,9 +237,14 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw) {
   const int first_row = nest.Remainder("first_row", step, pitch);
   const int y = nest.Affine("y_in_block", (together - 1) * pitch * p.dilation[0],
                             {{first_row, p.dilation[0]}, {newer, -pitch * p.dilation[0]}, {row_in_step, 1}});
-  const int in_segment = nest.Affine("column_in_segment", 0, {{piece, m.piece(hw)}, {word, 1}});
-  const int x = nest.Affine("x_in_block", 0, {{segment, columns}, {in_segment, 1}});
-  nest.keep.push_back({{in_segment, 0, columns}, {segment, m.segments() - 1, m.segments()}});
+  const int in_segment = nest.Affine("column_in_segment", 0, {{piece, lanes}, {word, 1}});
+  const int x = nest.Affine("x_in_block", both && !wide ? m.input_wide : 0,
+                            {{segment, columns}, {turn, columns}, {in_segment, 1}});
+  if (both) {
+    nest.Keep(in_segment, 0, most_columns);
+  } else {
+    nest.keep.push_back({{in_segment, 0, columns}, {segment, segments - 1, segments}});
+  }
   nest.Keep(y, 0, m.BlockExtent(0));
   nest.Keep(x, 0, m.BlockExtent(1));
   CroppedRows cropped{};
@@ -341,8 +354,8 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = nest.Quotient("red", rows, m.rows),
                         .row = nest.Affine("kernel_row", 0, {{unit.band, m.rows}, {row_in_band, 1}}),
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
-  d.row_tag = nest.Affine("row_tag", KernelTags(m, hw, 0), {{block_row, 1}});
-  d.col_tag = nest.Affine("column_tag", KernelTags(m, hw, 1), {{block_col, 1}});
+  d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
+  d.col_tag = nest.Affine("column_tag", KernelTag(m, hw, 1), {{block_col, KernelTagStep(m, 1)}});
   d.destination = kDestFilter;
   return d;
 }
@@ -373,8 +386,8 @@ GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide)
   Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = channel,
                         .row = nest.Affine("kernel_row", 0, {{cropped.first_negative, -1}, {row_of_step, 1}}),
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
-  d.row_tag = nest.Affine("row_tag", KernelTags(m, hw, 0), {{block_row, 1}});
-  d.col_tag = nest.Affine("column_tag", KernelTags(m, hw, 1), {{block_col, 1}});
+  d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
+  d.col_tag = nest.Affine("column_tag", KernelTag(m, hw, 1), {{block_col, KernelTagStep(m, 1)}});
   d.destination = kDestFilter;
   return d;
 }
@@ -421,7 +434,7 @@ Result<Schedule> SchedulePart(const TileMapping& m, const HwConfig& hw) {
       network.push_back(m.crop ? CroppedKernel(m, hw, wide) : Kernel(m, hw, wide));
     }
     if ((wide ? m.input_wide : m.input_narrow) == 0) continue;
-    network.push_back(m.in_turns() ? InputsInTurns(m, hw, wide) : InputsOfBlocks(m, hw));
+    network.push_back(m.in_turns() ? InputsInTurns(m, hw, wide) : InputsOfBlocks(m, hw, wide));
     if (network.size() > 1) network.back().turn_loops = kPassLoops + 2;
   }
   schedule.gon.push_back(Results(m, hw));
