@@ -52,8 +52,10 @@ void AddMatrix(std::vector<Candidate>& candidates, const std::vector<MatrixParts
   for (const MatrixParts& mapping : mappings) candidates.push_back(MakeCandidate(mapping, hw, &ScheduleMatrix));
 }
 
-void AddTiles(std::vector<Candidate>& candidates, const DirectProblem& problem, const HwConfig& hw, Objective better) {
-  for (const TileParts& mapping : MapTiles(problem, hw, better)) {
+// Tiles of results per PE, of direct problems one after the other.
+void AddTiles(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
+              Objective better) {
+  for (const TileParts& mapping : MapTiles(problems, hw, better)) {
     candidates.push_back(MakeCandidate(mapping, hw, &ScheduleTiles));
   }
 }
@@ -69,11 +71,11 @@ Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem
   return {};
 }
 
-// Dilated convolution: one result per PE (Sec. 4.2), or all results of a channel (depthwise layers).
-Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, Pass pass,
-                  const HwConfig& hw, Objective better) {
-  AddIfAny(candidates, MapPlanes(problem, pass == Pass::kFilterGrad, hw, better), hw, &SchedulePlanes);
-  AddTiles(candidates, problem, hw, better);
+// Dilated convolution: one result per PE (Sec. 4.2), or several of a channel, for `any` layer or for those with groups.
+Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& problem, bool any, const HwConfig& hw,
+                  Objective better) {
+  AddIfAny(candidates, MapPlanes(problem, hw, better), hw, &SchedulePlanes);
+  if (any || problem.groups > 1) AddTiles(candidates, {problem}, hw, better);
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
   return {};
@@ -110,12 +112,13 @@ void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectPro
                  Objective better) {
   if (problems.size() != 1) {
     AddMatrix(candidates, problems, true, hw, better);
+    AddTiles(candidates, problems, hw, better);
     return;
   }
   const DirectProblem& problem = problems.front();
   AddDirect(candidates, problem, true, hw, better);
-  AddIfAny(candidates, MapPlanes(problem, false, hw, better), hw, &SchedulePlanes);
-  AddTiles(candidates, problem, hw, better);
+  AddIfAny(candidates, MapPlanes(problem, hw, better), hw, &SchedulePlanes);
+  AddTiles(candidates, {problem}, hw, better);
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
   }
@@ -163,7 +166,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
     }
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);
-    fits = AddDilated(candidates, problem, pass, hw, better);
+    fits = AddDilated(candidates, problem, any, hw, better);
     if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw, better);
   }
   // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.

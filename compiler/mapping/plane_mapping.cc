@@ -19,28 +19,21 @@ Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {
   const double pes = real(m.units()) / real(rounds);
   const int64_t window = m.window[0] * m.window[1];
   const int64_t positions = m.images * m.sweep[0] * m.columns;
-  // The psums of a gradient take turns; a result is one psum after the other.
-  const double compute = real(m.gradient ? CyclesInTurn(window, positions, hw.adder_latency)
-                                         : positions * CyclesInTurn(1, window, hw.adder_latency));
-  const double wide_words =
-      pes * real(m.turns() * m.wide_words + (m.gradient ? m.error_turns() * m.error_wide : 0));
+  const double compute = real(positions * CyclesInTurn(1, window, hw.adder_latency));
+  const double wide_words = pes * real(m.turns() * m.wide_words);
   const double wide = wide_words / hw.wide_lanes();
-  const double other = real(m.gradient ? m.error_turns() * m.error_narrow : window);  // errors, or the kernel
-  const double narrow_words = pes * (real(m.turns() * m.narrow_words) + other);
+  const double narrow_words = pes * real(m.turns() * m.narrow_words + window);
   const double narrow = narrow_words / hw.narrow_lanes();
-  const double output_words = pes * real(m.gradient ? window : positions);
+  const double output_words = pes * real(positions);
   const double outputs = output_words / hw.gon_lanes();
   const double busy = std::max({compute, wide, narrow, outputs, real(hw.pe_count())});
-  // The window of the first pass has to fill; gradients leave at the end of a pass.
-  return {real(rounds * m.chunks) * (busy + (m.gradient ? outputs : 20)) + wide / real(m.turns()) * 10,
+  // The window of the first pass has to fill.
+  return {real(rounds * m.chunks) * (busy + 20) + wide / real(m.turns()) * 10,
           real(rounds * m.chunks) * (wide_words + narrow_words + output_words)};
 }
 
 bool Fits(const PlaneMapping& m, const HwConfig& hw) {
   const int64_t last = m.image_release() + m.fillers();
-  // Errors of the rows that the window spans wait in the filter file.
-  const int64_t ahead = ((m.window[0] - 1) * m.window_step[0] + 1) / m.sweep_step[0] + 2;
-  if (m.gradient && ahead * m.columns + m.error_turn() > hw.filter_depth) return false;
   return m.resident() <= hw.ifmap_depth && last <= std::min<int64_t>(hw.ifmap_depth, kMostRelease) &&
          m.row_release() >= 0 &&
          m.row_release() <= std::min<int64_t>(hw.ifmap_depth, kMostRelease) &&
@@ -53,7 +46,7 @@ void SearchColumns(PlaneMapping m, const HwConfig& hw, Objective better, std::op
   for (int64_t chunks = 1; chunks <= m.sweep[1]; ++chunks) {
     m.columns = CeilDiv(m.sweep[1], chunks);
     m.chunks = CeilDiv(m.sweep[1], m.columns);
-    if (m.columns == columns_before || m.slots() > hw.accumulator_words) continue;
+    if (m.columns == columns_before) continue;
     columns_before = m.columns;
     // The PE has one coordinate to count with.
     if (m.LastBandIsShort() && m.LastChunkIsShort()) continue;
@@ -61,15 +54,9 @@ void SearchColumns(PlaneMapping m, const HwConfig& hw, Objective better, std::op
          m.wide_words += hw.wide_lanes()) {
       for (m.narrow_words = 0; m.narrow_words <= 4 * hw.narrow_lanes();
            m.narrow_words += hw.narrow_lanes()) {
-        // A gradient has about as many errors as inputs: in full beats, on one network or on both.
-        for (const auto& [wide, narrow] : {std::pair{0, 1}, {1, 1}, {2, 1}, {1, 2}, {1, 3}, {1, 4}}) {
-          if (wide > 0 && !m.gradient) break;
-          m.error_wide = wide * hw.wide_lanes();
-          m.error_narrow = narrow * hw.narrow_lanes();
-          if (!Fits(m, hw)) continue;
-          m.cost = Estimate(m, hw);
-          if (!best || better(m.cost, best->cost)) best = m;
-        }
+        if (!Fits(m, hw)) continue;
+        m.cost = Estimate(m, hw);
+        if (!best || better(m.cost, best->cost)) best = m;
       }
     }
   }
@@ -77,19 +64,17 @@ void SearchColumns(PlaneMapping m, const HwConfig& hw, Objective better, std::op
 
 }  // namespace
 
-std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, bool gradient, const HwConfig& hw,
-                                      Objective better) {
-  if (p.empty || (gradient ? p.batch : p.red) != 1) return std::nullopt;
+std::optional<PlaneMapping> MapPlanes(const DirectProblem& p, const HwConfig& hw, Objective better) {
+  if (p.empty || p.red != 1) return std::nullopt;
   PlaneMapping m;
   m.problem = p;
-  m.gradient = gradient;
-  m.window = gradient ? p.out : p.kernel;
-  m.window_step = gradient ? p.stride : p.dilation;
-  m.sweep = gradient ? p.kernel : p.out;
-  m.sweep_step = gradient ? p.dilation : p.stride;
-  m.images = gradient ? p.red : p.batch;
+  m.window = p.kernel;
+  m.window_step = p.dilation;
+  m.sweep = p.out;
+  m.sweep_step = p.stride;
+  m.images = p.batch;
   const int64_t window = m.window[0] * m.window[1];
-  if (window > (gradient ? hw.psum_depth : hw.filter_depth)) return std::nullopt;
+  if (window > hw.filter_depth) return std::nullopt;
 
   std::optional<PlaneMapping> best;
   const int64_t sweep_rows = m.sweep[0];
@@ -115,8 +100,6 @@ nlohmann::ordered_json ToJson(const PlaneMapping& m) {
           {"columns", m.columns},
           {"wide_words", m.wide_words},
           {"narrow_words", m.narrow_words},
-          {"error_wide", m.error_wide},
-          {"error_narrow", m.error_narrow},
           {"units", m.units()},
           {"estimated_cycles", m.cost.cycles},
           {"estimated_words", m.cost.words}};

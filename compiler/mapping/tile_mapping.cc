@@ -301,18 +301,26 @@ int64_t Products(const std::vector<Section>& sections) {
   return products;
 }
 
-// The best mappings of the sections of both axes, all with the same frame.
-std::optional<TileParts> MapParts(const DirectProblem& p, const std::array<std::vector<Section>, 2>& sections,
-                                  const HwConfig& hw, Objective better) {
-  std::map<std::array<int64_t, 4>, Search> searches;  // parts of the same size have the same mappings
+// Sections of both axes of a problem.
+struct CutProblem {
+  DirectProblem problem;
+  std::array<std::vector<Section>, 2> sections;
+};
+
+// The best mappings of the sections of all problems, all with the same frame.
+std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better) {
+  std::map<std::array<int64_t, 8>, Search> searches;  // parts of the same size have the same mappings
   std::vector<std::pair<DirectProblem, const Search*>> cuts;
-  for (const Section& y : sections[0]) {
-    for (const Section& x : sections[1]) {
-      const DirectProblem cut = Cut(Cut(p, 0, y), 1, x);
-      const auto [at, is_new] =
-          searches.try_emplace({cut.out[0], cut.out[1], cut.kernel[0], cut.kernel[1]}, hw, better);
-      if (is_new) at->second.Tiles(cut);
-      cuts.emplace_back(cut, &at->second);
+  for (const auto& [problem, sections] : problems) {
+    for (const Section& y : sections[0]) {
+      for (const Section& x : sections[1]) {
+        const DirectProblem cut = Cut(Cut(problem, 0, y), 1, x);
+        const auto [at, is_new] = searches.try_emplace(
+            {cut.out[0], cut.out[1], cut.kernel[0], cut.kernel[1], cut.pad[0], cut.in[0], cut.stride[0], cut.dilation[0]},
+            hw, better);
+        if (is_new) at->second.Tiles(cut);
+        cuts.emplace_back(cut, &at->second);
+      }
     }
   }
   const auto part = [](const DirectProblem& cut, TileMapping m) {
@@ -342,49 +350,60 @@ std::optional<TileParts> MapParts(const DirectProblem& p, const std::array<std::
   return best;
 }
 
+std::vector<Section> Whole(const DirectProblem& p, int axis) { return {{0, p.out[axis], 0, p.kernel[axis]}}; }
+
+// Cuts into more and more parts, those that save enough products.
+std::vector<CutProblem> Cuts(const DirectProblem& p, int64_t most_parts) {
+  std::vector<CutProblem> cuts;
+  const std::array<std::vector<Section>, 2> fine = {Sections(p, 0), Sections(p, 1)};
+  if (fine[0].size() > kMostSections || fine[1].size() > kMostSections) return cuts;
+  std::map<int64_t, std::pair<double, CutProblem>> ways;  // by number of parts
+  for (int64_t y = 1; y <= most_parts; ++y) {
+    const auto rows = PutTogether(fine[0], y);
+    if (std::ssize(rows) < y) break;
+    for (int64_t x = 1; x * y <= most_parts; ++x) {
+      const auto columns = PutTogether(fine[1], x);
+      if (std::ssize(columns) < x) break;
+      const double products = Real(Products(rows) * Products(columns));
+      auto& way = ways[x * y];
+      if (way.first == 0 || products < way.first) way = {products, {p, {rows, columns}}};
+    }
+  }
+  double products = Real(Products(Whole(p, 0)) * Products(Whole(p, 1)));
+  for (auto& [parts, way] : ways) {
+    if (way.first > kWorthCutting * products) continue;
+    products = way.first;
+    cuts.push_back(std::move(way.second));
+  }
+  return cuts;
+}
+
 // The whole, and the best of its cuts.
-std::vector<TileParts> MapWhole(const DirectProblem& p, const HwConfig& hw, Objective better) {
-  std::vector<TileParts> found;  // the whole, then the best of its cuts so far
-  if (p.empty) return found;
-  const auto visit = [&](const std::array<std::vector<Section>, 2>& sections) {
-    auto one = MapParts(p, sections, hw, better);
+std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
+  std::vector<TileParts> found;
+  const auto visit = [&](const std::vector<CutProblem>& cuts) {
+    auto one = MapParts(cuts, hw, better);
     if (!one || (!found.empty() && !better(one->cost, found.back().cost))) return;
     if (found.size() == 2) found.pop_back();
     found.push_back(std::move(*one));
   };
-  const auto whole = [&](int axis) { return std::vector<Section>{{0, p.out[axis], 0, p.kernel[axis]}}; };
-  visit({whole(0), whole(1)});
-  // Of cuts into more and more parts those that save enough.
-  const std::array<std::vector<Section>, 2> fine = {Sections(p, 0), Sections(p, 1)};
-  if (fine[0].size() > kMostSections || fine[1].size() > kMostSections) return found;
-  double products = static_cast<double>(Products(whole(0)) * Products(whole(1)));
-  std::map<int64_t, std::pair<double, std::array<std::vector<Section>, 2>>> ways;  // by number of parts
-  for (int64_t y = 1; y <= kMostParts; ++y) {
-    const auto rows = PutTogether(fine[0], y);
-    if (std::ssize(rows) < y) break;
-    for (int64_t x = 1; x * y <= kMostParts; ++x) {
-      const auto columns = PutTogether(fine[1], x);
-      if (std::ssize(columns) < x) break;
-      const double all = static_cast<double>(Products(rows) * Products(columns));
-      auto& way = ways[x * y];
-      if (way.first == 0 || all < way.first) way = {all, {rows, columns}};
-    }
-  }
-  for (const auto& [parts, way] : ways) {
-    if (way.first > kWorthCutting * products) continue;
-    products = way.first;
-    visit(way.second);
-  }
+  std::vector<CutProblem> whole;
+  for (const DirectProblem& p : problems) whole.push_back({p, {Whole(p, 0), Whole(p, 1)}});
+  visit(whole);
+  if (problems.size() > 1) return found;
+  for (const CutProblem& cut : Cuts(problems[0], kMostParts)) visit({cut});
   return found;
 }
 
 }  // namespace
 
-std::vector<TileParts> MapTiles(const DirectProblem& problem, const HwConfig& hw, Objective better) {
-  std::vector<TileParts> found = MapWhole(problem, hw, better);
-  if (problem.empty) return found;
-  if (const auto exchanged = Exchange(problem)) {
-    for (TileParts& mapping : MapWhole(*exchanged, hw, better)) {
+std::vector<TileParts> MapTiles(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
+  if (problems.empty() || std::ssize(problems) > kMostParts) return {};
+  if (std::any_of(problems.begin(), problems.end(), [](const DirectProblem& p) { return p.empty; })) return {};
+  std::vector<TileParts> found = MapWhole(problems, hw, better);
+  if (problems.size() > 1) return found;
+  if (const auto exchanged = Exchange(problems[0])) {
+    for (TileParts& mapping : MapWhole({*exchanged}, hw, better)) {
       mapping.exchanged = true;
       found.push_back(std::move(mapping));
     }

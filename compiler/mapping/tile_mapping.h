@@ -154,10 +154,11 @@ struct TileParts {
   Cost cost;               // estimated
 };
 
-// The mappings with the fewest estimated cycles: of the whole, and of sections of it that meet fewer taps than the whole
-// has, so that PEs spend fewer cycles on the border, where that may be faster. None when no window fits.
-std::vector<TileParts> MapTiles(const DirectProblem& problem, const HwConfig& config,
-                                  Objective better = FewestCycles);
+// The mappings of direct problems, one after the other, with the fewest estimated cycles: of each as a whole, and of
+// sections that meet fewer taps than the whole has, so that PEs spend fewer cycles on the border, where that may be
+// faster; of a single problem also with the operands exchanged. None when no window fits.
+std::vector<TileParts> MapTiles(const std::vector<DirectProblem>& problems, const HwConfig& config,
+                                Objective better = FewestCycles);
 
 nlohmann::ordered_json ToJson(const TileParts& mapping);
 

@@ -85,7 +85,20 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
       const Status proved = ProveCompiled(one);
       ASSERT_TRUE(proved.ok()) << candidate.mapping.dump() << proved.error().message;
       met[candidate.mapping.value("borders", "none")] += one.schedule.passes.size() > 1;
+      if (candidate.mapping.at("family") != "tile per PE") continue;
+      const auto& tiles = candidate.mapping;
+      met["tiles in parts"] += tiles["parts"].size() > 1;
+      met["tiles exchanged"] += tiles["exchanged"] == true;
+      met["tiles cropped"] += tiles["parts"][0]["crop"] == true;
+      met["tiles in blocks"] += tiles["block"][0] > 1 || tiles["block"][1] > 1;
+      met["blocks over both"] += tiles["block"][0] > 1 && tiles["input_turn"][0] > 0 && tiles["input_turn"][1] > 0;
+      met["tiles that run"] += PredictCycles(one.schedule, config, {}).ok();
+      ++met["tiles"];
     }
+  }
+  EXPECT_EQ(met["tiles that run"], met["tiles"]);
+  for (const char* kind : {"tiles in parts", "tiles exchanged", "tiles cropped", "tiles in blocks", "blocks over both"}) {
+    EXPECT_GE(met[kind], 3) << kind << " of " << met["tiles"];
   }
   EXPECT_GE(met["taps"], 20);
   EXPECT_GE(met["sections"], 20);
@@ -96,9 +109,11 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
 Candidate Stuck(const Candidate& good) {
   Candidate stuck = good;
   stuck.cost = {};
+  stuck.mapping["stuck"] = true;
   stuck.schedule = [good]() -> Result<Schedule> {
     ECO_ASSIGN(Schedule schedule, good.schedule());
     schedule.wide.clear();
+    schedule.narrow.clear();
     return schedule;
   };
   return stuck;

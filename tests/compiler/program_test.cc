@@ -103,12 +103,15 @@ TEST_F(ProgramTest, BoundsOfVariables) {
     LoopNest nest;
     const int a = nest.AddLoop("a", Pick(1, 5)), b = nest.AddLoop("b", Pick(1, 5));
     nest.Affine("sum", Pick(-4, 4), {{a, Pick(-3, 3)}, {b, Pick(-3, 3)}}, Pick(0, 9));
-    nest.Quotient("quotient", 2, Pick(1, 4));
-    nest.Remainder("remainder", 2, Pick(1, 4));
-    nest.AddRegister({"digit", Pick(-4, 4), {{2, 1}, {3, -2}}, Pick(1, 3), Pick(0, 4)});
+    // What is the same needs no register.
+    const int64_t divisor = Pick(1, 4), modulus = Pick(1, 4);
+    EXPECT_EQ(nest.Quotient("quotient", 2, divisor) == 2, divisor == 1);
+    const Range of = nest.Bounds(2);
+    EXPECT_EQ(nest.Remainder("remainder", 2, modulus) == 2, of.low >= 0 && of.high <= modulus);
+    nest.AddRegister({"digit", Pick(-4, 4), {{2, 1}, {1, -2}}, Pick(1, 3), Pick(0, 4)});
     if (Pick(0, 1) == 0) nest.Keep(2, -2, 4);
     for (NestCursor cursor(nest); !cursor.done(); cursor.Next()) {
-      for (int var = 0; var < 6; ++var) {
+      for (int var = 0; var < 2 + static_cast<int>(nest.registers.size()); ++var) {
         const Range bounds = nest.Bounds(var);
         ASSERT_GE(cursor[var], bounds.low) << nest.Bounds(var).low << " " << var;
         ASSERT_LT(cursor[var], bounds.high) << var;

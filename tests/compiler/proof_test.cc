@@ -80,6 +80,7 @@ struct Family {
   Pass pass;
   const char* dataflow;
   int adder_latency = 1;
+  bool exchanged = false;  // operands of tiles
 };
 
 class ProofTest : public ::testing::Test {
@@ -89,11 +90,16 @@ class ProofTest : public ::testing::Test {
     pass_ = family.pass;
     layer_ = family.layer();
     config_.adder_latency = family.adder_latency;
-    const auto compiled = Compile(config_, layer_, pass_, family.dataflow);
-    ASSERT_TRUE(compiled.ok()) << compiled.error().message;
-    ASSERT_EQ(compiled.value().mapping.at("family"), family.family);
-    useful_macs_ = compiled.value().useful_macs;
-    schedule_ = compiled.value().schedule;
+    const auto wanted = BeginCompile(config_, layer_, pass_, family.dataflow, "cycles");
+    ASSERT_TRUE(wanted.ok()) << wanted.error().message;
+    const auto candidates = Candidates(wanted.value());
+    ASSERT_TRUE(candidates.ok()) << candidates.error().message;
+    const auto is_wanted = [&](const Candidate& c) {
+      return c.mapping.at("family") == family.family && c.mapping.value("exchanged", false) == family.exchanged &&
+             MakeSchedule(c, config_, schedule_).ok();
+    };
+    ASSERT_TRUE(std::any_of(candidates.value().begin(), candidates.value().end(), is_wanted));
+    useful_macs_ = wanted.value().useful_macs;
     options_.fillers = std::string(family.dataflow) == "row-stationary";
   }
   std::string Why() const {
@@ -188,7 +194,8 @@ INSTANTIATE_TEST_SUITE_P(Families, FamilyProofTest,
     Family{"parts", "matrix product", &BorderedLayer, Pass::kForward, "ecoflow"},
     Family{"scatter", "matrix product", &BorderlessLayer, Pass::kInputGrad, "auto"},
     Family{"plane", "plane per PE", &DepthwiseLayer, Pass::kForward, "ecoflow"},
-    Family{"plane_gradient", "plane per PE", &DepthwiseLayer, Pass::kFilterGrad, "ecoflow"}),
+    Family{"tiles", "tile per PE", &DepthwiseLayer, Pass::kFilterGrad, "ecoflow"},
+    Family{"tiles_exchanged", "tile per PE", &DepthwiseLayer, Pass::kForward, "ecoflow", 1, true}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(FamilyProofTest, HoldsForTheCompilersScheduleAndCoversAllOfIt) {
