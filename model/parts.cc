@@ -356,13 +356,16 @@ void ConfigParts::Find() {
         for (uint64_t word : program) append(known, word);
         known.state = number;
       }
-      append(known, ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
-      int items = 0;
-      for (; !cursor.done(); cursor.Next(), ++items) {
-        append(known, static_cast<uint64_t>(traces_.Find(program, number, PassWord(d, cursor))));
+      std::vector<uint64_t> words;
+      for (; !cursor.done(); cursor.Next()) words.push_back(PassWord(d, cursor));
+      if (std::ssize(words) != rows * columns) return Fail("a pass ends before its last PE");
+      // Headers as they are, traces in place of pass words.
+      uint64_t left = 0;
+      for (const uint64_t word : PassWordsOnPort(words, rows, columns)) {
+        append(known, left == 0 ? word : static_cast<uint64_t>(traces_.Find(program, number, word)));
+        left = left == 0 ? word >> 39 & 0xffff : left - 1;
       }
       if (traces_.endless()) return Fail("a pass does not end");
-      if (items != rows * columns) return Fail("a pass ends before its last PE");
     }
   }
   Append(known);

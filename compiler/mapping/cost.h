@@ -25,6 +25,10 @@ inline double WaitAfterBurst(int64_t sums, int64_t queue_depth, double take) {
   return std::max(0.0, static_cast<double>(sums - queue_depth) * take - static_cast<double>(sums));
 }
 
+// Cycles in which the configuration port brings the words of a pass: `alike` headers and words where rows or columns
+// are alike, else one for each of `pes` (PassWordsOnPort).
+inline double PortCycles(int64_t alike, int64_t pes) { return static_cast<double>(std::min(2 * alike, pes + 1)); }
+
 // Whether the first is better. Mappings of equal cost: the one found first stays.
 using Objective = bool (*)(const Cost&, const Cost&);
 

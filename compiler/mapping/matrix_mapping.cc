@@ -43,15 +43,17 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const double ahead = std::min<double>(1, Real(hw.filter_depth - block) / Real(block));
   const double words = Real(m.items * m.chain * m.depth) +
                        Real(m.chains * m.chain * hw.columns * block) + sums * Real(m.chain);
+  // The ends of a chain differ from its middle, and columns where vectors are missing.
+  const double port = PortCycles(4 * m.chains + 4, hw.pe_count());
   if (m.split()) {
     const double turns = Real(m.chains * m.chain * hw.columns * block) / Real(m.turn_wide + m.turn_narrow);
     const double wide = turns * Real(CeilDiv(m.turn_wide, hw.wide_lanes()));
     const double narrow = turns * Real(CeilDiv(m.turn_narrow, hw.narrow_lanes()));
     const double pass = std::max({compute, wide + (m.stream_wide ? streamed : 0), narrow + (m.stream_wide ? 0 : streamed),
-                                  outputs, Real(hw.pe_count() + 1)});
+                                  outputs, port});
     return {Real(m.passes()) * (pass + 10), Real(m.passes()) * words};
   }
-  const double busy = std::max({compute, streamed, fixed, outputs, Real(hw.pe_count() + 1)});
+  const double busy = std::max({compute, streamed, fixed, outputs, port});
   return {Real(m.passes()) * (busy + (1 - ahead) * fixed + 10), Real(m.passes()) * words};
 }
 

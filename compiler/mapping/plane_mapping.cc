@@ -26,7 +26,7 @@ Cost Estimate(const PlaneMapping& m, const HwConfig& hw) {
   const double narrow = narrow_words / hw.narrow_lanes();
   const double output_words = pes * real(positions);
   const double outputs = output_words / hw.gon_lanes();
-  const double busy = std::max({compute, wide, narrow, outputs, real(hw.pe_count())});
+  const double busy = std::max({compute, wide, narrow, outputs, PortCycles(m.bands == 1 ? 4 : hw.pe_count(), hw.pe_count())});
   // The window of the first pass has to fill.
   return {real(rounds * m.chunks) * (busy + 20) + wide / real(m.turns()) * 10,
           real(rounds * m.chunks) * (wide_words + narrow_words + output_words)};

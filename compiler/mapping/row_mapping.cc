@@ -56,7 +56,12 @@ Cost Estimate(const RowMapping& m, const HwConfig& hw) {
   const double outputs = output_words / hw.gon_lanes();
   // What cannot be loaded while the pass before runs.
   const double ahead = std::min<double>(1, real(hw.filter_depth - block) / real(block));
-  const double busy = std::max({compute, filters, input, outputs, real(hw.pe_count() + 1)});
+  // Rows of PEs differ; at the border, which the first and the last band have, diagonals do.
+  const int64_t pes = m.chain() * m.t * m.images * m.e;
+  const bool border = m.skip_borders && std::max(d.pad[0], d.pad[1]) > 0;
+  const double at_border = border ? std::min(1.0, 2 / real(m.bands)) : 0;
+  const double port = at_border * real(pes + 1) + (1 - at_border) * PortCycles(m.chain() + 2, pes);
+  const double busy = std::max({compute, filters, input, outputs, port});
   return {real(m.passes()) * (busy + (1 - ahead) * filters + real(m.chain() + 10)),
           real(m.passes()) * (filter_words + input_words + output_words * real(m.chain()))};
 }

@@ -54,7 +54,7 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   // A pass begins when its last tiles have their first rows.
   const int64_t rows_behind = std::min((m.block[0] - 1) * m.TileStep(0) / p.dilation[0], rows);
   const double behind = Real(rows_behind * m.columns * m.tile_results());
-  const double busy = std::max({compute + behind, wide, narrow, Real(hw.pe_count())});
+  const double busy = std::max({compute + behind, wide, narrow, PortCycles(m.PassWordsApart(hw), hw.pe_count())});
   const double drain = WaitAfterBurst(m.tile_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
   const int64_t inputs = input_rows * m.BlockExtent(1);
   return {busy + drain, Real(blocks * (inputs + kernel_words + m.kernel_fillers()) + pes * m.tile_results())};

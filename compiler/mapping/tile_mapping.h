@@ -73,6 +73,13 @@ struct TileMapping {
     return after < 0 ? 0 : std::min(rows - 1, after / problem.dilation[0]) - FirstRow(block_y) + 1;
   }
 
+  // Rectangles of PEs whose pass words differ: tiles of a block do, blocks unless they differ by channel alone.
+  int64_t PassWordsApart(const HwConfig& hw) const {
+    const bool places = channels() % (BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1)) != 0;
+    if ((block[0] > 1 && block[1] > 1) || places) return hw.pe_count();
+    return std::max<int64_t>(block[0] > 1 ? hw.rows : 1, block[1] > 1 ? hw.columns : 1);
+  }
+
   // ---- input elements of a pass
   int64_t sweep(int axis) const { return axis == 0 ? rows : columns; }
   int64_t TileStep(int axis) const { return tile[axis] * problem.stride[axis]; }  // from a tile to the next

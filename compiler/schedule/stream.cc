@@ -513,4 +513,56 @@ uint64_t PassWord(const PassDescriptor& d, const NestCursor& cursor) {
   return word;
 }
 
+namespace {
+
+// Runs of equal elements 0 to n - 1: first and one behind the last.
+template <typename Equal>
+std::vector<std::pair<int, int>> Runs(int n, Equal equal) {
+  std::vector<std::pair<int, int>> runs;
+  for (int k = 0; k < n; ++k) {
+    if (k > 0 && equal(k - 1, k)) {
+      runs.back().second = k + 1;
+    } else {
+      runs.emplace_back(k, k + 1);
+    }
+  }
+  return runs;
+}
+
+}  // namespace
+
+std::vector<uint64_t> PassWordsOnPort(const std::vector<uint64_t>& words, int rows, int columns) {
+  const auto at = [&](int row, int col) { return words[static_cast<std::size_t>(row * columns + col)]; };
+  std::vector<uint64_t> best = {ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns)};
+  best.insert(best.end(), words.begin(), words.end());
+  const auto rows_alike = Runs(rows, [&](int a, int b) {
+    return std::equal(words.begin() + a * columns, words.begin() + (a + 1) * columns, words.begin() + b * columns);
+  });
+  const auto columns_alike = Runs(columns, [&](int a, int b) {
+    for (int row = 0; row < rows; ++row) {
+      if (at(row, a) != at(row, b)) return false;
+    }
+    return true;
+  });
+  std::vector<uint64_t> by_rows, by_columns;
+  for (const auto& [low, high] : rows_alike) {
+    const int row = low, last = high - 1;
+    for (const auto& [first, end] : Runs(columns, [&](int a, int b) { return at(row, a) == at(row, b); })) {
+      by_rows.push_back(ConfigHeader(row, last, first, end - 1, kCfgParam, false, 1));
+      by_rows.push_back(at(row, first));
+    }
+  }
+  for (const auto& [low, high] : columns_alike) {
+    const int col = low, last = high - 1;
+    for (const auto& [first, end] : Runs(rows, [&](int a, int b) { return at(a, col) == at(b, col); })) {
+      by_columns.push_back(ConfigHeader(first, end - 1, col, last, kCfgParam, false, 1));
+      by_columns.push_back(at(first, col));
+    }
+  }
+  for (auto* other : {&by_rows, &by_columns}) {
+    if (other->size() < best.size()) best = std::move(*other);
+  }
+  return best;
+}
+
 }  // namespace ecoflow

@@ -44,15 +44,16 @@ void ConfigStream::Refill() {
       ready_.insert(ready_.end(), words.begin(), words.end());
       loaded_ = program;
     }
-    ready_.push_back(ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns));
+    std::vector<uint64_t> words;
     for (int k = 0; k < rows * columns; ++k, cursor_->Next()) {
       if (cursor_->done()) {
         error_ = "a pass ends before its last PE";
         ready_.clear();
         return;
       }
-      ready_.push_back(PassWord(d, *cursor_));
+      words.push_back(PassWord(d, *cursor_));
     }
+    for (const uint64_t word : PassWordsOnPort(words, rows, columns)) ready_.push_back(word);
   }
 }
 
