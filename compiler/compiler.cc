@@ -130,6 +130,22 @@ void TellPhases(std::vector<Candidate>& candidates, std::size_t first, const cha
   }
 }
 
+// Phases add to what there is without them: of a layer that takes the cycle model long, those whose estimate is far from
+// the best are not worth their runs.
+void DropHopelessPhases(std::vector<Candidate>& candidates, Objective better) {
+  constexpr double kHopeless = 1.2, kLong = 1e5;
+  if (candidates.empty()) return;
+  Cost best = candidates.front().cost;
+  for (const Candidate& candidate : candidates) {
+    if (better(candidate.cost, best)) best = candidate.cost;
+  }
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    const Cost& cost = candidate.cost;
+    return candidate.mapping.contains("phases") && cost.cycles > kLong &&
+           !better({cost.cycles / kHopeless, cost.words / kHopeless}, best);
+  });
+}
+
 // Residues of the stride as result channels.
 void AddPhases(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
                Objective better) {
@@ -203,6 +219,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
       AddPhases(candidates, "batch", PhasesOfBatch(problem), hw, better);
     }
   }
+  if (any) DropHopelessPhases(candidates, better);
   // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.
   const bool rows_are_padded = no_zeros && padded.dilation == std::array<int64_t, 2>{1, 1};
   if (any && !rows_are_padded && AddPadded(candidates, padded, hw, better).ok()) return candidates;
