@@ -95,15 +95,19 @@ void AddMatrix(std::vector<Candidate>& candidates, const std::vector<DirectProbl
   if (borders && zeros) AddMatrix(candidates, MapMatrix(problems, Borders::kZeros, hw, better), hw);
 }
 
+// Rows that skip the border.
+void AddRows(std::vector<Candidate>& candidates, const DirectProblem& problem, const HwConfig& hw, Objective better) {
+  if (problem.dilation != std::array<int64_t, 2>{1, 1}) return;
+  if (auto rows = MapRows(problem, true, hw, better); rows.ok()) {
+    candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
+  }
+}
+
 // Ways to run a direct convolution without a zero: rows that skip the border, and matrix products.
 void AddDirect(std::vector<Candidate>& candidates, const DirectProblem& problem, bool zeros, const HwConfig& hw,
                Objective better) {
   if (problem.empty) return;
-  if (problem.dilation == std::array<int64_t, 2>{1, 1}) {
-    if (auto rows = MapRows(problem, true, hw, better); rows.ok()) {
-      candidates.push_back(MakeCandidate(rows.value(), hw, &ScheduleRows));
-    }
-  }
+  AddRows(candidates, problem, hw, better);
   AddMatrix(candidates, {problem}, zeros, hw, better);
 }
 
@@ -122,6 +126,55 @@ void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectPro
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
   }
+}
+
+// With phases: the part of the candidates from `first` on.
+void TellPhases(std::vector<Candidate>& candidates, std::size_t first, const char* of,
+                const std::vector<DirectProblem>& problems) {
+  ordered_json phases;
+  for (const DirectProblem& problem : problems) phases.push_back(problem.phases.count);
+  for (std::size_t k = first; k < candidates.size(); ++k) {
+    candidates[k].mapping["phases_of"] = of;
+    candidates[k].mapping["phases"] = phases;
+  }
+}
+
+// Phases add to what there is without them: of a layer that takes the cycle model long, those whose estimate is far from
+// the best are not worth their runs.
+void DropHopelessPhases(std::vector<Candidate>& candidates, Objective better) {
+  constexpr double kHopeless = 1.2, kLong = 1e5;
+  if (candidates.empty()) return;
+  Cost best = candidates.front().cost;
+  for (const Candidate& candidate : candidates) {
+    if (better(candidate.cost, best)) best = candidate.cost;
+  }
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    const Cost& cost = candidate.cost;
+    return candidate.mapping.contains("phases") && cost.cycles > kLong &&
+           !better({cost.cycles / kHopeless, cost.words / kHopeless}, best);
+  });
+}
+
+// Residues of the stride as result channels.
+void AddPhases(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
+               Objective better) {
+  const std::size_t first = candidates.size();
+  AddResidues(candidates, problems, hw, better);
+  TellPhases(candidates, first, "result channels", problems);
+}
+
+// Residues of the stride as summed channels, of the dilation as more of the batch, for the families in which
+// neighbouring results share input elements; to a matrix product it is all the same.
+void AddPhases(std::vector<Candidate>& candidates, const char* of, const std::optional<DirectProblem>& problem,
+               const HwConfig& hw, Objective better) {
+  if (!problem) return;
+  const std::size_t first = candidates.size();
+  AddRows(candidates, *problem, hw, better);
+  AddIfAny(candidates, MapTiles(*problem, hw, better), hw, &ScheduleTiles);
+  if (auto outputs = MapOutputs(*problem, hw, better); outputs.ok()) {
+    candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
+  }
+  TellPhases(candidates, first, of, {*problem});
 }
 
 // As a direct convolution with all zeros (Sec. 3.1): rows (Sec. 2.3).
@@ -162,13 +215,20 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
     if (no_zeros) AddDirect(candidates, padded, false, hw, better);
     if (any) {
       AddMatrix(candidates, MapMatrix(problem, hw, better), hw);
-      AddResidues(candidates, ResidueProblems(problem), hw, better);
+      const std::vector<DirectProblem> residues = ResidueProblems(problem), phases = PhaseProblems(problem);
+      AddResidues(candidates, residues, hw, better);
+      if (phases.size() < residues.size()) AddPhases(candidates, phases, hw, better);
     }
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);
     fits = AddDilated(candidates, problem, any, hw, better);
     if (any || no_zeros || pass != Pass::kFilterGrad) AddDirect(candidates, problem, any, hw, better);
+    if (any) {
+      AddPhases(candidates, "summed channels", PhasesOfSum(problem), hw, better);
+      AddPhases(candidates, "batch", PhasesOfBatch(problem), hw, better);
+    }
   }
+  if (any) DropHopelessPhases(candidates, better);
   // The padded form may still be the fastest. Where it has no zero, rows that skip borders are the same.
   const bool rows_are_padded = no_zeros && padded.dilation == std::array<int64_t, 2>{1, 1};
   if (any && !rows_are_padded && AddPadded(candidates, padded, hw, better).ok()) return candidates;

@@ -169,17 +169,173 @@ bool CutToResidue(DirectProblem& d, const TransposedProblem& p, int axis, int64_
   return true;
 }
 
+// One axis of a problem: that of a residue, or of neighbouring residues that differ by addresses only.
+struct Residues {
+  DirectProblem first;  // of which the fields of the axis count
+  int64_t count = 1;
+  int64_t input_step = 0, kernel_step = 0, result_step = 0;  // from a residue's addresses to the next one's
+};
+
+// Whether residue `d` is the next one of `r`.
+bool Continues(const Residues& r, const DirectProblem& d, int axis) {
+  const DirectProblem& a = r.first;
+  return a.in[axis] == d.in[axis] && a.out[axis] == d.out[axis] && a.kernel[axis] == d.kernel[axis] &&
+         a.stride[axis] == d.stride[axis] && a.dilation[axis] == d.dilation[axis] && a.pad[axis] == d.pad[axis] &&
+         (r.count == 1 || (d.input_at.base - a.input_at.base == r.count * r.input_step &&
+                           d.kernel_at.base - a.kernel_at.base == r.count * r.kernel_step &&
+                           d.result_at.base - a.result_at.base == r.count * r.result_step));
+}
+
+// Puts neighbours that are alike together.
+std::vector<Residues> Together(const std::vector<DirectProblem>& residues, int axis) {
+  std::vector<Residues> runs;
+  for (const DirectProblem& d : residues) {
+    if (runs.empty() || !Continues(runs.back(), d, axis)) {
+      runs.push_back({d});
+      continue;
+    }
+    Residues& run = runs.back();
+    if (run.count++ == 1) {
+      run.input_step = d.input_at.base - run.first.input_at.base;
+      run.kernel_step = d.kernel_at.base - run.first.kernel_at.base;
+      run.result_step = d.result_at.base - run.first.result_at.base;
+    }
+  }
+  return runs;
+}
+
+// The problem of residues of both axes of `whole`.
+DirectProblem Combine(const DirectProblem& whole, const Residues& rows, const Residues& columns,
+                      int64_t TensorAddress::*index, int64_t DirectProblem::*size) {
+  DirectProblem d = rows.first;
+  const DirectProblem& c = columns.first;
+  d.in[1] = c.in[1];
+  d.out[1] = c.out[1];
+  d.kernel[1] = c.kernel[1];
+  d.stride[1] = c.stride[1];
+  d.dilation[1] = c.dilation[1];
+  d.pad[1] = c.pad[1];
+  const auto address = [](TensorAddress& at, const TensorAddress& of_columns, const TensorAddress& of_whole, int64_t row_step,
+                          int64_t column_step) {
+    at.base += of_columns.base - of_whole.base;
+    at.col = of_columns.col;
+    at.phase_row = row_step;
+    at.phase_col = column_step;
+  };
+  address(d.input_at, c.input_at, whole.input_at, rows.input_step, columns.input_step);
+  address(d.kernel_at, c.kernel_at, whole.kernel_at, rows.kernel_step, columns.kernel_step);
+  address(d.result_at, c.result_at, whole.result_at, rows.result_step, columns.result_step);
+  d.phases = {index, {rows.count, columns.count}};
+  d.*size *= d.phases.all();
+  return d;
+}
+
+// Input elements beyond those that any product meets are left out, so that residues are alike that only differ there.
+void TrimInput(DirectProblem& p, int axis) {
+  const int64_t last = (p.out[axis] - 1) * p.stride[axis] + (p.kernel[axis] - 1) * p.dilation[axis] - p.pad[axis];
+  p.in[axis] = std::min(p.in[axis], last + 1);
+}
+
+// The input of one axis from element first = step * q + residue on, every `step` elements.
+void ThinInput(DirectProblem& p, int axis, int64_t first, int64_t step) {
+  const int64_t q = -CeilOf(-first, step), residue = first - q * step;
+  int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
+  p.input_at.base += residue * (p.input_at.*along);
+  p.input_at.*along *= step;
+  p.in[axis] = CeilOf(p.in[axis] - residue, step);
+  p.pad[axis] = -q;
+}
+
+// Taps residue + period * k of one axis: input elements of one residue modulo the stride.
+DirectProblem TapsOfResidue(DirectProblem p, int axis, int64_t residue) {
+  const int64_t period = p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
+  int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
+  ThinInput(p, axis, residue * p.dilation[axis] - p.pad[axis], p.stride[axis]);
+  p.kernel_at.base += residue * (p.kernel_at.*along);
+  p.kernel_at.*along *= period;
+  p.kernel[axis] = CeilDiv(p.kernel[axis] - residue, period);
+  p.dilation[axis] = p.dilation[axis] * period / p.stride[axis];
+  p.stride[axis] = 1;
+  return p;
+}
+
+// Results residue + period * m of one axis: input elements of one residue modulo the dilation.
+DirectProblem ResultsOfResidue(DirectProblem p, int axis, int64_t residue) {
+  const int64_t period = p.dilation[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
+  int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
+  ThinInput(p, axis, residue * p.stride[axis] - p.pad[axis], p.dilation[axis]);
+  p.result_at.base += residue * (p.result_at.*along);
+  p.result_at.*along *= period;
+  p.out[axis] = CeilDiv(p.out[axis] - residue, period);
+  p.stride[axis] = p.stride[axis] * period / p.dilation[axis];
+  p.dilation[axis] = 1;
+  return p;
+}
+
+// All residues of an axis, if they are alike and have what `same` says in common; else the axis as it is.
+Residues AllAlike(const DirectProblem& whole, int axis, int64_t count,
+                  DirectProblem (*of_residue)(DirectProblem, int, int64_t), int64_t Residues::*same) {
+  std::vector<DirectProblem> residues;
+  for (int64_t residue = 0; residue < count; ++residue) {
+    DirectProblem d = of_residue(whole, axis, residue);
+    if (d.in[axis] < 1) return {whole};
+    Trim(d, axis);
+    TrimInput(d, axis);
+    if (d.empty) return {whole};
+    residues.push_back(d);
+  }
+  std::vector<Residues> runs = Together(residues, axis);
+  return runs.size() == 1 && runs.front().*same == 0 ? runs.front() : Residues{whole};
+}
+
+// Every residue of one axis of a transposed convolution that has a product.
+std::vector<DirectProblem> ResiduesOfAxis(const DirectProblem& whole, const TransposedProblem& p, int axis) {
+  std::vector<DirectProblem> residues;
+  const int64_t period = p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
+  for (int64_t residue = 0; residue < period; ++residue) {
+    DirectProblem d = whole;
+    if (!CutToResidue(d, p, axis, residue)) continue;
+    Trim(d, axis);
+    if (!d.empty) residues.push_back(d);
+  }
+  return residues;
+}
+
+DirectProblem Whole(const TransposedProblem& p) {
+  DirectProblem whole;
+  whole.batch = p.batch;
+  whole.groups = p.groups;
+  whole.outc = p.outc;
+  whole.red = p.red;
+  whole.input_at = p.error_at;
+  whole.kernel_at = p.kernel_at;
+  whole.result_at = p.result_at;
+  return whole;
+}
+
+std::vector<DirectProblem> CombineAll(const DirectProblem& whole, const std::vector<Residues>& rows,
+                                      const std::vector<Residues>& columns) {
+  std::vector<DirectProblem> problems;
+  for (const Residues& r : rows) {
+    for (const Residues& c : columns) {
+      problems.push_back(Combine(whole, r, c, &TensorAddress::outc, &DirectProblem::outc));
+    }
+  }
+  return problems;
+}
+
 }  // namespace
 
 TensorView DirectProblem::Input() const {
-  return {input_operand, input_at, {groups, batch, 1, red, in[0], in[1]}};
+  return {input_operand, input_at, {groups, batch, 1, red, in[0], in[1]}, phases};
 }
 TensorView DirectProblem::Kernel() const {
   return {1 - input_operand, kernel_at,
-          {groups, 1, outc, red, CeilDiv(kernel[0], kernel_step[0]), CeilDiv(kernel[1], kernel_step[1])}};
+          {groups, 1, outc, red, CeilDiv(kernel[0], kernel_step[0]), CeilDiv(kernel[1], kernel_step[1])},
+          phases};
 }
 TensorView DirectProblem::Results() const {
-  return {0, result_at, {groups, batch, outc, 1, out[0], out[1]}};
+  return {0, result_at, {groups, batch, outc, 1, out[0], out[1]}, phases};
 }
 
 DirectProblem MakeDirectProblem(const Layer& layer, Pass pass) {
@@ -190,27 +346,40 @@ DirectProblem MakeDirectProblem(const Layer& layer, Pass pass) {
 }
 
 std::vector<DirectProblem> ResidueProblems(const TransposedProblem& p) {
-  std::vector<DirectProblem> problems;
-  if (p.empty) return problems;
-  DirectProblem whole;
-  whole.batch = p.batch;
-  whole.groups = p.groups;
-  whole.outc = p.outc;
-  whole.red = p.red;
-  whole.input_at = p.error_at;
-  whole.kernel_at = p.kernel_at;
-  whole.result_at = p.result_at;
-  const auto period = [&](int axis) { return p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]); };
-  for (int64_t row = 0; row < period(0); ++row) {
-    for (int64_t col = 0; col < period(1); ++col) {
-      DirectProblem d = whole;
-      if (!CutToResidue(d, p, 0, row) || !CutToResidue(d, p, 1, col)) continue;
-      Trim(d, 0);
-      Trim(d, 1);
-      if (!d.empty) problems.push_back(d);
-    }
-  }
-  return problems;
+  if (p.empty) return {};
+  const DirectProblem whole = Whole(p);
+  const auto apart = [&](int axis) {
+    std::vector<Residues> residues;
+    for (const DirectProblem& d : ResiduesOfAxis(whole, p, axis)) residues.push_back({d});
+    return residues;
+  };
+  return CombineAll(whole, apart(0), apart(1));
+}
+
+std::vector<DirectProblem> PhaseProblems(const TransposedProblem& p) {
+  if (p.empty) return {};
+  const DirectProblem whole = Whole(p);
+  return CombineAll(whole, Together(ResiduesOfAxis(whole, p, 0), 0), Together(ResiduesOfAxis(whole, p, 1), 1));
+}
+
+std::optional<DirectProblem> PhasesOfSum(const DirectProblem& p) {
+  if (p.empty) return std::nullopt;
+  const auto alike = [&](int axis) {
+    const int64_t period = p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
+    return AllAlike(p, axis, std::min(period, p.kernel[axis]), TapsOfResidue, &Residues::result_step);
+  };
+  const DirectProblem d = Combine(p, alike(0), alike(1), &TensorAddress::red, &DirectProblem::red);
+  return d.phases.all() > 1 ? std::optional(d) : std::nullopt;
+}
+
+std::optional<DirectProblem> PhasesOfBatch(const DirectProblem& p) {
+  if (p.empty) return std::nullopt;
+  const auto alike = [&](int axis) {
+    const int64_t period = p.dilation[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
+    return AllAlike(p, axis, std::min(period, p.out[axis]), ResultsOfResidue, &Residues::kernel_step);
+  };
+  const DirectProblem d = Combine(p, alike(0), alike(1), &TensorAddress::batch, &DirectProblem::batch);
+  return d.phases.all() > 1 ? std::optional(d) : std::nullopt;
 }
 
 DirectProblem MakePaddedProblem(const Layer& layer, Pass pass) {

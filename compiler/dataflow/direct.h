@@ -37,6 +37,7 @@ struct DirectProblem {
   std::array<int64_t, 2> kernel_step = {1, 1};
   TensorAddress input_at, kernel_at, result_at;  // rows and columns count real elements
   int input_operand = 0;                         // which of PassOperands; the kernel is the other
+  Phases phases;                                 // counted by one of outc, red and batch
   bool empty = false;                            // no product has two real elements
 
   TensorView Input() const;
@@ -52,6 +53,18 @@ DirectProblem MakeDirectProblem(const Layer& layer, Pass pass);
 // dilation) meet the same taps, mirrored, errors dilation / gcd apart. One problem for each residue that has a
 // product, without any inserted zero; stride-1 passes are a single one.
 std::vector<DirectProblem> ResidueProblems(const TransposedProblem& problem);
+
+// The same with fewer problems: neighbouring residues of an axis that are the same problem with other addresses are
+// phases of it, and as such result channels ("sub-pixel convolution").
+std::vector<DirectProblem> PhaseProblems(const TransposedProblem& problem);
+
+// A direct convolution whose taps are put together by the residue of the input that they meet, modulo the stride: phases
+// of the summed channels ("space to depth"), stride 1. On the axes where all residues are alike; none where
+// there is no such axis.
+std::optional<DirectProblem> PhasesOfSum(const DirectProblem& problem);
+
+// Likewise results by the residue of their input, modulo the dilation: phases of the batch, kernel without dilation.
+std::optional<DirectProblem> PhasesOfBatch(const DirectProblem& problem);
 
 // Any pass as an accelerator for inference runs it: inner zeros in the input where the pass is
 // transposed, in the kernel where it is dilated, and border zeros as input (Sec. 3.1). All

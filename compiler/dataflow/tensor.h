@@ -12,6 +12,16 @@ namespace ecoflow {
 // Of an element: base + sum of index * factor; axes that a tensor does not have have factor 0.
 struct TensorAddress {
   int64_t base = 0, group = 0, batch = 0, outc = 0, red = 0, row = 0, col = 0;
+  int64_t phase_row = 0, phase_col = 0;  // of the parts of the index that counts phases
+};
+
+// One index may count phases, too: plus `first`, it is (index, phase_row, phase_col), the last one fastest.
+struct Phases {
+  int64_t TensorAddress::*index = &TensorAddress::outc;
+  std::array<int64_t, 2> count = {1, 1};
+  int64_t first = 0;
+
+  int64_t all() const { return count[0] * count[1]; }
 };
 
 // How many elements it has along each axis; 1 where it has no such axis.
@@ -24,6 +34,7 @@ struct TensorView {
   int operand = 0;  // of PassOperands; of a result without meaning
   TensorAddress at;
   TensorSize size;
+  Phases phases = {};
 };
 
 // The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter. In maps

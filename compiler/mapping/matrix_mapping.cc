@@ -388,14 +388,29 @@ std::vector<ResultBlock> ResultBlocks(const Problem& p, const HwConfig& hw) {
   return blocks;
 }
 
+// Leaves out result channels before `first`.
+void SkipChannels(TransposedProblem& p, int64_t first) {
+  p.kernel_at.base += first * p.kernel_at.outc;
+  p.result_at.base += first * p.result_at.outc;
+}
+void SkipChannels(DirectProblem& p, int64_t first) {
+  if (p.phases.all() > 1 && p.phases.index == &TensorAddress::outc) {
+    p.phases.first += first;
+    return;
+  }
+  p.kernel_at.base += first * p.kernel_at.outc;
+  p.result_at.base += first * p.result_at.outc;
+}
+
 // Puts the groups and result channels of a block in place of all of them; `input`, `kernel`, `result`: addresses.
 template <typename Problem>
 void Narrow(Problem& p, const ResultBlock& block, TensorAddress& input, TensorAddress& kernel, TensorAddress& result) {
   p.groups = block.groups;
   p.outc = block.channels;
   input.base += block.group * input.group;
-  kernel.base += block.group * kernel.group + block.channel * kernel.outc;
-  result.base += block.group * result.group + block.channel * result.outc;
+  kernel.base += block.group * kernel.group;
+  result.base += block.group * result.group;
+  SkipChannels(p, block.channel);
 }
 
 // A product for each rectangle of tap sections, in the order of the taps, for as many result channels at a

@@ -64,6 +64,7 @@ void Search(OutputMapping m, const HwConfig& hw, Objective better,
   if (m.tags() > hw.num_tags()) return;
   const int64_t fewest = CeilDiv(p.outc, hw.psum_depth);
   for (int64_t wanted = fewest; wanted <= std::min(p.outc, 3 * fewest); ++wanted) {
+    if (m.filters == CeilDiv(p.outc, wanted) && wanted > fewest) continue;
     m.filters = CeilDiv(p.outc, wanted);
     m.filter_blocks = CeilDiv(p.outc, m.filters);
     const int64_t most = std::min<int64_t>(hw.rows / m.expansion, m.filter_blocks);

@@ -20,15 +20,37 @@ constexpr Axis kAxes[] = {
     {&Element::col, &TensorAddress::col, &TensorSize::col},
 };
 
+// Adds the terms of an index that counts phases; returns what belongs to the base. With b = index div columns
+// and a = b div rows, index * col + b * (row - columns * col) + a * (factor - rows * row) is what the parts
+// times their factors are.
+int64_t AddPhases(LoopNest& nest, const TensorAddress& at, const Phases& phases, int index, std::vector<Term>& terms) {
+  const int64_t rows = phases.count[0], columns = phases.count[1];
+  const auto add = [&](int64_t divisor, int64_t factor) {
+    if (factor == 0) return;
+    terms.push_back({nest.AddRegister({"phase", phases.first, {{index, 1}}, divisor}), factor});
+  };
+  if (at.phase_col != 0) terms.push_back({index, at.phase_col});
+  add(columns, at.phase_row - columns * at.phase_col);
+  add(columns * rows, at.*phases.index - rows * at.phase_row);
+  return phases.first * at.phase_col;
+}
+
 }  // namespace
 
 int AddAddress(LoopNest& nest, const TensorView& tensor, const Element& element) {
   std::vector<Term> terms;
+  int64_t base = tensor.at.base;
   for (const Axis& axis : kAxes) {
     const int64_t factor = tensor.at.*axis.factor;
-    if (element.*axis.index >= 0 && factor != 0) terms.push_back({element.*axis.index, factor});
+    const int index = element.*axis.index;
+    if (index < 0) continue;
+    if (tensor.phases.all() > 1 && axis.factor == tensor.phases.index) {
+      base += AddPhases(nest, tensor.at, tensor.phases, index, terms);
+    } else if (factor != 0) {
+      terms.push_back({index, factor});
+    }
   }
-  return nest.Affine("address", tensor.at.base, std::move(terms));
+  return nest.Affine("address", base, std::move(terms));
 }
 
 Condition Inside(const LoopNest& nest, const TensorView& tensor, const Element& element) {

@@ -105,6 +105,59 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
   EXPECT_GE(met["zeros"], 10);
 }
 
+// Residues as result channels, summed channels, batch: strides that divide the kernel, on one axis or both, with
+// padding, groups, images; residues of the other axis that are not alike.
+TEST(ChooseOneTest, EveryCandidateWithPhasesIsProved) {
+  struct Strided {
+    std::array<int, 2> kernel, strides;
+    std::array<int, 4> pads;
+    int group, batch;
+    bool depthwise = false;
+  };
+  const Strided all[] = {{{2, 2}, {2, 2}, {0, 0, 0, 0}, 1, 2}, {{4, 4}, {4, 4}, {0, 0, 0, 0}, 2, 1},
+                         {{4, 4}, {2, 2}, {0, 0, 0, 0}, 1, 2}, {{4, 4}, {2, 2}, {2, 2, 2, 2}, 2, 2},
+                         {{1, 6}, {1, 3}, {0, 0, 0, 3}, 1, 1}, {{3, 4}, {2, 2}, {1, 0, 0, 0}, 1, 2},
+                         {{8, 8}, {4, 4}, {2, 2, 2, 2}, 1, 1}, {{7, 6}, {3, 3}, {0, 3, 1, 0}, 3, 1},
+                         {{4, 4}, {2, 2}, {0, 0, 0, 0}, 4, 1, true}, {{4, 6}, {4, 3}, {0, 3, 0, 0}, 5, 2, true}};
+  std::map<std::string, int> met;
+  for (const Strided& strided : all) {
+    for (const Op op : {Op::kConv, Op::kConvTranspose}) {
+      Layer layer;
+      layer.op = op;
+      const int large = op == Op::kConv ? 4 * strided.strides[0] : 4;
+      layer.input = {strided.batch, (strided.depthwise ? 1 : 3) * strided.group, large + 1, large};
+      layer.output_channels = (strided.depthwise ? 1 : 2) * strided.group;
+      layer.group = strided.group;
+      layer.kernel = strided.kernel;
+      layer.strides = strided.strides;
+      layer.pads = strided.pads;
+      ASSERT_TRUE(CheckLayer(layer, "").ok()) << ToJsonText(layer);
+      for (const Pass pass : kPasses) {
+        const HwConfig config = WithLatency(pass == Pass::kForward ? 1 : 3);
+        CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
+        const std::vector<Candidate> candidates = Candidates(one).value();
+        for (const Candidate& candidate : candidates) {
+          if (!candidate.mapping.contains("phases") || !MakeSchedule(candidate, config, one.schedule).ok()) continue;
+          one.mapping = candidate.mapping;
+          const Status proved = ProveCompiled(one);
+          ASSERT_TRUE(proved.ok()) << ToJsonText(layer) << candidate.mapping.dump() << proved.error().message;
+          const auto counts = PredictCycles(one.schedule, config, {});
+          ASSERT_TRUE(counts.ok()) << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
+          ++met[candidate.mapping.at("phases_of").get<std::string>() + ", " +
+                candidate.mapping.at("family").get<std::string>()];
+        }
+      }
+    }
+  }
+  for (const char* of : {"result channels, matrix product", "result channels, row-stationary",
+                         "result channels, results per PE", "result channels, tile per PE",
+                         "result channels, plane per PE", "summed channels, row-stationary",
+                         "summed channels, results per PE", "summed channels, tile per PE", "batch, row-stationary",
+                         "batch, results per PE", "batch, tile per PE"}) {
+    EXPECT_GE(met[of], 3) << of;
+  }
+}
+
 // A candidate whose words never come.
 Candidate Stuck(const Candidate& good) {
   Candidate stuck = good;

@@ -143,7 +143,10 @@ Products ProductsOf(const TransposedProblem& p) {
   }
   return products;
 }
-void AddProducts(const DirectProblem& p, Products& products) {
+int64_t AddressOf(const TensorAddress& at, std::array<int64_t, 2> phase) {
+  return phase[0] * at.phase_row + phase[1] * at.phase_col;
+}
+void AddProducts(const DirectProblem& p, Products& products, std::array<int64_t, 2> phase) {
   for (int64_t y = 0; y < p.out[0]; ++y) {
     for (int64_t x = 0; x < p.out[1]; ++x) {
       for (int64_t i = 0; i < p.kernel[0]; ++i) {
@@ -151,11 +154,18 @@ void AddProducts(const DirectProblem& p, Products& products) {
           const int64_t v = y * p.stride[0] + i * p.dilation[0] - p.pad[0];
           const int64_t u = x * p.stride[1] + j * p.dilation[1] - p.pad[1];
           if (v < 0 || v >= p.in[0] || u < 0 || u >= p.in[1]) continue;
-          products.insert({AddressOf(p.input_at, 0, 1, v, u), AddressOf(p.kernel_at, 1, 1, i, j),
-                           AddressOf(p.result_at, 1, 0, y, x)});
+          products.insert({AddressOf(p.input_at, 0, 1, v, u) + AddressOf(p.input_at, phase),
+                           AddressOf(p.kernel_at, 1, 1, i, j) + AddressOf(p.kernel_at, phase),
+                           AddressOf(p.result_at, 1, 0, y, x) + AddressOf(p.result_at, phase)});
         }
       }
     }
+  }
+}
+// Of all phases.
+void AddProducts(const DirectProblem& p, Products& products) {
+  for (int64_t row = 0; row < p.phases.count[0]; ++row) {
+    for (int64_t col = 0; col < p.phases.count[1]; ++col) AddProducts(p, products, {row, col});
   }
 }
 
@@ -194,6 +204,97 @@ TEST(ResidueTest, ProductsAreThoseOfTheTransposedConvolution) {
       EXPECT_LE(residues.size(), 1u);
     }
   }
+}
+
+// Kernels with and without a tap more for some residues, padding at either end, dilation: on some axes all
+// residues are alike, on others some, or none.
+std::vector<Layer> StridedLayers() {
+  std::vector<Layer> layers;
+  for (int stride = 2; stride <= 5; ++stride) {
+    for (int taps = 1; taps <= 3; ++taps) {
+      for (int pad = 0; pad <= 2 * stride; ++pad) {
+        for (int dilation = 1; dilation <= 3; ++dilation) {
+          Layer layer;
+          layer.input = {1, 2, (4 + pad % 2) * stride + pad % 3, 4 * stride + 3};
+          layer.output_channels = 3;
+          layer.kernel = {taps * stride - (pad % 3 == 2), 1 + (pad + taps) % 4};
+          layer.strides = {stride, 1 + pad % 4};
+          layer.dilations = {dilation, 1 + (pad + dilation) % 3};
+          layer.pads = {pad, pad % 3, stride == 3 ? pad : 0, taps};
+          if (CheckLayer(layer, "").ok()) layers.push_back(layer);
+        }
+      }
+    }
+  }
+  return layers;
+}
+
+TEST(PhaseTest, ProductsAreThoseOfTheTransposedConvolution) {
+  int all = 0, some = 0;
+  std::vector<Layer> layers = StridedLayers();
+  for (const Layer& layer : OddTransposedLayers()) layers.push_back(layer);
+  ASSERT_GT(layers.size(), 150u);
+  for (const Layer& layer : layers) {
+    const TransposedProblem transposed = MakeTransposedProblem(layer);
+    const std::size_t residues = ResidueProblems(transposed).size();
+    const std::vector<DirectProblem> problems = PhaseProblems(transposed);
+    Products products;
+    for (const DirectProblem& d : problems) {
+      AddProducts(d, products);
+      EXPECT_EQ(d.outc, transposed.outc * d.phases.all());
+      EXPECT_EQ(d.red, transposed.red);
+    }
+    ASSERT_EQ(products, ProductsOf(transposed)) << ToJsonText(layer);
+    all += problems.size() == 1 && residues > 1;
+    some += problems.size() > 1 && problems.size() < residues;
+  }
+  EXPECT_GE(all, 20);
+  EXPECT_GE(some, 20);
+}
+
+TEST(PhaseTest, OneProblemWhereTheStrideDividesKernelAndPadding) {
+  Layer layer = Square(10, 64, 32);
+  std::vector<DirectProblem> problems = PhaseProblems(MakeTransposedProblem(layer));
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].phases.count, (std::array<int64_t, 2>{32, 32}));
+  EXPECT_EQ(problems[0].kernel, (std::array<int64_t, 2>{2, 2}));
+  layer = Square(10, 4, 4);
+  layer.strides = {1, 4};  // one axis only
+  problems = PhaseProblems(MakeTransposedProblem(layer));
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].phases.count, (std::array<int64_t, 2>{1, 4}));
+  layer = Square(10, 4, 2);
+  layer.pads = {1, 1, 1, 1};  // residues whose taps begin at different errors
+  EXPECT_EQ(PhaseProblems(MakeTransposedProblem(layer)).size(), 4u);
+}
+
+TEST(PhaseTest, ProductsAreThoseOfTheDirectConvolution) {
+  int of_sum = 0, of_batch = 0;
+  for (const Layer& layer : StridedLayers()) {
+    for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
+      const DirectProblem whole = MakeDirectProblem(layer, pass);
+      Products products;
+      AddProducts(whole, products);
+      if (const auto d = PhasesOfSum(whole)) {
+        Products phased;
+        AddProducts(*d, phased);
+        ASSERT_EQ(phased, products) << ToJsonText(layer);
+        EXPECT_EQ(d->red, whole.red * d->phases.all());
+        for (int axis = 0; axis < 2; ++axis) EXPECT_TRUE(d->phases.count[axis] == 1 || d->stride[axis] == 1);
+        ++of_sum;
+      }
+      if (const auto d = PhasesOfBatch(whole)) {
+        Products phased;
+        AddProducts(*d, phased);
+        ASSERT_EQ(phased, products) << ToJsonText(layer);
+        EXPECT_EQ(d->batch, whole.batch * d->phases.all());
+        for (int axis = 0; axis < 2; ++axis) EXPECT_TRUE(d->phases.count[axis] == 1 || d->dilation[axis] == 1);
+        ++of_batch;
+      }
+    }
+  }
+  EXPECT_GE(of_sum, 20);
+  EXPECT_GE(of_batch, 20);
 }
 
 // Taps times the results that they meet: every product once, none with a border zero.

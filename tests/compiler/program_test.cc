@@ -144,5 +144,30 @@ TEST_F(ProgramTest, BordersWhereTheNestLeavesTheTensor) {
   }
 }
 
+// An index that counts phases is taken apart; registers only for parts that do not follow each other.
+TEST_F(ProgramTest, PhasesOfAnIndex) {
+  const TensorAddress apart = {.base = 7, .outc = 1000, .row = 30, .phase_row = 50, .phase_col = 3};
+  const TensorAddress dense = {.base = 7, .outc = 6, .row = 30, .phase_row = 3, .phase_col = 1};
+  for (const TensorAddress& at : {apart, dense}) {
+    for (const int64_t first : {0, 4}) {
+      LoopNest nest;
+      const int o = nest.AddLoop("o", 24), row = nest.AddLoop("row", 2);
+      const TensorView tensor = {0, at, {.outc = 24, .row = 2}, {&TensorAddress::outc, {2, 3}, first}};
+      const int address = AddAddress(nest, tensor, {.outc = o, .row = row});
+      EXPECT_EQ(nest.registers.size(), at.outc == 6 ? 1u : 3u);
+      EXPECT_TRUE(Inside(nest, tensor, {.outc = o, .row = row}).empty());
+      std::vector<int64_t> expected;
+      for (int64_t channel = 0; channel < 5; ++channel) {
+        for (int64_t y = 0; y < 2; ++y) {
+          for (int64_t x = 0; x < 3; ++x) expected.push_back(7 + channel * at.outc + y * at.phase_row + x * at.phase_col);
+        }
+      }
+      for (NestCursor cursor(nest); !cursor.done(); cursor.Next()) {
+        ASSERT_EQ(cursor[address], expected[static_cast<std::size_t>(cursor[o] + first)] + 30 * cursor[row]);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ecoflow
