@@ -170,7 +170,7 @@ void AddPhases(std::vector<Candidate>& candidates, const char* of, const std::op
   if (!problem) return;
   const std::size_t first = candidates.size();
   AddRows(candidates, *problem, hw, better);
-  AddIfAny(candidates, MapTiles(*problem, hw, better), hw, &ScheduleTiles);
+  AddTiles(candidates, {*problem}, hw, better);
   if (auto outputs = MapOutputs(*problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
   }

@@ -445,6 +445,7 @@ DirectProblem Cut(DirectProblem p, int axis, const Section& s) {
 }
 
 std::optional<DirectProblem> Exchange(const DirectProblem& p) {
+  if (p.phases.count != Phases{}.count) return std::nullopt;  // of an index that would change its meaning
   DirectProblem e = p;
   const auto exchanged = [](TensorAddress at) {
     std::swap(at.batch, at.outc);

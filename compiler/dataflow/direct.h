@@ -84,7 +84,8 @@ std::vector<Section> TapSections(const DirectProblem& problem, int axis);
 DirectProblem Cut(DirectProblem problem, int axis, const Section& section);
 
 // The same sums with the operands' places exchanged: the input becomes the kernel, the results are turned round.
-// For a large kernel over a small map, which has fewer borders then. None for dilated problems.
+// For a large kernel over a small map, which has fewer borders then. None for dilated problems and for
+// those with phases.
 std::optional<DirectProblem> Exchange(const DirectProblem& problem);
 
 // Products of two real elements, and elements that take part in one.

@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
     Family{"product_gradient", "matrix product", kBorderless, Pass::kFilterGrad, "auto"},
     Family{"scatter", "matrix product", kBorderless, Pass::kInputGrad, "auto"},
     Family{"plane", "plane per PE", kDepthwise, Pass::kForward, "ecoflow"},
-    Family{"plane_gradient", "plane per PE", kDepthwise, Pass::kFilterGrad, "ecoflow"}),
+    Family{"tiles", "tile per PE", kDepthwise, Pass::kFilterGrad, "ecoflow"}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(ComputeTest, EqualsTheGoldenModel) {
