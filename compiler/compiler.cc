@@ -70,6 +70,9 @@ Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& probl
   AddIfAny(candidates, MapTiles(problem, hw, better), hw, &ScheduleTiles);
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
+  for (const OutputMapping& split : MapOutputsSplit(problem, hw, better)) {
+    candidates.push_back(MakeCandidate(split, hw, &ScheduleOutputs));
+  }
   return {};
 }
 
@@ -112,6 +115,9 @@ void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectPro
   AddIfAny(candidates, MapTiles(problem, hw, better), hw, &ScheduleTiles);
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
+    for (const OutputMapping& split : MapOutputsSplit(problem, hw, better)) {
+      candidates.push_back(MakeCandidate(split, hw, &ScheduleOutputs));
+    }
   }
 }
 
