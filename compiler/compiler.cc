@@ -78,6 +78,9 @@ Status AddDilated(std::vector<Candidate>& candidates, const DirectProblem& probl
   if (any || problem.groups > 1) AddTiles(candidates, {problem}, hw, better);
   ECO_ASSIGN(const OutputMapping outputs, MapOutputs(problem, hw, better));
   candidates.push_back(MakeCandidate(outputs, hw, &ScheduleOutputs));
+  for (const OutputMapping& split : MapOutputsSplit(problem, hw, better)) {
+    candidates.push_back(MakeCandidate(split, hw, &ScheduleOutputs));
+  }
   return {};
 }
 
@@ -125,6 +128,9 @@ void AddResidues(std::vector<Candidate>& candidates, const std::vector<DirectPro
   AddTiles(candidates, {problem}, hw, better);
   if (auto outputs = MapOutputs(problem, hw, better); outputs.ok()) {
     candidates.push_back(MakeCandidate(outputs.value(), hw, &ScheduleOutputs));
+    for (const OutputMapping& split : MapOutputsSplit(problem, hw, better)) {
+      candidates.push_back(MakeCandidate(split, hw, &ScheduleOutputs));
+    }
   }
 }
 

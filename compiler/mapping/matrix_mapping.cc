@@ -29,24 +29,31 @@ double Real(int64_t number) { return static_cast<double>(number); }
 Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const int64_t block = m.block();
   // The sums of a turn end one after the other; the output queue of the top PE holds some of them.
-  const double take = Real(m.chains * hw.columns) / hw.gon_lanes();
+  const double take = Real(m.places(hw) * m.sides) / hw.gon_lanes();
   const double compute =
       Real(m.items * (m.columns / m.turn)) *
       (Real(CyclesInTurn(m.turn, m.depth, hw.adder_latency)) +
        WaitAfterBurst(m.turn, hw.queue_depth, take));
   // A beat carries words of one item to one row.
-  const double streamed = Real(m.items * m.chain * CeilDiv(m.depth, StreamLanes(m, hw)));
-  const double fixed =
-      Real(m.chains * m.chain * hw.columns * CeilDiv(block, FixedLanes(m, hw)));
-  const double sums = Real(m.items * m.columns * m.chains * hw.columns);
+  const double streamed = Real(m.step() * m.chain * CeilDiv(m.depth, StreamLanes(m, hw)));
+  const double fixed = Real(m.places(hw) * m.chain * CeilDiv(block, FixedLanes(m, hw)));
+  const double sums = Real(m.step() * m.columns * m.places(hw));
   const double outputs = sums / hw.gon_lanes();
   const double ahead = std::min<double>(1, Real(hw.filter_depth - block) / Real(block));
-  const double words = Real(m.items * m.chain * m.depth) +
-                       Real(m.chains * m.chain * hw.columns * block) + sums * Real(m.chain);
-  // The ends of a chain differ from its middle, and columns where vectors are missing.
-  const double port = PortCycles(4 * m.chains + 4, hw.pe_count());
+  const double words = Real(m.step() * m.chain * m.depth) + Real(m.places(hw) * m.chain * block) + sums * Real(m.chain);
+  // The ends of a chain differ from its middle, sides by their items, and columns where vectors are missing.
+  const double port = PortCycles(4 * m.chains * m.sides + 4, hw.pe_count());
+  if (m.flows()) {
+    const double turns = Real(m.sides * m.chain * CeilDiv(m.items * m.depth, m.flow()));
+    const double wide = turns * Real(CeilDiv(m.flow_wide, hw.wide_lanes()));
+    const double narrow = turns * Real(CeilDiv(m.flow_narrow, hw.narrow_lanes()));
+    // The fixed operand of the next pass comes at once: meanwhile the streamed one waits for its share of the network.
+    const double waits = m.passes() > 1 ? fixed : 0;
+    const double pass = std::max({compute, wide, narrow, outputs, port}) + waits;
+    return {Real(m.passes()) * (pass + 10), Real(m.passes()) * words};
+  }
   if (m.split()) {
-    const double turns = Real(m.chains * m.chain * hw.columns * block) / Real(m.turn_wide + m.turn_narrow);
+    const double turns = Real(m.places(hw) * m.chain * block) / Real(m.turn_wide + m.turn_narrow);
     const double wide = turns * Real(CeilDiv(m.turn_wide, hw.wide_lanes()));
     const double narrow = turns * Real(CeilDiv(m.turn_narrow, hw.narrow_lanes()));
     const double pass = std::max({compute, wide + (m.stream_wide ? streamed : 0), narrow + (m.stream_wide ? 0 : streamed),
@@ -60,17 +67,17 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
 // Cycles before the first item.
 double Fill(const MatrixMapping& m, const HwConfig& hw) {
   if (m.split()) {
-    return Real(m.chains * m.chain * hw.columns * m.block()) / Real(m.turn_wide + m.turn_narrow) *
+    return Real(m.places(hw) * m.chain * m.block()) / Real(m.turn_wide + m.turn_narrow) *
            Real(std::max(CeilDiv(m.turn_wide, hw.wide_lanes()), CeilDiv(m.turn_narrow, hw.narrow_lanes())));
   }
-  return Real(m.chains * m.chain * hw.columns) *
+  return Real(m.places(hw) * m.chain) *
          std::max(Real(m.early) / Real(StreamLanes(m, hw)),
                   Real(m.block() - m.early) / Real(FixedLanes(m, hw)));
 }
 
 // Whether PEs can be told apart on both networks.
 bool CanSplit(const MatrixMapping& m, const HwConfig& hw) {
-  return hw.ids_per_controller >= 2 && hw.columns + 1 <= hw.num_tags() && m.chain + hw.rows <= hw.num_tags();
+  return hw.ids_per_controller >= 2 && m.sides + m.side_columns(hw) <= hw.num_tags() && m.chain + hw.rows <= hw.num_tags();
 }
 
 // Splits the first block between the networks.
@@ -133,7 +140,7 @@ class Search {
     }
   }
   void Columns() {
-    const int64_t places = m_.chains * hw_.columns;
+    const int64_t places = m_.places(hw_);
     int64_t last = 0;
     const int64_t most = std::min(hw_.filter_depth / m_.depth, CeilDiv(m_.all_fixed(), places));
     for (int64_t columns = most; columns >= 1; --columns) {
@@ -148,9 +155,14 @@ class Search {
   // for vectors that do not exist may cost less than waiting.
   void Turns() {
     const int64_t exact = m_.columns, blocks = m_.fixed_blocks;
-    const int64_t places = m_.chains * hw_.columns;
+    const int64_t places = m_.places(hw_);
     m_.turn = Turn(exact);
     Items();
+    if (m_.flows() && m_.turn < exact && exact <= std::min(hw_.psum_depth, hw_.queue_depth)) {
+      m_.turn = exact;
+      Items();
+      m_.turn = Turn(exact);
+    }
     const int64_t rounded = CeilDiv(exact, hw_.adder_latency) * hw_.adder_latency;
     if (exact > hw_.adder_latency && m_.turn != hw_.adder_latency &&
         rounded * m_.depth <= hw_.filter_depth && hw_.adder_latency <= hw_.psum_depth) {
@@ -174,7 +186,7 @@ class Search {
   }
   void Items() {
     // Items come in units: of a scatter all kernel elements of a channel.
-    const int64_t places = m_.chains * hw_.columns;
+    const int64_t places = m_.places(hw_);
     const int64_t unit = m_.scatter() ? m_.transposed.kernel[0] * m_.transposed.kernel[1] : 1;
     const int64_t units = m_.all_items() / unit;
     int64_t slots_of_unit = 0;
@@ -182,16 +194,21 @@ class Search {
       m_.ring_rows = RingRows(m_, places);
       slots_of_unit = m_.ring_rows * ScatterRowSlots(m_.transposed);
     } else if (m_.depth_blocks > 1 && !m_.meets_parts) {
-      slots_of_unit = places * m_.columns;
+      slots_of_unit = places * m_.columns * m_.sides;
     }
-    int64_t most = std::min(units, kMostItems / unit);
+    if (m_.sides > 1 && m_.scatter()) return;
+    int64_t most = std::min(CeilDiv(units, m_.sides), kMostItems / unit);
     if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_words / slots_of_unit);
     // With both networks the words of the next pass come between the items of this one: they must find room.
     if (most == 0 || (m_.split() && 2 * m_.block() > hw_.filter_depth)) return;
-    m_.item_blocks = CeilDiv(units, most);
-    const int64_t units_of_block = CeilDiv(units, m_.item_blocks);
-    m_.item_blocks = CeilDiv(units, units_of_block);
+    m_.item_blocks = CeilDiv(units, most * m_.sides);
+    const int64_t units_of_block = CeilDiv(units, m_.item_blocks * m_.sides);
+    m_.item_blocks = CeilDiv(units, units_of_block * m_.sides);
     m_.items = units_of_block * unit;
+    // Every side has an item in every pass; where words flow on from pass to pass, as many.
+    const int64_t left = units % (units_of_block * m_.sides);
+    if (m_.sides > 1 && left > 0 && left < m_.sides) return;
+    if (m_.flows() && m_.passes() > 1 && left > 0) return;
     if (!m_.meets_parts) m_.slots = units_of_block * slots_of_unit;
     m_.early = first_ && !m_.split() ? Early(m_, hw_) : 0;
     m_.cost = Estimate(m_, hw_);
@@ -211,6 +228,8 @@ struct Shared {
   int64_t chain = 1;
   bool stream_wide = true;
   int64_t turn_wide = 0, turn_narrow = 0;
+  int64_t sides = 1;
+  int64_t flow_wide = 0, flow_narrow = 0;
 };
 
 // A problem, cut into some products.
@@ -226,7 +245,10 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
     m.stream_wide = shared.stream_wide;
     m.turn_wide = shared.turn_wide;
     m.turn_narrow = shared.turn_narrow;
-    if (m.turn_wide > 0 && !CanSplit(m, hw)) return std::nullopt;
+    m.sides = shared.sides;
+    m.flow_wide = shared.flow_wide;
+    m.flow_narrow = shared.flow_narrow;
+    if ((m.turn_wide > 0 || m.flows()) && !CanSplit(m, hw)) return std::nullopt;
     std::optional<MatrixMapping> best;
     for (const MatrixKind kind : kinds) {
       m.kind = kind;
@@ -257,6 +279,7 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
   const auto keep = [&](std::optional<MatrixParts>& best, const std::optional<MatrixParts>& found) {
     if (found && (!best || better(found->cost, best->cost))) best = found;
   };
+  std::optional<MatrixParts> aside, flowing;
   std::vector<std::pair<Shared, Cost>> tried;
   for (int64_t chain = 1; chain <= hw.rows; ++chain) {
     for (const bool wide : {true, false}) {
@@ -264,6 +287,16 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
       const auto found = Best(ways_to_cut.front(), kinds, shared, hw, better);
       if (found) tried.emplace_back(shared, found->cost);
       keep(own, found);
+      if (*kinds.begin() == MatrixKind::kScatter) continue;
+      for (int64_t sides = 1; sides <= hw.columns; ++sides) {
+        if (sides > 1 && hw.columns / sides == hw.columns / (sides - 1)) continue;
+        Shared other = {chain, wide, 0, 0, sides};
+        if (sides > 1) keep(aside, Best(ways_to_cut.front(), kinds, other, hw, better));
+        if (!wide || ways_to_cut.front().size() > 1) continue;
+        other.flow_wide = hw.wide_lanes();
+        other.flow_narrow = hw.narrow_lanes();
+        keep(flowing, Best(ways_to_cut.front(), kinds, other, hw, better));
+      }
     }
   }
   if (!own) return {};
@@ -291,6 +324,8 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
   }
   std::vector<MatrixParts> found = {*own};
   if (both) found.push_back(*both);
+  if (aside && better(aside->cost, own->cost)) found.push_back(*aside);
+  if (flowing && better(flowing->cost, own->cost)) found.push_back(*flowing);
   return found;
 }
 
@@ -618,6 +653,8 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
           {"fixed_turn", {first.turn_wide, first.turn_narrow}},
           {"chain", first.chain},
           {"chains", first.chains},
+          {"sides", first.sides},
+          {"stream_turn", {first.flow_wide, first.flow_narrow}},
           {"borders", mapping.borders},
           {"parts", parts},
           {"passes", passes},

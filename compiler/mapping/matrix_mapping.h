@@ -54,13 +54,18 @@ struct MatrixMapping {
   int64_t depth = 1;        // words of k per PE
   int64_t columns = 1;      // fixed vectors per PE
   int64_t turn = 1;         // of these, vectors that take turns word by word of k: divides `columns`
-  int64_t items = 1;        // streamed in a pass
+  int64_t items = 1;        // streamed in a pass, to each side
+  int64_t sides = 1;        // groups of PE columns side by side, with the same fixed vectors and different items
   int64_t ring_rows = 1;    // scatter: result rows that can be live at a time
   // Words of each PE's first block that the streamed operand's network brings, before any item.
   int64_t early = 0;
 
   // Words of the fixed operand that the wide and the narrow network bring in turn; 0, 0: its own network alone.
   int64_t turn_wide = 0, turn_narrow = 0;
+
+  // Streamed words that a row takes from the wide and the narrow network in turn, whatever item they belong to;
+  // 0, 0: from one network alone.
+  int64_t flow_wide = 0, flow_narrow = 0;
 
   // Numbers of passes, outermost loop first.
   int64_t item_blocks = 1, fixed_blocks = 1, depth_blocks = 1;
@@ -87,6 +92,15 @@ struct MatrixMapping {
   int64_t all_items() const;
   int64_t all_depth() const;
   int64_t passes() const { return groups() * item_blocks * fixed_blocks * depth_blocks; }
+  int64_t side_columns(const HwConfig& hw) const { return hw.columns / sides; }
+  int64_t places(const HwConfig& hw) const { return chains * side_columns(hw); }  // of fixed vectors
+  int64_t step() const { return items * sides; }                                  // items of a pass
+  bool flows() const { return flow_wide > 0; }
+  int64_t flow() const { return flow_wide + flow_narrow; }
+  // Fillers that end the streamed words of a pass.
+  int64_t flow_fillers() const { return flows() && passes() > 1 ? CeilDiv(items * depth, flow()) * flow() - items * depth : 0; }
+  // Whether each streamed word meets all vectors of a PE in turn and is freed then; otherwise an item's are, together.
+  bool frees_words() const { return turn == columns; }
   bool split() const { return turn_wide > 0; }
   // Words of the fixed operand that a PE gets for a pass: whole turns, so that the last may be fillers.
   int64_t block() const { return split() ? CeilDiv(columns * depth, turn_wide + turn_narrow) * (turn_wide + turn_narrow) : columns * depth; }

@@ -23,9 +23,11 @@ void Share(OutputMapping& m, const HwConfig& hw) {
   const int64_t members = CeilDiv(m.width, m.period);
   // A member reads while later words of the run wait in its file.
   const int64_t room = std::max<int64_t>(1, hw.ifmap_depth - hw.wide_lanes());
+  // Kernel elements on the wide network have an ID and a tag of their own.
+  const int64_t own = m.split() ? 1 : 0;
   for (m.share = std::min(members, room); m.share >= 1; --m.share) {
     m.runs = CeilDiv(members, m.share);
-    if (std::min(m.share, p.kernel[1]) <= hw.ids_per_controller && m.tags() <= hw.num_tags()) return;
+    if (std::min(m.share, p.kernel[1]) + own <= hw.ids_per_controller && m.tags() + own <= hw.num_tags()) return;
   }
   m.period = m.width;
   m.share = m.runs = 1;
@@ -38,20 +40,33 @@ Cost Estimate(const OutputMapping& m, const HwConfig& hw) {
   const int64_t taps = p.red * p.kernel[0] * p.kernel[1];
   const double compute = real(CyclesInTurn(m.filters, taps / m.expansion, hw.adder_latency));
   const double kernel_words = real(m.sets * m.filters * taps);
-  const double kernel = kernel_words / hw.narrow_lanes();
+  const double kernel_turns = m.split() ? real(m.sets * m.expansion * m.kernel_turns()) : 0;
+  const double kernel = m.split() ? kernel_turns * real(CeilDiv(m.turn_narrow, hw.narrow_lanes()))
+                                  : kernel_words / hw.narrow_lanes();
   const double runs = real(m.lines_per_round() * m.classes() * m.runs * p.red * p.kernel[0]);
   const double input_words = runs * real(p.kernel[1] + m.share - 1);
-  const double input = input_words / hw.wide_lanes();
+  double input = input_words / hw.wide_lanes();
   // Each element at the ends of a shared run has a tag, and so a beat, of its own; where that is
   // not the bound, it still makes some PEs wait (measured).
   const int64_t ends = std::min(m.share, p.kernel[1]) - 1;
   const int64_t middle = p.kernel[1] + m.share - 1 - 2 * ends;
   const double beats = runs * real(2 * ends + CeilDiv(middle, hw.wide_lanes()));
+  if (m.split()) {
+    const double wide = beats + kernel_turns * real(CeilDiv(m.turn_wide, hw.wide_lanes()));
+    input = std::max(input, wide);
+  }
   const double output_words = real(m.sets * m.lines_per_round() * m.width * m.filters);
   const double outputs = output_words / hw.gon_lanes();
   const double busy = std::max({compute, kernel, input, real(hw.pe_count())});
   return {real(m.passes()) * (busy + outputs + 0.05 * beats + 20),
           real(m.passes()) * (kernel_words + input_words + output_words * real(m.expansion))};
+}
+
+// Whether kernel elements may come over both networks: rows have tags of their own for them, and no PE lacks a
+// line in one round that it has in another (it would take words and not free them).
+bool CanSplit(const OutputMapping& m, const HwConfig& hw) {
+  return m.row_tags() + m.sets * m.expansion <= hw.num_tags() &&
+         (m.rounds() == 1 || m.lines() % m.lines_per_round() == 0);
 }
 
 // The best choice of filters and sets for a width and an expansion.
@@ -61,7 +76,7 @@ void Search(OutputMapping m, const HwConfig& hw, Objective better,
   m.lines_per_row = hw.columns / m.width;
   m.chunks = CeilDiv(p.out[1], m.width);
   Share(m, hw);
-  if (m.tags() > hw.num_tags()) return;
+  if (m.tags() + (m.split() ? 1 : 0) > hw.num_tags()) return;
   const int64_t fewest = CeilDiv(p.outc, hw.psum_depth);
   for (int64_t wanted = fewest; wanted <= std::min(p.outc, 3 * fewest); ++wanted) {
     if (m.filters == CeilDiv(p.outc, wanted) && wanted > fewest) continue;
@@ -70,11 +85,14 @@ void Search(OutputMapping m, const HwConfig& hw, Objective better,
     const int64_t most = std::min<int64_t>(hw.rows / m.expansion, m.filter_blocks);
     for (m.sets = 1; m.sets <= most; ++m.sets) {
       m.line_rows = std::min(hw.rows / (m.sets * m.expansion), CeilDiv(m.lines(), m.lines_per_row));
+      if (m.split() && !CanSplit(m, hw)) continue;
       m.cost = Estimate(m, hw);
       if (!best || better(m.cost, best->cost)) best = m;
     }
   }
 }
+
+constexpr int64_t kMostNarrowBeats = 8;  // of a turn of kernel elements
 
 Error DoesNotFit(const HwConfig& hw) {
   return BadInput("the layer cannot run on {}: no mapping of results to PEs fits its IDs", hw.name);
@@ -117,6 +135,32 @@ Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& c
   return DoesNotFit(config);
 }
 
+std::vector<OutputMapping> MapOutputsSplit(const DirectProblem& problem, const HwConfig& config, Objective better) {
+  std::vector<OutputMapping> found;
+  if (problem.empty || config.ids_per_controller < 2) return found;
+  // Long turns lose less to rounding, short ones let PEs wait less for a network: the cycle model settles it.
+  for (int64_t wide_beats = 1; wide_beats <= 2; ++wide_beats) {
+    std::optional<OutputMapping> best;
+    OutputMapping m;
+    m.problem = problem;
+    m.turn_wide = wide_beats * config.wide_lanes();
+    for (m.width = 1; m.width <= std::min<int64_t>(config.columns, problem.out[1]); ++m.width) {
+      for (m.expansion = 1; m.expansion <= config.rows; ++m.expansion) {
+        for (const bool rows : {true, false}) {
+          if (!CanExpand(problem, m.expansion, rows)) continue;
+          m.expand_rows = rows;
+          for (int64_t beats = 1; beats <= kMostNarrowBeats; ++beats) {
+            m.turn_narrow = beats * config.narrow_lanes();
+            if (2 * m.turn() <= config.filter_depth) Search(m, config, better, best);
+          }
+        }
+      }
+    }
+    if (best) found.push_back(*best);
+  }
+  return found;
+}
+
 nlohmann::ordered_json ToJson(const OutputMapping& m) {
   return {{"family", "results per PE"},
           {"width", m.width},
@@ -133,6 +177,7 @@ nlohmann::ordered_json ToJson(const OutputMapping& m) {
           {"period", m.period},
           {"share", m.share},
           {"runs", m.runs},
+          {"kernel_turn", {m.turn_wide, m.turn_narrow}},
           {"passes", m.passes()},
           {"estimated_cycles", m.cost.cycles},
           {"estimated_words", m.cost.words}};

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
@@ -42,6 +43,18 @@ struct OutputMapping {
   int64_t share = 1;
   int64_t runs = 1;           // of each class modulo period
 
+  // Kernel elements that the wide and the narrow network bring in turn, by way of the filter file; 0, 0: the
+  // narrow one brings all, each used straight from the queue.
+  int64_t turn_wide = 0, turn_narrow = 0;
+
+  bool split() const { return turn_wide > 0; }
+  int64_t turn() const { return turn_wide + turn_narrow; }
+  // Kernel elements that a PE gets in a pass, in whole turns, of which the last may end with fillers.
+  int64_t kernel_words() const { return filters * problem.red * problem.kernel[0] * problem.kernel[1] / expansion; }
+  int64_t kernel_turns() const { return (kernel_words() + turn() - 1) / turn(); }
+  int64_t kernel_fillers() const { return kernel_turns() * turn() - kernel_words(); }
+  int64_t row_tags() const { return line_rows * expansion; }  // of input elements
+
   int64_t classes() const { return period < width ? period : width; }
   int64_t tags_per_run() const {
     return share - 1 + (share < problem.kernel[1] ? share : problem.kernel[1]);
@@ -59,6 +72,9 @@ struct OutputMapping {
 // cannot run on the array.
 Result<OutputMapping> MapOutputs(const DirectProblem& problem, const HwConfig& config,
                                  Objective better = FewestCycles);
+// Likewise, with kernel elements on both networks: the best for each length of the wide one's turn.
+std::vector<OutputMapping> MapOutputsSplit(const DirectProblem& problem, const HwConfig& config,
+                                           Objective better = FewestCycles);
 
 // As MapOutputs with width and expansion given (tests and the worked example).
 Result<OutputMapping> MapOutputsWith(const DirectProblem& problem, const HwConfig& config,

@@ -29,12 +29,12 @@ LoopNest PassNest(const MatrixMapping& m) {
 // Numbers of a fixed vector, an item and a word of k, from their places. Vectors with neighbouring
 // numbers lie in neighbouring columns, so that their sums go to different accumulators.
 int AddFixed(LoopNest& nest, const MatrixMapping& m, const HwConfig& hw, int chain, int col, int vector) {
-  const int64_t places = m.chains * hw.columns;
+  const int64_t places = m.places(hw);
   return nest.Affine("fixed", 0, {{kFixedBlock, places * m.columns}, {vector, places},
-                                  {chain, hw.columns}, {col, 1}});
+                                  {chain, m.side_columns(hw)}, {col, 1}});
 }
-int AddItem(LoopNest& nest, const MatrixMapping& m, int item) {
-  return nest.Affine("item_number", 0, {{kItemBlock, m.items}, {item, 1}});
+int AddItem(LoopNest& nest, const MatrixMapping& m, int item, int side) {
+  return nest.Affine("item_number", 0, {{kItemBlock, m.step()}, {item, m.sides}, {side, 1}});
 }
 int AddDepth(LoopNest& nest, const MatrixMapping& m, int row, int word) {
   return nest.Affine("k", 0, {{kDepthBlock, m.chain * m.depth}, {row, m.depth}, {word, 1}});
@@ -124,7 +124,12 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   // Words of the fixed operand lie in the order in which they are used.
   program.Move(Moving::kFilter, kVector, 1).Move(Moving::kFilter, kDepth, m.turn);
   program.Move(Moving::kFilter, kTurn, m.turn * m.depth).FreeAtEnd(Moving::kFilter, m.block());
-  program.Move(Moving::kIfmap, kDepth, 1).Free(Moving::kIfmap, kItem, m.depth);
+  if (m.frees_words()) {
+    program.Free(Moving::kIfmap, kDepth, 1).FreeAtEnd(Moving::kIfmap, 1 + m.flow_fillers());
+  } else {
+    program.Move(Moving::kIfmap, kDepth, 1).Free(Moving::kIfmap, kItem, m.depth);
+    program.FreeAtEnd(Moving::kIfmap, m.depth + m.flow_fillers());
+  }
   // Y counts vectors, up to the last one that exists; Z counts words of k, likewise.
   program.Check(Moving::kY, kRangeResult, m.columns);
   program.Move(Moving::kY, kVector, 1).Move(Moving::kY, kTurn, m.turn);
@@ -132,11 +137,13 @@ Result<std::vector<uint64_t>> Program(const MatrixMapping& m, const HwConfig& hw
   return program.Words();
 }
 
-// Tags of the streamed operand's network: one for a row of each chain and one for all columns; then,
+// Tags of the streamed operand's network: one for a row of each chain and one for all columns of a side; then,
 // where it brings words of the fixed operand, those of single rows and columns.
-constexpr int64_t kAllColumns = 0;
 int64_t RowTag(const MatrixMapping& m, int64_t row) { return m.chain + row; }
-int64_t ColumnTag(int64_t col) { return 1 + col; }
+int64_t ColumnTag(const MatrixMapping& m, int64_t col) { return m.sides + col; }
+// Of the other network, where it brings streamed words, too.
+int64_t FlowRowTag(const MatrixMapping& m, int64_t row) { return m.chains * m.chain + row; }
+int64_t FlowColumnTag(const MatrixMapping& m, const HwConfig& hw, int64_t side) { return m.side_columns(hw) + side; }
 
 std::vector<uint64_t> Setup(const MatrixMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
@@ -146,15 +153,23 @@ std::vector<uint64_t> Setup(const MatrixMapping& m, const HwConfig& hw) {
     IdList& row_stream = (m.stream_wide ? setup.row_wide : setup.row_narrow)[at];
     row_stream = {row % m.chain};
     if (tell_apart) row_stream.push_back(RowTag(m, row));
-    (m.stream_wide ? setup.row_narrow : setup.row_wide)[at] = {row};
-    for (int64_t col = 0; col < hw.columns; ++col) {
-      IdList& stream = m.stream_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col);
-      stream = {kAllColumns};
-      if (tell_apart) stream.push_back(ColumnTag(col));
-      (m.stream_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {col};
+    IdList& row_fixed = (m.stream_wide ? setup.row_narrow : setup.row_wide)[at];
+    row_fixed = {row};
+    if (m.flows()) row_fixed.push_back(FlowRowTag(m, row % m.chain));
+    for (int64_t c = 0; c < m.sides * m.side_columns(hw); ++c) {
+      const int64_t side = c / m.side_columns(hw), col = c % m.side_columns(hw);
+      IdList& stream = m.stream_wide ? setup.PeWide(row, c) : setup.PeNarrow(row, c);
+      stream = {side};
+      if (tell_apart) stream.push_back(ColumnTag(m, col));
+      IdList& fixed = m.stream_wide ? setup.PeNarrow(row, c) : setup.PeWide(row, c);
+      fixed = {col};
+      if (m.flows()) fixed.push_back(FlowColumnTag(m, hw, side));
     }
   }
-  (m.stream_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
+  if (m.flows()) {
+    setup.ifmap_wide = m.flow_wide;
+    setup.ifmap_narrow = m.flow_narrow;
+  } else (m.stream_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
   if (m.split()) {
     setup.filter_wide = m.turn_wide;
     setup.filter_narrow = m.turn_narrow;
@@ -171,16 +186,18 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
   PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops};
   LoopNest& nest = d.nest;
   const int row = nest.AddLoop("row", m.chains * m.chain);
-  const int col = nest.AddLoop("column", hw.columns);
+  const int column = nest.AddLoop("column", m.sides * m.side_columns(hw));
 
+  const int side = nest.Quotient("side", column, m.side_columns(hw));
+  const int col = nest.Remainder("column_of_side", column, m.side_columns(hw));
   const int chain = nest.Quotient("chain", row, m.chain);
   const int in_chain = nest.Remainder("in_chain", row, m.chain);
   // Y and Z start as far from their limits as vectors and words exist.
-  const int64_t places = m.chains * hw.columns;
+  const int64_t places = m.places(hw);
   Register left;  // vectors of this place, from this block on
   left.name = "vectors_left";
   left.base = m.all_fixed() + places - 1;
-  left.terms = {{kFixedBlock, -places * m.columns}, {chain, -hw.columns}, {col, -1}};
+  left.terms = {{kFixedBlock, -places * m.columns}, {chain, -m.side_columns(hw)}, {col, -1}};
   left.divisor = places;
   left.cap = m.columns;
   const int vectors = nest.AddRegister(left);
@@ -188,8 +205,8 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
                                 {{kDepthBlock, -m.chain * m.depth}, {in_chain, -m.depth}}, 0);
   const int y_base = nest.Affine("y_base", m.columns, {{vectors, -1}}, m.columns);
   const int z_base = nest.Affine("z_base", 0, {{words, -1}}, m.depth);
-  const int last = nest.Affine("last_item", m.all_items() - 1, {{kItemBlock, -m.items}},
-                               m.items - 1);
+  const int last = nest.AddRegister({"last_item", m.all_items() - 1, {{kItemBlock, -m.step()}, {side, -1}}, m.sides, 0,
+                                     m.items - 1});
   d.fields = {{"YBase", y_base}, {"ZBase", z_base}, {"ParamLast", last}};
   d.from_below = {{{in_chain, 0, m.chain - 1}}};
   d.to_above = {{{in_chain, 1, m.chain}}};
@@ -206,18 +223,46 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
   const int slice = nest.AddLoop("slice", slices);
   const int of_slice = nest.AddLoop("item", in_slice);
   const int piece = nest.AddLoop("piece", CeilDiv(m.depth, lanes));
+  const int side = nest.AddLoop("side", m.sides);
   const int row = nest.AddLoop("row", m.chain);
   const int word = nest.AddLoop("word", lanes);
 
   const int item = nest.Affine("item_in_pass", 0, {{slice, in_slice}, {of_slice, 1}});
-  const int number = AddItem(nest, m, item);
+  const int number = AddItem(nest, m, item, side);
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
   if (slices > 1) nest.Keep(item, 0, m.items);
   nest.Keep(number, 0, m.all_items());
   nest.Keep(in_pe, 0, m.depth);
   AddStreamedOperand(d, m, number, AddDepth(nest, m, row, in_pe));
   d.row_tag = row;
-  d.col_tag = nest.Affine("col_tag", 0, {});
+  d.col_tag = nest.Affine("col_tag", 0, {{side, 1}});
+  d.destination = kDestIfmap;
+  return d;
+}
+
+// Likewise over both networks: of every turn, the words of one.
+GinDescriptor Flow(const MatrixMapping& m, const HwConfig& hw, bool wide) {
+  GinDescriptor d{.nest = PassNest(m)};
+  LoopNest& nest = d.nest;
+  const bool own = wide == m.stream_wide;
+  const int turn = nest.AddLoop("turn", CeilDiv(m.items * m.depth, m.flow()));
+  const int side = nest.AddLoop("side", m.sides);
+  const int row = nest.AddLoop("row", m.chain);
+  const int word = nest.AddLoop("word", wide ? m.flow_wide : m.flow_narrow);
+
+  const int in_pass = nest.Affine("word_in_pass", wide ? 0 : m.flow_wide, {{turn, m.flow()}, {word, 1}});
+  const int item = nest.Quotient("item_in_pass", in_pass, m.depth);
+  const int in_pe = nest.Remainder("word_in_pe", in_pass, m.depth);
+  const int number = AddItem(nest, m, item, side);
+  if (m.flow_fillers() > 0) {
+    d.real.push_back({{in_pass, 0, m.items * m.depth}});
+  } else {
+    nest.Keep(item, 0, m.items);
+    nest.Keep(number, 0, m.all_items());
+  }
+  AddStreamedOperand(d, m, number, AddDepth(nest, m, row, in_pe));
+  d.row_tag = nest.Affine("row_tag", own ? 0 : FlowRowTag(m, 0), {{row, 1}});
+  d.col_tag = nest.Affine("col_tag", own ? 0 : FlowColumnTag(m, hw, 0), {{side, 1}});
   d.destination = kDestIfmap;
   return d;
 }
@@ -236,7 +281,7 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer)
   const int piece = nest.AddLoop("piece", m.split() ? m.pieces() : CeilDiv(streams ? m.early : m.block(), lanes));
   const int chain = nest.AddLoop("chain", m.chains);
   const int row = nest.AddLoop("row", m.chain);
-  const int col = nest.AddLoop("column", hw.columns);
+  const int col = nest.AddLoop("column", m.side_columns(hw));
   const int word = nest.AddLoop("word", share);
 
   const int in_pe = m.split() ? nest.Affine("word_in_pe", wide ? 0 : m.turn_wide,
@@ -263,7 +308,7 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer)
   const int number = AddFixed(nest, m, hw, chain, col, vector);
   AddFixedOperand(d, m, number, AddDepth(nest, m, row, in_vector));
   d.row_tag = nest.Affine("row_tag", streams ? RowTag(m, 0) : 0, {{chain, m.chain}, {row, 1}});
-  d.col_tag = nest.Affine("col_tag", streams ? ColumnTag(0) : 0, {{col, 1}});
+  d.col_tag = nest.Affine("col_tag", streams ? ColumnTag(m, 0) : 0, {{col, 1}});
   d.destination = kDestFilter;
   return d;
 }
@@ -341,17 +386,19 @@ GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
   const int item = nest.AddLoop("item", m.items);
   const int vector = nest.AddLoop("vector", m.columns);
   const int chain = nest.AddLoop("chain", m.chains);
-  const int col = nest.AddLoop("column", hw.columns);
+  const int side = nest.AddLoop("side", m.sides);
+  const int col = nest.AddLoop("column", m.side_columns(hw));
 
-  const int item_number = AddItem(nest, m, item);
+  const int item_number = AddItem(nest, m, item, side);
   const int fixed = AddFixed(nest, m, hw, chain, col, vector);
   nest.Keep(item_number, 0, m.all_items());
   nest.Keep(fixed, 0, m.all_fixed());
   if (m.scatter()) {
     AddScatteredResult(d, m, fixed, item_number, item);
   } else {
-    const int64_t places = m.chains * hw.columns;
-    const int place = nest.Affine("place", 0, {{vector, places}, {chain, hw.columns}, {col, 1}});
+    const int64_t of_row = m.sides * m.side_columns(hw);
+    const int place = nest.Affine("place", 0, {{vector, m.chains * of_row}, {chain, of_row},
+                                               {side, m.side_columns(hw)}, {col, 1}});
     AddDirectResult(d, m, fixed, item_number, item, place);
   }
   if (m.depth_blocks > 1) {
@@ -359,7 +406,7 @@ GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
     d.last.push_back({{kDepthBlock, m.depth_blocks - 1, m.depth_blocks}});
   }
   d.row = nest.Affine("row", 0, {{chain, m.chain}});
-  d.col = col;
+  d.col = nest.Affine("gon_column", 0, {{side, m.side_columns(hw)}, {col, 1}});
   return d;
 }
 
@@ -373,9 +420,16 @@ Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   if (m.early > 0 || m.split()) stream.push_back(Fixed(m, hw, Bringer::kStreams));
   // The pieces of a pass come between the items of the one before.
   if (m.split()) stream.back().lead = m.pieces();
-  stream.push_back(Streamed(m, hw));
+  stream.push_back(m.flows() ? Flow(m, hw, m.stream_wide) : Streamed(m, hw));
   if (m.split()) stream.back().turn_loops = kPassLoops + 1;
-  (m.stream_wide ? schedule.narrow : schedule.wide).push_back(Fixed(m, hw, Bringer::kOwn));
+  auto& fixed = m.stream_wide ? schedule.narrow : schedule.wide;
+  fixed.push_back(Fixed(m, hw, Bringer::kOwn));
+  if (m.flows()) {
+    // The block of the next pass comes before the items of this one, where there is room.
+    if (m.passes() > 1 && 2 * m.block() <= hw.filter_depth) fixed.back().lead = 1;
+    fixed.push_back(Flow(m, hw, !m.stream_wide));
+    fixed.back().turn_loops = kPassLoops;
+  }
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;

@@ -149,6 +149,18 @@ TEST_F(DilatedExampleTest, ProofHoldsWithAndWithoutExpansion) {
   }
 }
 
+TEST_F(DilatedExampleTest, ProofHoldsWithKernelElementsOnBothNetworks) {
+  const auto found = MapOutputsSplit(MakeDirectProblem(Fig7(), Pass::kFilterGrad), config_);
+  ASSERT_FALSE(found.empty());
+  for (const OutputMapping& mapping : found) {
+    ASSERT_TRUE(mapping.split());
+    const Schedule schedule = ScheduleOutputs(mapping, config_).value();
+    const auto proof = Prove(Fig7(), Pass::kFilterGrad, config_, schedule, 36, {});
+    ASSERT_TRUE(proof.ok()) << proof.error().message;
+    EXPECT_TRUE(proof.value().complete());
+  }
+}
+
 TEST_F(DilatedExampleTest, ShowPrintsGroupsAndProducts) {
   const auto compiled = Compile(config_, Fig7(), Pass::kFilterGrad, "ecoflow");
   ASSERT_TRUE(compiled.ok());
