@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <tuple>
 
@@ -11,6 +12,8 @@ namespace ecoflow {
 struct Cost {
   double cycles = 0;
   double words = 0;  // on all networks: GIN, GON and Local; a multicast counts once
+
+  int64_t WholeCycles() const { return std::llround(std::min(cycles, 0x1p62)); }
 };
 
 // Cycles of a PE that adds `times` products to each of `psums` psums, one product to each in turn: a sum

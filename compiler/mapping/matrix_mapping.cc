@@ -658,7 +658,7 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
           {"borders", mapping.borders},
           {"parts", parts},
           {"passes", passes},
-          {"estimated_cycles", mapping.cost.cycles},
+          {"estimated_cycles", mapping.cost.WholeCycles()},
           {"estimated_words", mapping.cost.words}};
 }
 

@@ -179,7 +179,7 @@ nlohmann::ordered_json ToJson(const OutputMapping& m) {
           {"runs", m.runs},
           {"kernel_turn", {m.turn_wide, m.turn_narrow}},
           {"passes", m.passes()},
-          {"estimated_cycles", m.cost.cycles},
+          {"estimated_cycles", m.cost.WholeCycles()},
           {"estimated_words", m.cost.words}};
 }
 

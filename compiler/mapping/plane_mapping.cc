@@ -101,7 +101,7 @@ nlohmann::ordered_json ToJson(const PlaneMapping& m) {
           {"wide_words", m.wide_words},
           {"narrow_words", m.narrow_words},
           {"units", m.units()},
-          {"estimated_cycles", m.cost.cycles},
+          {"estimated_cycles", m.cost.WholeCycles()},
           {"estimated_words", m.cost.words}};
 }
 

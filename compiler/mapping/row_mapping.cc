@@ -180,7 +180,7 @@ nlohmann::ordered_json ToJson(const RowMapping& m) {
           {"tap_chunks", m.tap_chunks},
           {"slots", m.slots()},
           {"passes", m.passes()},
-          {"estimated_cycles", m.cost.cycles},
+          {"estimated_cycles", m.cost.WholeCycles()},
           {"estimated_words", m.cost.words}};
 }
 

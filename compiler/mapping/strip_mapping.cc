@@ -344,7 +344,7 @@ nlohmann::ordered_json ToJson(const StripMapping& m) {
           {"slot_window", m.slot_window},
           {"slots", m.slots},
           {"passes", m.passes()},
-          {"estimated_cycles", m.cost.cycles},
+          {"estimated_cycles", m.cost.WholeCycles()},
           {"estimated_words", m.cost.words}};
 }
 

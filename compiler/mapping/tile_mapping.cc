@@ -432,7 +432,7 @@ nlohmann::ordered_json ToJson(const TileParts& mapping) {
           {"input_turn", {first.input_wide, first.input_narrow}},
           {"kernel_turn", {first.kernel_wide, first.kernel_narrow}},
           {"parts", std::move(parts)},
-          {"estimated_cycles", mapping.cost.cycles},
+          {"estimated_cycles", mapping.cost.WholeCycles()},
           {"estimated_words", mapping.cost.words}};
 }
 
