@@ -31,6 +31,17 @@ int64_t InputBeatsOfRow(const TileMapping& m, int64_t share, int64_t lanes) {
   return beats;
 }
 
+// Cycles that networks wait for each other in a row of the input of a block that comes over both in turns: a PE takes
+// its words in order, so that a network is ahead of the other by no more than a queue holds.
+double WaitInRow(const TileMapping& m, const HwConfig& hw) {
+  const double wide = Real(CeilDiv(m.input_wide, hw.wide_lanes()));
+  const double narrow = Real(CeilDiv(m.input_narrow, hw.narrow_lanes()));
+  const double wide_ahead = std::min(1.0, Real(hw.queue_depth) / Real(m.input_wide));
+  const double narrow_ahead = std::min(1.0, Real(hw.queue_depth) / Real(m.input_narrow));
+  const double both = wide * (1 - wide_ahead) + narrow * (1 - narrow_ahead);
+  return Real(m.BlockExtent(1) / m.input_turn()) * std::max(0.0, both - std::max(wide, narrow));
+}
+
 // Cycles and words of a pass in which `blocks` blocks take part, each with `rows` rows of the kernel.
 Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int64_t rows) {
   const DirectProblem& p = m.problem;
@@ -51,10 +62,12 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   };
   const double wide = network(m.input_wide, m.kernel_wide, hw.wide_lanes());
   const double narrow = network(m.input_narrow, m.kernel_narrow, hw.narrow_lanes());
+  const double wait = m.input_on_both() && !m.one_tile() ? Real(blocks * input_rows) * WaitInRow(m, hw) : 0;
   // A pass begins when its last tiles have their first rows.
   const int64_t rows_behind = std::min((m.block[0] - 1) * m.TileStep(0) / p.dilation[0], rows);
   const double behind = Real(rows_behind * m.columns * m.tile_results());
-  const double busy = std::max({compute + behind, wide, narrow, PortCycles(m.PassWordsApart(hw), hw.pe_count())});
+  const double port = PortCycles(m.PassWordsApart(hw), hw.pe_count());
+  const double busy = std::max({compute + behind, std::max(wide, narrow) + wait, port});
   const double drain = WaitAfterBurst(m.tile_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
   const int64_t inputs = input_rows * m.BlockExtent(1);
   return {busy + drain, Real(blocks * (inputs + kernel_words + m.kernel_fillers()) + pes * m.tile_results())};
@@ -225,9 +238,9 @@ class Search {
     Visit(m, 0, 1);
     if (m.block[1] > 1) return;
     const int64_t wide = hw_.wide_lanes(), row = m.Extent(1);
-    for (const int64_t turns : {1, 2, 3, 4, 6, 8}) {
+    for (int64_t turns = 1; turns < CeilDiv(row, wide); ++turns) {
       const int64_t turn = row / turns;
-      if (row % turns != 0 || turn <= wide) break;
+      if (row % turns != 0) continue;
       // The share of the wide lanes, and a beat less or more.
       const int64_t beats = turn / (wide + hw_.narrow_lanes());
       for (int64_t w = std::max<int64_t>(1, beats - 1) * wide; w < std::min(turn, (beats + 3) * wide); w += wide) {
