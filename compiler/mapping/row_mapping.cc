@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kMostColumns = most::LevelFiles::Last + 1;
 constexpr int64_t kMostImages = most::Param::ParamLast + 1;
+constexpr int64_t kMostRelease = most::LevelFiles::IfmapRelease;
 
 // Divisors of `number` up to `limit`.
 std::vector<int64_t> Divisors(int64_t number, int64_t limit) {
@@ -46,12 +47,14 @@ Cost Estimate(const RowMapping& m, const HwConfig& hw) {
       real(m.n * m.columns) * (real(CyclesInTurn(m.p, m.q * m.taps, hw.adder_latency)) +
                                WaitAfterBurst(m.p, hw.queue_depth, take));
   const double filter_words = real(m.t * m.chain() * block);
-  const double filters = filter_words / (m.input_wide ? hw.narrow_lanes() : hw.wide_lanes());
+  const double filters = filter_words / (m.filters_wide() ? hw.wide_lanes() : hw.narrow_lanes());
   const int64_t span = (m.columns - 1) * m.step() + m.taps;
   const int64_t rows = std::min(m.row_classes() * m.diagonals(),
                                 m.kernel_rows + (m.e - 1) * d.stride[0]);
   const double input_words = real(m.n * m.images * m.r * rows * span * m.q);
-  const double input = input_words / (m.input_wide ? hw.wide_lanes() : hw.narrow_lanes());
+  // Where the input comes over both networks it begins when the wide one has brought the filters.
+  const int64_t lanes = (m.input_wide > 0 ? hw.wide_lanes() : 0) + (m.input_narrow > 0 ? hw.narrow_lanes() : 0);
+  const double input = input_words / real(lanes) + (m.input_on_both() ? filters : 0);
   const double output_words = real(m.n * m.columns * m.p * m.t * m.images * m.e);
   const double outputs = output_words / hw.gon_lanes();
   // What cannot be loaded while the pass before runs.
@@ -134,11 +137,25 @@ class Search {
     m.image_blocks = CeilDiv(each, fit);
     m.n = CeilDiv(each, m.image_blocks);
     m.image_blocks = CeilDiv(each, m.n);
-    for (const bool wide : {true, false}) {
+    const std::pair<int64_t, int64_t> turns[] = {{1, 0}, {0, 1}, {hw_.wide_lanes(), hw_.narrow_lanes()}};
+    for (const auto& [wide, narrow] : turns) {
       m.input_wide = wide;
+      m.input_narrow = narrow;
+      if (m.input_on_both() && !BothFit(m)) continue;
       m.cost = Estimate(m, hw_);
       if (!best_ || better_(m.cost, best_->cost)) best_ = m;
     }
+  }
+  // Whether a network can carry both operands and the windows leave room for fillers.
+  bool BothFit(const RowMapping& m) const {
+    const int64_t room = std::min<int64_t>(hw_.ifmap_depth, kMostRelease);
+    for (const int64_t columns : {m.columns, d_.out[1] - (m.tiles - 1) * m.columns}) {
+      for (const int64_t taps : {m.taps, d_.kernel[1] - (m.tap_chunks - 1) * m.taps}) {
+        if (taps * m.q + m.input_fillers(columns, taps) > room) return false;
+      }
+    }
+    return hw_.ids_per_controller >= 2 && m.input_row_tags() + m.t * m.chain() <= hw_.num_tags() &&
+           m.input_col_tags() + 1 <= hw_.num_tags();
   }
 
   const DirectProblem& d_;
@@ -170,7 +187,7 @@ nlohmann::ordered_json ToJson(const RowMapping& m) {
           {"taps", m.taps},
           {"images", m.images},
           {"columns", m.columns},
-          {"input_network", m.input_wide ? "wide" : "narrow"},
+          {"input_turn", {m.input_wide, m.input_narrow}},
           {"filter_blocks", m.filter_blocks},
           {"bands", m.bands},
           {"tiles", m.tiles},

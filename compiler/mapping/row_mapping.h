@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/ints.h"
 #include "base/result.h"
 #include "compiler/dataflow/direct.h"
 #include "compiler/mapping/cost.h"
@@ -32,7 +33,9 @@ struct RowMapping {
   int64_t images = 1;       // sets side by side
   int64_t columns = 1;      // result columns of a pass
 
-  bool input_wide = true;   // input rows on the wide network, filters on the narrow one
+  // Words of a turn of the input's loader, by network. Filters come over the network without input, else over the
+  // wide one.
+  int64_t input_wide = 1, input_narrow = 0;
 
   // Numbers of passes, outermost loop first.
   int64_t filter_blocks = 1, bands = 1, tiles = 1, image_blocks = 1;
@@ -48,6 +51,17 @@ struct RowMapping {
   // A tap column tile that lies apart from the next result's: only its columns are sent.
   bool gaps() const { return problem.stride[1] > taps; }
   int64_t step() const { return gaps() ? taps : problem.stride[1]; }  // columns per result
+  bool filters_wide() const { return input_wide == 0 || input_narrow > 0; }
+  bool input_on_both() const { return input_wide > 0 && input_narrow > 0; }
+  // Input words of a PE and an image, and what fills up the last turn of the loader.
+  int64_t input_words(int64_t results, int64_t of_kernel) const { return ((results - 1) * step() + of_kernel) * q; }
+  int64_t input_fillers(int64_t results, int64_t of_kernel) const {
+    const int64_t words = input_words(results, of_kernel), turn = input_wide + input_narrow;
+    return CeilDiv(words, turn) * turn - words;
+  }
+  // Tags of input rows, on the buses' rows and columns; those of filters follow where a network carries both.
+  int64_t input_row_tags() const { return r * row_classes(); }
+  int64_t input_col_tags() const { return images * diagonals(); }
   int64_t slots() const { return partials() == 1 ? 0 : n * columns * p * t * images * e; }
   int64_t passes() const {
     return problem.groups * filter_blocks * bands * tiles * image_blocks * partials();

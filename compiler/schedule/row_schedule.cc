@@ -49,7 +49,7 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
   program.Move(Moving::kFilter, kFilter, 1).Move(Moving::kFilter, kChannel, m.p);
   program.Move(Moving::kFilter, kTap, m.p * m.q).FreeAtEnd(Moving::kFilter, taps * m.q * m.p);
   program.Move(Moving::kIfmap, kChannel, 1).Move(Moving::kIfmap, kTap, m.q);
-  program.Free(Moving::kIfmap, kColumn, m.step() * m.q).Free(Moving::kIfmap, kImage, taps * m.q);
+  program.Free(Moving::kIfmap, kColumn, m.step() * m.q).Free(Moving::kIfmap, kImage, taps * m.q + m.input_fillers(columns, taps));
   program.Check(Moving::kY, kRangeResult, 1);   // Y = 0: the results of this PE exist
   program.Check(Moving::kZ, kRangeOperand, 1);  // Z = 0: its kernel row, input row and channels exist
   if (m.skip_borders) {                         // X: input column
@@ -59,24 +59,32 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
   return program.Words();
 }
 
+int64_t FilterRowTag(const RowMapping& m) { return m.input_on_both() ? m.input_row_tags() : 0; }
+int64_t FilterColTag(const RowMapping& m) { return m.input_on_both() ? m.input_col_tags() : 0; }
+
 std::vector<uint64_t> Setup(const RowMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
-  auto& input_rows = m.input_wide ? setup.row_wide : setup.row_narrow;
-  auto& filter_rows = m.input_wide ? setup.row_narrow : setup.row_wide;
+  const auto tags = [&](bool wide, int64_t input, int64_t filter) {
+    std::vector<int64_t> both;
+    if ((wide ? m.input_wide : m.input_narrow) > 0) both.push_back(input);
+    if (wide == m.filters_wide()) both.push_back(filter);
+    return both;
+  };
   for (int64_t row = 0; row < m.t * m.chain(); ++row) {
     const int64_t i = row % m.kernel_rows, channels = row % m.chain() / m.kernel_rows;
-    input_rows[static_cast<std::size_t>(row)] = {channels * m.row_classes() +
-                                                 i % m.problem.stride[0]};
-    filter_rows[static_cast<std::size_t>(row)] = {row};
+    const int64_t input_row = channels * m.row_classes() + i % m.problem.stride[0];
+    setup.row_wide[static_cast<std::size_t>(row)] = tags(true, input_row, FilterRowTag(m) + row);
+    setup.row_narrow[static_cast<std::size_t>(row)] = tags(false, input_row, FilterRowTag(m) + row);
     for (int64_t col = 0; col < m.images * m.e; ++col) {
       const int64_t diagonal = i / m.problem.stride[0] + col % m.e;
-      const int64_t tag = col / m.e * m.diagonals() + diagonal;
-      (m.input_wide ? setup.PeWide(row, col) : setup.PeNarrow(row, col)) = {tag};
-      (m.input_wide ? setup.PeNarrow(row, col) : setup.PeWide(row, col)) = {0};
+      const int64_t input_col = col / m.e * m.diagonals() + diagonal;
+      setup.PeWide(row, col) = tags(true, input_col, FilterColTag(m));
+      setup.PeNarrow(row, col) = tags(false, input_col, FilterColTag(m));
     }
   }
-  (m.input_wide ? setup.ifmap_wide : setup.ifmap_narrow) = 1;
-  (m.input_wide ? setup.filter_narrow : setup.filter_wide) = 1;
+  setup.ifmap_wide = m.input_wide;
+  setup.ifmap_narrow = m.input_narrow;
+  (m.filters_wide() ? setup.filter_wide : setup.filter_narrow) = 1;
   return setup.Words();
 }
 
@@ -157,15 +165,15 @@ int AddImage(LoopNest& nest, const RowMapping& m, int image, int set) {
   return nest.Affine("b", 0, {{kImageBlock, m.n * m.images}, {image, m.images}, {set, 1}});
 }
 
-// Input rows by diagonals: column by column, channels inside.
-GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
+// Input rows by diagonals: column by column, channels inside; what comes over one of the networks.
+GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& d = m.problem;
   GinDescriptor words{.nest = PassNest(m)};
   LoopNest& nest = words.nest;
-  const int64_t lanes = m.input_wide ? hw.wide_lanes() : hw.narrow_lanes();
-  const int64_t most = ((m.columns - 1) * m.step() + m.taps) * m.q;
+  const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
+  const int64_t turn_words = m.input_on_both() ? m.input_wide + m.input_narrow : lanes;
   const int image = nest.AddLoop("image", m.n);
-  const int piece = nest.AddLoop("piece", CeilDiv(most, lanes));
+  const int turn = nest.AddLoop("turn", CeilDiv(m.input_words(m.columns, m.taps), turn_words));
   const int set = nest.AddLoop("set", m.images);
   const int channel_set = nest.AddLoop("channel_set", m.r);
   const int row_class = nest.AddLoop("row_class", m.row_classes());
@@ -179,9 +187,12 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw) {
   nest.Keep(beyond, -kMany, m.e);
 
   const int taps = AddTaps(nest, m), columns = AddColumns(nest, m);
-  const int number = nest.Affine("number", 0, {{piece, lanes}, {word, 1}});
-  const int left = nest.Affine("words_left", -m.q * m.step(),
-                               {{columns, m.q * m.step()}, {taps, m.q}, {number, -1}});
+  const int number = nest.Affine("number", wide ? 0 : m.input_wide, {{turn, turn_words}, {word, 1}});
+  // Over both networks turns are whole.
+  std::vector<Term> before = {{turn, -turn_words}};
+  if (!m.input_on_both()) before.push_back({word, -1});
+  before.insert(before.end(), {{columns, m.q * m.step()}, {taps, m.q}});
+  const int left = nest.Affine("words_left", -m.q * m.step(), before);
   nest.Keep(left, 1, kMany);
   const int b = AddImage(nest, m, image, set);
   nest.keep.push_back({{b, 0, d.batch}, {image, 0, 1}});
@@ -217,7 +228,7 @@ GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
   const DirectProblem& d = m.problem;
   GinDescriptor words{.nest = PassNest(m)};
   LoopNest& nest = words.nest;
-  const int64_t lanes = m.input_wide ? hw.narrow_lanes() : hw.wide_lanes();
+  const int64_t lanes = m.filters_wide() ? hw.wide_lanes() : hw.narrow_lanes();
   const int piece = nest.AddLoop("piece", CeilDiv(m.taps * m.q * m.p, lanes));
   const int row = nest.AddLoop("row", m.t * m.chain());
   const int word = nest.AddLoop("word", lanes);
@@ -244,8 +255,8 @@ GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
   const int row_in = AddReal(nest, words.real, y, d.kernel_step[0]);
   const int col_in = AddReal(nest, words.real, x, d.kernel_step[1]);
   Reads(words, d.Kernel(), {.group = kGroup, .outc = f, .red = c, .row = row_in, .col = col_in});
-  words.row_tag = row;
-  words.col_tag = nest.Affine("col_tag", 0, {});
+  words.row_tag = nest.Affine("row_tag", FilterRowTag(m), {{row, 1}});
+  words.col_tag = nest.Affine("col_tag", FilterColTag(m), {});
   words.destination = kDestFilter;
   return words;
 }
@@ -305,8 +316,14 @@ Result<Schedule> ScheduleRows(const RowMapping& m, const HwConfig& hw) {
     }
   }
   if (schedule.passes[0].variant < 0) schedule.programs.resize(1);
-  (m.input_wide ? schedule.wide : schedule.narrow).push_back(Inputs(m, hw));
-  (m.input_wide ? schedule.narrow : schedule.wide).push_back(Filters(m, hw));
+  (m.filters_wide() ? schedule.wide : schedule.narrow).push_back(Filters(m, hw));
+  if (m.input_wide > 0) schedule.wide.push_back(Inputs(m, hw, true));
+  if (m.input_narrow > 0) schedule.narrow.push_back(Inputs(m, hw, false));
+  if (m.input_on_both()) {
+    // The filters of a pass before its input; before that of the pass before where the file holds both.
+    schedule.wide[0].lead = 2 * m.p * m.q * m.taps <= hw.filter_depth;
+    schedule.wide[1].turn_loops = kPassLoops;
+  }
   schedule.gon.push_back(Results(m));
   schedule.num_passes = NumPasses(schedule.passes[0]);
   return schedule;

@@ -85,8 +85,13 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
       const Status proved = ProveCompiled(one);
       ASSERT_TRUE(proved.ok()) << candidate.mapping.dump() << proved.error().message;
       met[candidate.mapping.value("borders", "none")] += one.schedule.passes.size() > 1;
-      if (candidate.mapping.at("family") != "tile per PE") continue;
       const auto& tiles = candidate.mapping;
+      if (tiles.at("family") == "row-stationary" && tiles["input_turn"][0] > 0 && tiles["input_turn"][1] > 0) {
+        EXPECT_TRUE(PredictCycles(one.schedule, config, {}).ok()) << tiles.dump();
+        ++met["rows over both"];
+        met["rows over both, several passes"] += tiles["passes"] > 1;
+      }
+      if (tiles.at("family") != "tile per PE") continue;
       met["tiles in parts"] += tiles["parts"].size() > 1;
       met["tiles exchanged"] += tiles["exchanged"] == true;
       met["tiles cropped"] += tiles["parts"][0]["crop"] == true;
@@ -100,6 +105,8 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
   for (const char* kind : {"tiles in parts", "tiles exchanged", "tiles cropped", "tiles in blocks", "blocks over both"}) {
     EXPECT_GE(met[kind], 3) << kind << " of " << met["tiles"];
   }
+  EXPECT_GE(met["rows over both"], 10);
+  EXPECT_GE(met["rows over both, several passes"], 3);
   EXPECT_GE(met["taps"], 20);
   EXPECT_GE(met["sections"], 20);
   EXPECT_GE(met["zeros"], 10);
