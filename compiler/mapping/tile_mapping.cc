@@ -91,13 +91,17 @@ Cost Estimate(const TileMapping& m, const HwConfig& hw) {
     add(Real(m.units() / blocks), blocks, rows);
     if (m.units() % blocks > 0) add(1, m.units() % blocks, rows);
   } else {
-    // Units of a round lie on a few lines of blocks; the one with the most rows takes the time.
+    // Units of a round lie on a few lines of blocks; the one with the most rows takes the time. Most rounds are alike.
     const int64_t line = m.units() / m.Blocks(0);
+    std::map<std::pair<int64_t, int64_t>, int64_t> rounds_alike;  // by units and rows
     for (int64_t first = 0; first < m.units(); first += blocks) {
       const int64_t end = std::min(first + blocks, m.units());
       int64_t rows = 0;
       for (int64_t y = first / line; y <= (end - 1) / line; ++y) rows = std::max(rows, m.RowsOf(y));
-      add(1, end - first, rows);
+      ++rounds_alike[{end - first, rows}];
+    }
+    for (const auto& [units_and_rows, count] : rounds_alike) {
+      add(Real(count), units_and_rows.first, units_and_rows.second);
     }
   }
   // The window of the first pass has to fill.
