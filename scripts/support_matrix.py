@@ -16,7 +16,7 @@ def main():
     cases = list(dict.fromkeys((r["dataflow"], r["op"], r["pass"]) for r in runs))
     cases.sort(key=lambda case: (case[0], case[1]))
 
-    print("# Support matrix\n")
+    print("## Random layers\n")
     print("Written by `scripts/regression.sh` from what it ran: random layers (rectangular kernels, strides,")
     print("maps and pads, dilations, groups, depthwise, 1-D, fully connected, batch) on the Verilated RTL,")
     print("every output compared with the golden model, issued MACs equal to the useful ones (`ecoflow`) or")
