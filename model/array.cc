@@ -64,12 +64,18 @@ TimingArray::TimingArray(const Schedule& schedule, const HwConfig& hw)
       padded_columns_((static_cast<std::size_t>(hw.columns) + kVector - 1) / kVector * kVector),
       tag_words_(padded_columns_ * queue_bytes_ / 8) {
   // Stages of rtl/pe/eco_pe_psum.sv: a product meets the psum from below in the multiplier's last stage,
-  // its sum is ready in stage EndPos and in the output queue one cycle later.
+  // its sum is ready in stage EndPos, goes on in stage GoPos and is in the output queue one cycle later. At an
+  // adder for the link it meets the psum from below in stage EndPos + 1.
   const int end_stage = hw.multiplier_stages + hw.adder_latency;
-  below_bit_ = static_cast<uint16_t>(1 << (hw.multiplier_stages - 1));
-  up_bit_ = static_cast<uint16_t>(1 << (end_stage - 1));
-  out_bit_ = static_cast<uint16_t>(1 << end_stage);
+  const int go_stage = end_stage + hw.link_latency();
+  const int below_stage = hw.multiplier_stages;
+  const int last_below_stage = hw.link_latency() > 0 ? end_stage + 1 : below_stage;
+  below_bit_ = static_cast<uint16_t>(1 << (last_below_stage - 1));
+  start_bit_ = static_cast<uint16_t>(1 << (last_below_stage - below_stage));
+  up_bit_ = static_cast<uint16_t>(1 << (go_stage - 1));
+  out_bit_ = static_cast<uint16_t>(1 << go_stage);
   hazard_ = static_cast<std::size_t>(hw.adder_latency - 1);
+  gon_hazard_ = static_cast<uint8_t>((1 << (hw.accumulator_latency() - 1)) - 1);
 
   std::memset(blocks_.data(), 0, blocks_.size() * sizeof(PeBlock));
   for (PeBlock& block : blocks_) {
@@ -292,7 +298,7 @@ namespace {
 
 struct PeConstants {
   uint16_t ifmap_depth, filter_depth, queue_depth;
-  uint16_t below_bit, up_bit, out_bit;
+  uint16_t below_bit, start_bit, up_bit, out_bit;
   std::size_t hazard;
 };
 
@@ -313,7 +319,8 @@ template <bool kHazard, bool kTurns, bool kChains>
   const uint16_t ifmap_depth = hw.ifmap_depth, filter_depth = hw.filter_depth;
   const uint16_t queue_depth = hw.queue_depth;
   const uint16_t below_bit = hw.below_bit, up_bit = hw.up_bit, out_bit = hw.out_bit;
-  const bool hazard2 = hw.hazard > 1, hazard3 = hw.hazard > 2;
+  const auto links = static_cast<uint16_t>(hw.start_bit - 1);  // psums that are taken later than at a start
+  const bool hazard1 = hw.hazard > 0, hazard2 = hw.hazard > 1, hazard3 = hw.hazard > 2;
   uint16_t events = 0;
 #pragma GCC ivdep
   for (std::size_t k = 0; k < kBlockPes; ++k) {
@@ -384,8 +391,13 @@ template <bool kHazard, bool kTurns, bool kChains>
     if constexpr (kHazard) {
       const U psum = static_cast<U>((half2 >> kSlotWordBits) + 1);
       const U r0 = lane[kRecent0][k], r1 = lane[kRecent1][k], r2 = lane[kRecent2][k];
+      if constexpr (kChains) {
+        // Psums from below are taken in order.
+        const U at_start = chain_in & static_cast<U>(~flag(kSlotLink));
+        wait(kCntAdder, at_start & when((pipe_below[k] & links) != 0));
+      }
       wait(kCntAdder, flag(kSlotContinues) & (when(r0 == psum) | when(r1 == psum) | when(r2 == psum)));
-      lane[kRecent0][k] = go & flag(kSlotLive) & psum;
+      lane[kRecent0][k] = hazard1 ? static_cast<U>(go & flag(kSlotLive) & psum) : U{0};
       lane[kRecent1][k] = hazard2 ? r0 : 0;
       lane[kRecent2][k] = hazard3 ? r1 : 0;
     }
@@ -412,7 +424,8 @@ template <bool kHazard, bool kTurns, bool kChains>
       const U arrives = one((pipe_up & up_bit) != 0);
       above_valid[k] = arrives;
       count(kCntLocalWords, static_cast<U>(-arrives));
-      pipe_below[k] = move_on(pipe_below[k], takes_psum, below_bit);
+      const U at_start = takes_psum & static_cast<U>(~flag(kSlotLink)) & links;
+      pipe_below[k] = static_cast<U>(move_on(pipe_below[k], takes_psum, below_bit) + (at_start & links));
       lane[kPipeUp][k] = move_on(pipe_up, sends_up, up_bit);
     }
     const U sends_out = go & out, pipe_out = lane[kPipeOut][k];
@@ -528,14 +541,14 @@ void TimingArray::StepPes() {
   const PeConstants hw = {static_cast<uint16_t>(hw_.ifmap_depth),
                           static_cast<uint16_t>(hw_.filter_depth),
                           static_cast<uint16_t>(hw_.queue_depth),
-                          below_bit_, up_bit_, out_bit_, hazard_};
+                          below_bit_, start_bit_, up_bit_, out_bit_, hazard_};
   if (run_.running == 0 || uncounted_ == UINT16_MAX) AddCounts();
   ++uncounted_;
   static constexpr std::array kSteps = {
       StepBlocks<false, false, false>, StepBlocks<false, false, true>, StepBlocks<false, true, false>,
       StepBlocks<false, true, true>,   StepBlocks<true, false, false>, StepBlocks<true, false, true>,
       StepBlocks<true, true, false>,   StepBlocks<true, true, true>};
-  const std::size_t step = 4u * (hazard_ != 0) + 2u * turns_ + traces.chains();
+  const std::size_t step = 4u * (hazard_ != 0 || start_bit_ != 1) + 2u * turns_ + traces.chains();
   bool events = kSteps[step](blocks_, at_, hw);
   if (run_.running == 0) ForgetCounts(kCntGated);  // only words on Local links still count
   events = MoveSlots(blocks_) || events;
@@ -653,7 +666,17 @@ void TimingArray::StepBeats(int network, uint64_t fires, uint64_t takes) {
 
 // ---------------------------------------------------------------- GON
 
-bool TimingArray::GonTakes() const {
+bool TimingArray::GonHeld() const {
+  const unsigned waits = gon_.order[0].waits;
+  if (waits == 0 || gon_.orders == 0) return false;
+  unsigned back = 0;  // commands taken since
+  for (unsigned cycles = gon_.taken_before; cycles != 0; cycles &= cycles - 1, ++back) {
+    if ((waits >> back & 1) != 0) return true;
+  }
+  return false;
+}
+
+bool TimingArray::GonHasWords() const {
   if (gon_.orders == 0) return false;
   for (std::size_t k = 0; k < gon_lanes_; ++k) {
     const uint16_t pe = gon_.order[0].pe[k];
@@ -690,8 +713,10 @@ bool TimingArray::GonSends() const {
 void TimingArray::StepGon(bool takes, uint64_t gives, bool sends) {
   gon_.ready = ~gon_rows_[1];
   // The accumulators always move: nobody makes the output wait.
-  if ((run_.end & 4) != 0) run_.running = 0;
-  run_.end = static_cast<uint8_t>((run_.end << 1 | (takes && gon_.order[0].end != 0)) & 7);
+  const int end_stages = 2 + hw_.accumulator_latency();
+  if ((run_.end >> (end_stages - 1) & 1) != 0) run_.running = 0;
+  run_.end = static_cast<uint8_t>((run_.end << 1 | (takes && gon_.order[0].end != 0)) & ((1 << end_stages) - 1));
+  gon_.taken_before = static_cast<uint8_t>((gon_.taken_before << 1 | takes) & gon_hazard_);
   uint64_t changed = gives;
   for (uint64_t rows = gives; rows != 0; rows &= rows - 1) {
     GonState::Row& row = gon_.rows[static_cast<std::size_t>(std::countr_zero(rows))];
@@ -753,6 +778,7 @@ void TimingArray::CountGonRows(uint64_t rows) {
 
 void TimingArray::Step() {
   // What moves in this cycle, from registers alone.
+  const bool gon_held = GonHasWords() && GonHeld();
   const bool gon_takes = GonTakes(), gon_sends = GonSends();
   const uint64_t gon_gives = GonGives([&](uint16_t pe) { return lane(kOutWords, pe) != 0; });
 
@@ -776,6 +802,7 @@ void TimingArray::Step() {
     if (go[0]) counters.wide += beat_[0].count;
     if (go[1]) counters.narrow += beat_[1].count;
     if (gon_takes) counters.gon += gon_.order[0].words;
+    counters.gon_held += gon_held;
   }
   ++quiet_;
   if (configure || go[0] || go[1] || gon_takes || gon_gives != 0) quiet_ = 0;
@@ -872,7 +899,7 @@ uint16_t SavedLane(const std::vector<uint64_t>& state, Lane name, std::size_t pe
 }  // namespace
 
 bool TimingArray::GonWaits(const std::vector<uint64_t>& state) const {
-  return gon_.ready == ~gon_rows_[1] && !GonTakes() && !GonSends() &&
+  return gon_.ready == ~gon_rows_[1] && gon_.taken_before == 0 && !GonTakes() && !GonSends() &&
          (gon_.taken.valid != 0 || gon_.port.valid == 0) &&
          GonGives([&](uint16_t pe) { return SavedLane(state, kOutWords, pe) != 0; }) == 0;
 }

@@ -110,6 +110,7 @@ struct GonState {
   CommandState port, taken;
   std::array<GonWord, kOrders> order{};
   std::size_t orders = 0;
+  uint8_t taken_before = 0;  // bit k: a command was taken k + 1 cycles ago, while the accumulators' adder works on it
   std::vector<Row> rows;
   uint64_t ready = ~uint64_t{0};  // rows that a request may be sent to
   const GonPart* now = nullptr;
@@ -131,7 +132,7 @@ class TimingArray {
 
   // Counters since ClearCounters.
   struct Counters {
-    int64_t cycles = 0, config = 0, wide = 0, narrow = 0, gon = 0, output = 0;
+    int64_t cycles = 0, config = 0, wide = 0, narrow = 0, gon = 0, output = 0, gon_held = 0;
     std::vector<uint64_t> pe;  // kNumPeCounters for each
   };
   Counters counters;
@@ -188,7 +189,9 @@ class TimingArray {
   void StepPes();
   void HandleEvents();
   void StepLoops(PeBlock& block, std::size_t k, std::size_t pe);
-  bool GonTakes() const;
+  bool GonHasWords() const;  // of the first command, and with Held() false it is taken
+  bool GonHeld() const;      // one of its sums is still in the accumulators' adder
+  bool GonTakes() const { return GonHasWords() && !GonHeld(); }
   template <typename HasWord>
   uint64_t GonGives(HasWord has_word) const;
   bool GonSends() const;
@@ -213,8 +216,9 @@ class TimingArray {
   const std::size_t pes_;
   const uint32_t lanes_[2];
   const std::size_t gon_lanes_;
-  uint16_t below_bit_, up_bit_, out_bit_;
+  uint16_t below_bit_, start_bit_, up_bit_, out_bit_;
   std::size_t hazard_;  // slots that the adder still works on
+  uint8_t gon_hazard_;  // ones: commands that the accumulators' adder still works on
   bool turns_ = false;  // a file is loaded from both networks
   std::vector<PeBlock> blocks_;
   PeRows at_;

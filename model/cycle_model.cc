@@ -96,6 +96,7 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   counts.narrow_words = total.narrow;
   counts.gon_words = total.gon;
   counts.output_words = total.output;
+  counts.gon_held_cycles = total.gon_held;
   counts.pe.resize(array.progress.size());
   for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
     for (std::size_t k = 0; k < kNumPeCounters; ++k) {

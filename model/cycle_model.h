@@ -29,6 +29,7 @@ struct CycleCounts {
   // PEs in row-major order. "gated" depends on data and stays zero.
   std::vector<PeCounts> pe;
   uint64_t errors = 0;  // that the array would report (isa/array_errors.h): counters that wrap
+  int64_t gon_held_cycles = 0;  // in which the GON waited for an accumulator's adder
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
   bool complete = true;          // false: given up, the counts mean nothing

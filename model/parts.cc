@@ -198,8 +198,14 @@ GinParts::Known GinParts::WalkInTurn(const Running& running) {
 // ---------------------------------------------------------------- global output network
 
 GonParts::GonParts(const std::vector<GonDescriptor>& descriptors, const HwConfig& hw, int pass_loops)
-    : descriptors_(descriptors), hw_(hw), pass_loops_(pass_loops), left_(1) {
-  left_at_[left_[0]] = 0;
+    : descriptors_(descriptors), hw_(hw), pass_loops_(pass_loops), late_sums_(hw.accumulator_latency() > 1) {
+  command_ = Keep({});
+}
+
+int64_t GonParts::Keep(const Open& open) {
+  const auto [at, fresh] = left_at_.try_emplace(open, static_cast<int64_t>(left_.size()));
+  if (fresh) left_.push_back(open);
+  return at->second;
 }
 
 void GonParts::Find() {
@@ -224,6 +230,15 @@ void GonParts::Find() {
     structure_->AddValue(d.slot, hw_.gon_lanes());
     open_ = true;
   }
+  if (late_sums_) {  // slots relative to the first one of the part: alike in parts of equal structure
+    NestCursor cursor(descriptors_[descriptor_].nest);
+    cursor.Seek(outer_.indices);
+    if (!cursor.done()) {
+      const int64_t base = cursor[descriptors_[descriptor_].slot];
+      command_ = Keep(left_[static_cast<std::size_t>(command_)].Moved(base_ - base));
+      base_ = base;
+    }
+  }
   std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), command_};
   structure_->Append(outer_.indices, key);
   Known& known = known_[std::move(key)];
@@ -239,7 +254,7 @@ void GonParts::Find() {
 const GonPart* GonParts::Finish(GonPart& part) {
   std::vector<int64_t> content;
   for (const GonWord& word : part.commands) {
-    content.push_back(word.words | word.outputs << 8 | word.end << 16);
+    content.push_back(word.words | word.outputs << 8 | word.end << 16 | word.waits << 24);
     for (int k = 0; k < hw_.gon_lanes(); ++k) content.push_back(word.pe[static_cast<std::size_t>(k)]);
   }
   const GonPart* interned = Intern(std::move(content), std::move(part));
@@ -260,7 +275,28 @@ GonWord GonParts::Open::Close() const {
     while (closed.pe[lane] != kNoPe) ++lane;
     closed.pe[lane] = free_pe[k];
   }
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    for (std::size_t l = 0; l < adds.size(); ++l) {
+      if (adds[l] != kNoSlot && adds[l] == before[k][l]) closed.waits |= static_cast<uint8_t>(1u << k);
+    }
+  }
   return closed;
+}
+
+GonParts::Open GonParts::Open::Next() const {
+  Open next;
+  next.before = {leaves, before[0], before[1]};
+  return next;
+}
+
+GonParts::Open GonParts::Open::Moved(int64_t by) const {
+  Open moved = *this;
+  for (Slots* slots : {&moved.adds, &moved.leaves, &moved.before[0], &moved.before[1], &moved.before[2]}) {
+    for (int64_t& slot : *slots) {
+      if (slot != kNoSlot) slot += by;
+    }
+  }
+  return moved;
 }
 
 // As many words to a command as lanes, accumulator banks and PEs allow, in order.
@@ -286,7 +322,11 @@ bool GonParts::Walk(Known& known) {
     const auto lane = static_cast<std::size_t>(stays ? slot % lanes : 0);
     if (open.word.words == lanes || open.Names(pe) || (stays && open.word.pe[lane] != kNoPe)) {
       part.commands.push_back(open.Close());
-      open = {};
+      open = open.Next();
+    }
+    if (late_sums_ && stays) {
+      if (!first) open.adds[lane] = slot - base_;
+      if (!last) open.leaves[lane] = slot - base_;
     }
     (stays ? open.word.pe[lane] : open.free_pe[open.free++]) = pe;
     ++open.word.words;
@@ -294,9 +334,7 @@ bool GonParts::Walk(Known& known) {
   }
   known.walked = true;
   if (!part.commands.empty()) known.parts.push_back(Finish(part));
-  const auto [at, fresh] = left_at_.try_emplace(open, static_cast<int64_t>(left_.size()));
-  if (fresh) left_.push_back(open);
-  known.state = at->second;
+  known.state = Keep(open);
   return true;
 }
 

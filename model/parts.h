@@ -33,11 +33,12 @@ struct GinPart {
   bool joins = false;  // its last beat may go on in the next part
 };
 
-// A command: the PE that each lane names. Slots do not matter beyond that.
+// A command: the PE that each lane names. Slots do not matter beyond that and `waits`.
 inline constexpr uint16_t kNoPe = UINT16_MAX;
 struct GonWord {
   uint8_t words = 0, outputs = 0;  // PEs named; words that leave the array
   uint8_t end = 0;
+  uint8_t waits = 0;  // bit k: it adds to a sum that the command k + 1 before left, as long as the adder may hold that
   std::array<uint16_t, kMaxGonLanes> pe = NoPes();
   auto operator<=>(const GonWord&) const = default;
   static constexpr std::array<uint16_t, kMaxGonLanes> NoPes() {
@@ -153,15 +154,29 @@ class GonParts : public PartList<GonPart> {
   GonParts(const std::vector<GonDescriptor>& descriptors, const HwConfig& hw, int pass_loops);
 
  private:
+  // Slots by lane, relative to a base; kNoSlot none.
+  using Slots = std::array<int64_t, kMaxGonLanes>;
+  static constexpr int64_t kNoSlot = INT64_MIN;
+  static constexpr Slots NoSlots() {
+    Slots slots{};
+    slots.fill(kNoSlot);
+    return slots;
+  }
   // A command to which words may still be added.
   struct Open {
     GonWord word;  // PEs whose sums stay in the accumulator of their lane
     uint8_t free = 0;
     std::array<uint16_t, kMaxGonLanes> free_pe{};  // PEs that any lane may name
+    // Where it adds, what it leaves, and what the commands before it left; kept where an adder takes several cycles.
+    Slots adds = NoSlots(), leaves = NoSlots();
+    std::array<Slots, 3> before = {NoSlots(), NoSlots(), NoSlots()};
     auto operator<=>(const Open&) const = default;
     bool Names(uint16_t pe) const;
     GonWord Close() const;
+    Open Next() const;             // the command behind it
+    Open Moved(int64_t by) const;  // relative to another base
   };
+  int64_t Keep(const Open& open);  // its place in left_
   void Find() override;
   bool Walk(Known& known);
   const GonPart* Finish(GonPart& part);
@@ -169,6 +184,8 @@ class GonParts : public PartList<GonPart> {
   const std::vector<GonDescriptor>& descriptors_;
   const HwConfig& hw_;
   const int pass_loops_;
+  const bool late_sums_;  // the accumulators' adder takes several cycles
+  int64_t base_ = 0;      // of the slots in left_
   std::size_t descriptor_ = 0;
   bool open_ = false;
   Outer outer_;

@@ -29,6 +29,7 @@ void Skipper::Add(TimingArray::Counters& sum, const TimingArray::Counters& count
   sum.narrow += times * counted.narrow;
   sum.gon += times * counted.gon;
   sum.output += times * counted.output;
+  sum.gon_held += times * counted.gon_held;
   for (std::size_t k = 0; k < sum.pe.size(); ++k) {
     sum.pe[k] += static_cast<uint64_t>(times) * counted.pe[k];
   }

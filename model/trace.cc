@@ -232,6 +232,7 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
     flag(!need_ifmap || !need_filter, kSlotStream);
     flag((!need_ifmap || !need_filter) && image.mode.StreamNarrow != 0, kSlotStreamNarrow);
     flag(meaning.from_below, kSlotChainIn);
+    flag(meaning.from_below && image.mode.ChainAtEnd != 0 && hw_.link_latency() > 0, kSlotLink);
     flag(meaning.to_above, kSlotChainOut);
     flag(meaning.ends && !meaning.to_above, kSlotOut);
     flag(meaning.result, kSlotLive);

@@ -37,6 +37,7 @@ enum SlotFlag : uint16_t {
   kSlotIdle = 128,          // no slot: no pass runs
   kSlotLive = 256,          // its result exists
   kSlotContinues = 512,     // adds to a psum that an earlier slot left
+  kSlotLink = 1024,         // with kSlotChainIn: at the end, at the link's adder
 };
 
 // A slot as the array reads it: numbers in the low kSlotWordBits bits of four halves, above them

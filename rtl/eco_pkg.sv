@@ -51,6 +51,7 @@ package eco_pkg;
   localparam [2:0] StatNarrow = 3'd3;  // words of the narrow network
   localparam [2:0] StatGon = 3'd4;  // words of the GON
   localparam [2:0] StatErrors = 3'd5;  // errors, a bit each
+  localparam [2:0] StatGonHeld = 3'd6;  // cycles in which the GON waited for an accumulator's adder
 
   // Errors, bits of StatErrors; each stays set until reset or clear.
   localparam [31:0] ErrHeader = 0;  // a configuration header names no PE of the array

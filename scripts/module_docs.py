@@ -102,7 +102,7 @@ def areas(report):
         "eco_gon": f"{um2(report['gon'])} without accumulators",
         "eco_pe": f"{um2(report['pe_ff'])} in all, register files as flip-flops; image store "
                   f"{um2(pe['image_store'])}, other control {um2(pe['control'])}",
-        "eco_mac_int16": um2(pe["mac"]),
+        "eco_mac": um2(pe["mac"]),
         "eco_pe_counters": um2(pe["counters"]),
         "eco_regfile": "; ".join(files),
         "eco_accumulator": f"{um2(report['accumulators_outside_array']['logic'])} for the adders of all lanes; "

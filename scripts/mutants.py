@@ -36,7 +36,7 @@ CONFIG = ROOT / "tests/data/mutants.json"
 # Module -> its mutants, in units of --each.
 MODULES = {"eco_multicast_ctrl": 1, "eco_xbus": 1, "eco_row": 1, "eco_array": 1, "eco_config": 1, "eco_counter": 1, "eco_gin_queue": 1,
            "eco_fifo": 1, "eco_shift_fifo": 1, "eco_gon": 1, "eco_gon_row": 1, "eco_accumulator": 1, "eco_regfile": 1, "eco_pe": 1,
-           "eco_pe_image": 1, "eco_pe_nest": 2, "eco_pe_coordinate": 1, "eco_pe_ring": 1, "eco_pe_psum": 1, "eco_mac_int16": 1,
+           "eco_pe_image": 1, "eco_pe_nest": 2, "eco_pe_coordinate": 1, "eco_pe_ring": 1, "eco_pe_psum": 1, "eco_mac": 1,
            "eco_add": 1, "eco_pe_counters": 1}
 BITS = 16
 LAYERS = (("--count", "1", "--max-macs", "2000", "--predict"), ("--count", "3", "--max-macs", "2000", "--stall", "0.3"))
@@ -96,7 +96,7 @@ GON = [Context(f"gon_{k}", "proof_gon", array=True, parameters={**ARRAY, "Lane":
 PLAIN = Context("eco_array", "eco_array", array=True, observe=None)
 PE_PROOF = Context("pe", "proof_pe", cell="u_pe", dut=("eco_pe", None), parameters=PE, free=prove.ANY_IMAGE, frames=14)
 PE_PLAIN = Context("pe_image", "proof_pe", cell="u_pe", dut=("eco_pe", None), parameters=PE, observe=PE_SEEN)
-MAC = Context("mac", "eco_mac_int16", dut=("eco_mac_int16", None), observe=(("gated_o", None, None), ("sum_o", None, None)))
+MAC = Context("mac", "eco_mac", dut=("eco_mac", None), observe=(("gated_o", None, None), ("sum_o", None, None)))
 ACCUMULATOR = Context("accumulator", "eco_accumulator", dut=("eco_accumulator", None),
                       observe=(("valid_o", None, None), ("data_o", "valid_o", None)))
 CONFIG_PROOF = Context("config", "proof_config", cell="u_config", dut=("eco_config", None), parameters={"Rows": 3, "Columns": 3})
@@ -116,7 +116,7 @@ FORMAL = {
     "eco_regfile": (GON, [(ACCUMULATOR, PE_PLAIN)]),
     "eco_pe": IN_PE, "eco_pe_image": IN_PE, "eco_pe_nest": IN_PE, "eco_pe_ring": IN_PE, "eco_pe_psum": IN_PE,
     "eco_pe_coordinate": ([], [PE_PLAIN]), "eco_pe_counters": ([PE_COUNT], [PE_PLAIN]),
-    "eco_mac_int16": ([], [MAC]), "eco_add": (GON, [(ACCUMULATOR, MAC)]),
+    "eco_mac": ([], [MAC]), "eco_add": (GON, [(ACCUMULATOR, MAC)]),
 }
 
 

@@ -92,7 +92,7 @@ PROOFS += [
                 "a sum that is read while it is written is old":
                 ("mem/eco_accumulator.sv", "(from_sum_q ? data_o : '0)", "(from_sum_q ? rdata : '0)"),
                 "a word is lost when the output waits":
-                ("noc/eco_gon.sv", "assign take    = order[0] & advance &", "assign take    = order[0] &"),
+                ("noc/eco_gon.sv", "assign all_there = order[0] & advance &", "assign all_there = order[0] &"),
                 "a command is skipped when the next one waits":
                 ("noc/eco_gon.sv", "assign cmd_ready_o = ~cmd_q | send;", "assign cmd_ready_o = ~cmd_q | ~stop;"),
                 "a PE's words change their order between lanes":

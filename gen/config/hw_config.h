@@ -41,6 +41,11 @@ struct HwConfig {
   int local_lanes() const { return local_bits / 32; }        // psums of a Local beat
   int num_levels() const { return (image_store_depth - 4) / 2; }  // loop levels of a PE
   int slots_per_lane() const { return accumulator_words / gon_lanes(); }
+  // Cycles of the adder for psums from below at the end of a chain; 0: they join the product. Three integers are
+  // added at once, three floating-point numbers one after the other.
+  int link_latency() const { return floating_point() ? adder_latency : 0; }
+  int accumulator_latency() const { return floating_point() ? adder_latency : 1; }  // cycles of its adder
+  bool floating_point() const { return number_format == "bf16"; }
   int num_tags() const { return (1 << id_bits) - 1; }  // tags that a beat may carry
 };
 

@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* kWaivers = "rtl/lint/waivers.vlt";
 constexpr const char* kConstants = "rtl/eco_pkg.sv";
+const std::string kArithmetic = "rtl/arith/";
 
 int Log2Up(int64_t n) {  // $clog2, at least 1
   int bits = 0;
@@ -53,8 +54,10 @@ std::vector<SvParameter> ArrayParameters(const HwConfig& hw) {
           {"NumLevels", hw.num_levels(), ""},
           {"MulStages", hw.multiplier_stages, ""},
           {"AddStages", hw.adder_latency, ""},
+          {"LinkStages", hw.link_latency(), ""},
           {"CounterBits", hw.counter_bits, ""},
-          {"AccSlots", hw.slots_per_lane(), ""}};
+          {"AccSlots", hw.slots_per_lane(), ""},
+          {"AccStages", hw.accumulator_latency(), ""}};
 }
 
 std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
@@ -95,7 +98,7 @@ std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
                 {true, lanes, "out_lane_o", "lanes that hold a word"},
                 {true, lanes * 32, "out_data_o", "the words"},
                 {true, 1, "done_o", "the last output of the run was taken"},
-                {false, 3, "stat_sel_i", "counter to read; 5: errors"},
+                {false, 3, "stat_sel_i", "counter to read (eco_pkg::Stat*)"},
                 {true, 48, "stat_o", "the counter"}});
   return ports;
 }
@@ -213,6 +216,8 @@ Result<Bundle> GenerateRtl(const HwConfig& config) {
     const std::string extension = entry.path().extension().string();
     if (extension != ".sv" && extension != ".svh" && extension != ".vlt") continue;
     const std::string name = "rtl/" + fs::relative(entry.path(), rtl).string();
+    // Modules of the same names for each number format.
+    if (name.starts_with(kArithmetic) && !name.starts_with(kArithmetic + config.number_format + "/")) continue;
     auto text = ReadFile(entry.path());
     if (!text.ok()) return Machinery("{}", text.error().message);
     if (name == kConstants && text.value() != ConstantsPackage()) {

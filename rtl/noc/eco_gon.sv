@@ -11,8 +11,8 @@
 //
 // Handshake: command and output are valid/ready streams. `end_i` marks the last command of a run.
 // What names a PE or slot that does not exist is left out and reported; so are two lanes that name one PE
-// (both get its word). Latency: 2 cycles to a row's request, 1 there, 1 from its word, 2 in the
-// accumulator. Reset: empty.
+// (both get its word). A word whose sum is still in the accumulator's adder waits in its row.
+// Latency: 2 cycles to a row's request, 1 there, 1 from its word, 1 + AccStages in the accumulator. Reset: empty.
 module eco_gon #(
   parameter int unsigned Rows     = 13,    /// rows of the array
   parameter int unsigned Columns  = 15,    /// columns of the array
@@ -20,6 +20,7 @@ module eco_gon #(
   parameter int unsigned RowBits  = 4,     /// bits of a row number
   parameter int unsigned ColBits  = 4,     /// bits of a column number
   parameter int unsigned Slots    = 13824, /// accumulator words per lane
+  parameter int unsigned AccStages = 1,    /// cycles of the accumulators' adder
   localparam int unsigned SlotBits = Slots > 1 ? $clog2(Slots) : 1
 ) (
   input  logic                        clk_i,        /// clock
@@ -49,6 +50,7 @@ module eco_gon #(
   output logic [GonLanes*32-1:0]      out_data_o,   /// the words
   output logic                        end_o,        /// the last output of the run is taken
   output logic [GonLanes-1:0]         moved_o,      /// words taken from rows (for counting)
+  output logic                        held_o,       /// words are there, and wait for the accumulators' adder
   // errors
   output logic                        bad_pe_o,     /// a lane names a PE or slot that does not exist
   output logic                        twice_o       /// two lanes name one PE
@@ -112,7 +114,7 @@ module eco_gon #(
   localparam int unsigned Orders    = 4;  // what is under way to a row and back
   localparam int unsigned OrderBits = 1 + GonLanes*(3 + RowBits + SlotBits);
   logic [Orders-1:0] order;
-  logic order_end, advance, take;
+  logic order_end, advance, take, all_there, busy;
   logic [GonLanes-1:0] order_en, order_first, order_last, there;
   logic [GonLanes*RowBits-1:0] order_row;
   logic [GonLanes*SlotBits-1:0] order_slot;
@@ -144,26 +146,26 @@ module eco_gon #(
       assign pop_o[r*GonLanes + k] = take & order_en[k] & (order_row[k*RowBits +: RowBits] == RowBits'(r));
     end
   end
-  assign take    = order[0] & advance & ~(|(order_en & ~there));
-  assign moved_o = order_en & {GonLanes{take}};
+  logic [GonLanes-1:0] acc_busy;
+  assign all_there = order[0] & advance & ~(|(order_en & ~there));
+  assign busy      = |(order_en & ~order_first & acc_busy);
+  assign take      = all_there & ~busy;
+  assign held_o    = all_there & busy;
+  assign moved_o   = order_en & {GonLanes{take}};
 
   // ---------------------------------------------------------------- accumulators
   // One register for the network, then the accumulators. The whole pipeline moves together.
   logic [GonLanes-1:0] acc_in, acc_first, acc_last;
   logic [GonLanes*SlotBits-1:0] acc_slot;
   logic [GonLanes*32-1:0] acc_word;
-  logic end1_q, end2_q, end3_q;
+  logic [AccStages+1:0] end_q;  // the last command on its way
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       acc_in <= '0;
-      end1_q <= 1'b0;
-      end2_q <= 1'b0;
-      end3_q <= 1'b0;
+      end_q  <= '0;
     end else if (advance) begin
       acc_in <= moved_o;
-      end1_q <= take & order_end;
-      end2_q <= end1_q;
-      end3_q <= end2_q;
+      end_q  <= {end_q[AccStages:0], take & order_end};
     end
     if (advance) begin
       acc_word  <= word_d;
@@ -174,8 +176,9 @@ module eco_gon #(
   end
 
   for (genvar k = 0; k < GonLanes; k++) begin : gen_acc
-    eco_accumulator #(.Slots(Slots)) u_acc (
+    eco_accumulator #(.Slots(Slots), .AddStages(AccStages)) u_acc (
       .clk_i, .rst_ni, .advance_i(advance),
+      .next_slot_i(order_slot[k*SlotBits +: SlotBits]), .busy_o(acc_busy[k]),
       .valid_i(acc_in[k]), .data_i(acc_word[k*32 +: 32]),
       .first_i(acc_first[k]), .last_i(acc_last[k]),
       .slot_i(acc_slot[k*SlotBits +: SlotBits]),
@@ -184,5 +187,5 @@ module eco_gon #(
   end
   assign out_valid_o = |out_lane_o;
   assign advance     = ~out_valid_o | out_ready_i;
-  assign end_o       = end3_q & advance;
+  assign end_o       = end_q[AccStages+1] & advance;
 endmodule

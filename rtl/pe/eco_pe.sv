@@ -18,7 +18,8 @@
 // waits (eco_pe_psum). docs/architecture.md tells the whole story.
 //
 // Handshake: GIN queues offer room for a full beat (ready); links and outputs use credits.
-// Latency: pass word to first issue 4 cycles, issue to sum 1 + MulStages + AddStages. Reset: idle,
+// Latency: pass word to first issue 4 cycles, issue to sum 1 + MulStages + AddStages, and LinkStages more until
+// it leaves. Reset: idle,
 // files empty.
 module eco_pe #(
   parameter int unsigned WideLanes   = 5,   /// words of a wide GIN beat
@@ -30,6 +31,7 @@ module eco_pe #(
   parameter int unsigned NumLevels   = 7,   /// loop levels
   parameter int unsigned MulStages   = 2,   /// multiplier registers
   parameter int unsigned AddStages   = 1,   /// adder cycles
+  parameter int unsigned LinkStages  = 0,   /// cycles of the adder for psums from below; 0: they join the product
   parameter int unsigned LocalLanes  = 2,   /// psums that the Local link is wide for
   parameter int unsigned CounterBits = 32,  /// bits of a counter
   localparam int unsigned WideCnt    = $clog2(WideLanes + 1),
@@ -183,13 +185,14 @@ module eco_pe #(
 
   // Circular shift (Sec. 4.1.1): Z counts how far level 1 is from the PE's own column. The psum
   // ends at Z = 0, where the errors wrap round, and a second one starts at Z = -1.
-  logic result_ok, mac, psum_start, psum_end, chain_in, chain_out;
+  logic result_ok, mac, psum_start, psum_end, chain_in, chain_out, link;
   assign result_ok  = active_q & ((outside & result_mask_q) == '0);
   assign mac        = result_ok & ((outside & operand_mask_q) == '0);
   assign psum_start = result_ok & first_others & (first_1 | (circular_q & (z == '1)));
   assign psum_end   = result_ok & final_others & (final_1 | (circular_q & (z == '0)));
   assign chain_in   = (chain_at_end_q ? psum_end : psum_start) & from_below_q & below_index;
   assign chain_out  = psum_end & to_above_q & above_index;
+  assign link       = chain_at_end_q & (LinkStages != 0);
 
   logic [PBits-1:0] psum_q;  // entry of the psum file
   always_ff @(posedge clk_i) begin
@@ -202,7 +205,7 @@ module eco_pe #(
 
   // ---------------------------------------------------------------- ISSUE
   logic mac_q, start_q;
-  logic [4:0] does_q;    // eco_pe_psum
+  logic [5:0] does_q;    // eco_pe_psum
   logic [PBits-1:0] entry_q;
   logic first_slot_q;    // of its pass, in ADDRESS
   logic stream_q, from_narrow_q, ifmap_stream_q, filter_stream_q;  // hold for a pass
@@ -214,7 +217,8 @@ module eco_pe #(
     if (step) begin
       mac_q   <= mac;
       start_q <= psum_start;
-      does_q  <= {result_ok, result_ok & ~psum_end, chain_out, psum_end & ~chain_out, chain_in};
+      does_q  <= {result_ok, result_ok & ~psum_end, chain_out, psum_end & ~chain_out, chain_in & link,
+                  chain_in & ~link};
       entry_q <= psum_q;
       if (first_slot_q) begin
         stream_q        <= ifmap_direct_q | filter_direct_q;
@@ -277,7 +281,7 @@ module eco_pe #(
   end
   eco_pe_psum #(
     .PsumDepth(PsumDepth), .QueueDepth(QueueDepth), .MulStages(MulStages), .AddStages(AddStages),
-    .LocalLanes(LocalLanes)
+    .LinkStages(LinkStages), .LocalLanes(LocalLanes)
   ) u_psum (
     .clk_i, .rst_ni, .issue_i(issue), .mac_i(mac_q), .start_i(start_q), .does_i(does_q), .psum_i(entry_q),
     .wait_psum_o(wait_psum), .wait_local_o(wait_local), .wait_output_o(wait_output),
@@ -305,7 +309,7 @@ module eco_pe #(
   logic impossible, impossible_q;
   always_comb begin
     impossible = 1'b0;
-    if (slot_q) impossible = ifmap_never | filter_never | (does_q[4] && 32'(entry_q) >= PsumDepth);
+    if (slot_q) impossible = ifmap_never | filter_never | (does_q[5] && 32'(entry_q) >= PsumDepth);
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) impossible_q <= 1'b0;

@@ -8,6 +8,10 @@
 // e cycles of the adder): operands t+1, psum from below t+s, base (zero, or the psum file) t+s+1,
 // sum t+s+e: it is kept in the psum file, or goes on a cycle later, up the column or into the output queue.
 //
+// With LinkStages = l > 0 a psum from below that joins at the end has an adder of its own, behind the loop
+// (three numbers have no exact sum at a time): it is taken in t+s+e+1, and all that ends goes on l cycles later.
+// Psums are taken in order, so a slot that starts with one waits for those before it that end with one.
+//
 // Handshake: Local link by credits, GON by `out_valid_o` and `out_pop_i`. Reset: nothing under way.
 //
 // Departure from the paper: a PE finishes at most one psum a cycle, so of a LocalBits-wide link
@@ -17,6 +21,7 @@ module eco_pe_psum #(
   parameter int unsigned QueueDepth = 8,   /// entries of the queues
   parameter int unsigned MulStages  = 2,   /// multiplier registers
   parameter int unsigned AddStages  = 1,   /// adder cycles
+  parameter int unsigned LinkStages = 0,   /// cycles of the adder for psums from below; 0: they join the product
   parameter int unsigned LocalLanes = 2,   /// psums that the Local link is wide for
   localparam int unsigned PBits = PsumDepth > 1 ? $clog2(PsumDepth) : 1,
   localparam int unsigned QBits = $clog2(QueueDepth) + 1
@@ -27,14 +32,15 @@ module eco_pe_psum #(
   input  logic                     issue_i,         /// it is issued
   input  logic                     mac_i,           /// it multiplies
   input  logic                     start_i,         /// the psum starts at zero
-  input  logic [4:0]               does_i,          /// {live, keep, up, out, below}: it adds to, starts or ends a
-                                                    /// psum; the psum stays in the file, ends up the column, ends
-                                                    /// in the output queue; it takes a psum from below
+  input  logic [5:0]               does_i,          /// {live, keep, up, out, link, below}: it adds to, starts or ends
+                                                    /// a psum; the psum stays in the file, ends up the column, ends
+                                                    /// in the output queue; it takes a psum from below, at the link's
+                                                    /// adder or with the product
   input  logic [PBits-1:0]         psum_i,          /// entry of the psum file
   output logic                     wait_psum_o,     /// no psum from below
   output logic                     wait_local_o,    /// no room above
   output logic                     wait_output_o,   /// no room in the output queue
-  output logic                     wait_adder_o,    /// its psum is still in the adder
+  output logic                     wait_adder_o,    /// its psum is still in the adder, or would be taken too early
   // operands, in the cycle after the issue
   input  logic [15:0]              ifmap_i,         /// ifmap operand
   input  logic [15:0]              filter_i,        /// filter operand
@@ -59,6 +65,7 @@ module eco_pe_psum #(
 );
   localparam int unsigned AddPos = MulStages + 1;           // stage at the adder's input
   localparam int unsigned EndPos = AddPos + AddStages - 1;  // stage whose sum is registered
+  localparam int unsigned GoPos  = EndPos + LinkStages;     // stage whose sum goes on
 
   // ---------------------------------------------------------------- claims
   logic [QBits-1:0] below_avail_q;  // psums from below that no issued slot has claimed
@@ -67,7 +74,8 @@ module eco_pe_psum #(
   logic claim_below, claim_above, claim_out;
 
   logic up, out, below;
-  assign {up, out, below} = does_i[2:0];
+  assign {up, out} = does_i[3:2];
+  assign below     = |does_i[1:0];
   assign wait_psum_o   = below & (below_avail_q == '0);
   assign wait_local_o  = up & (above_room_q == '0);
   assign out_full_o    = out_used_q == QBits'(QueueDepth);
@@ -90,11 +98,11 @@ module eco_pe_psum #(
 
   // ---------------------------------------------------------------- slots under way
   // What a slot does travels along: in one shift register with reset, one without.
-  localparam int unsigned CtlBits = 5;
-  logic [EndPos*CtlBits-1:0] ctl_q;   // does_i; stage s in bits (s-1)*CtlBits
+  localparam int unsigned CtlBits = 6;
+  logic [GoPos*CtlBits-1:0] ctl_q;    // does_i; stage s in bits (s-1)*CtlBits
   logic [EndPos*PBits-1:0] paddr_q;   // entry of its psum; stage s in bits (s-1)*PBits
   logic [MulStages-1:0] fresh_q;      // it starts from zero; stage s in bit s-1
-  logic mul_q, live_read, fresh_read, below_add, keep_end, up_end, out_end;
+  logic mul_q, live_read, fresh_read, below_add, below_link, keep_end, up_go, out_go;
   logic [PBits-1:0] paddr_read, paddr_end;
 
   always_ff @(posedge clk_i) begin
@@ -103,29 +111,45 @@ module eco_pe_psum #(
       ctl_q <= '0;
     end else begin
       mul_q <= issue_i & mac_i;
-      ctl_q <= {ctl_q[(EndPos-1)*CtlBits-1:0], issue_i ? does_i : 5'd0};
+      ctl_q <= {ctl_q[(GoPos-1)*CtlBits-1:0], issue_i ? does_i : 6'd0};
     end
     paddr_q <= {paddr_q[(EndPos-1)*PBits-1:0], psum_i};
     fresh_q <= MulStages'({fresh_q, start_i});
   end
   assign below_add = ctl_q[(MulStages-1)*CtlBits];
-  assign live_read = ctl_q[(AddPos-2)*CtlBits + 4];
+  assign live_read = ctl_q[(AddPos-2)*CtlBits + 5];
   assign fresh_read = fresh_q[MulStages-1];
   assign paddr_read = paddr_q[(AddPos-2)*PBits +: PBits];
-  assign {keep_end, up_end, out_end} = ctl_q[(EndPos-1)*CtlBits + 1 +: 3];
+  assign keep_end = ctl_q[(EndPos-1)*CtlBits + 4];
+  assign {up_go, out_go} = ctl_q[(GoPos-1)*CtlBits + 2 +: 2];
   assign paddr_end = paddr_q[(EndPos-1)*PBits +: PBits];
   assign busy_o    = ctl_q != '0 || out_q;
 
+  logic wait_same, wait_turn;
+  assign wait_adder_o = wait_same | wait_turn;
   if (AddStages == 1) begin : gen_no_hazard
-    assign wait_adder_o = 1'b0;
+    assign wait_same = 1'b0;
   end else begin : gen_hazard
     // Slots issued in the last AddStages-1 cycles: their psum is not ready to be continued.
     localparam int unsigned Ages = AddStages - 1;
     logic [Ages-1:0] same;
     for (genvar k = 0; k < Ages; k++) begin : gen_same
-      assign same[k] = ctl_q[k*CtlBits + 4] & (paddr_q[k*PBits +: PBits] == psum_i);
+      assign same[k] = ctl_q[k*CtlBits + 5] & (paddr_q[k*PBits +: PBits] == psum_i);
     end
-    assign wait_adder_o = (|same) & does_i[4] & ~start_i;
+    assign wait_same = (|same) & does_i[5] & ~start_i;
+  end
+
+  if (LinkStages == 0) begin : gen_no_link
+    assign below_link = 1'b0;
+    assign wait_turn = 1'b0;
+  end else begin : gen_link
+    // Slots that take their psum later than this one would.
+    logic [AddStages:0] later;
+    for (genvar k = 0; k <= AddStages; k++) begin : gen_later
+      assign later[k] = ctl_q[k*CtlBits + 1];
+    end
+    assign below_link = ctl_q[EndPos*CtlBits + 1];
+    assign wait_turn = (|later) & does_i[0];
   end
 
   // ---------------------------------------------------------------- datapath
@@ -135,9 +159,9 @@ module eco_pe_psum #(
 
   eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_below_queue (
     .clk_i, .rst_ni, .push_i(below_valid_i[0]), .data_i(below_data_i[31:0]),
-    .pop_i(below_add), .valid_o(below_valid), .data_o(below_head)
+    .pop_i(below_credit_o), .valid_o(below_valid), .data_o(below_head)
   );
-  assign below_credit_o = below_add;
+  assign below_credit_o = below_add | below_link;
 
   eco_regfile #(.Depth(PsumDepth), .DataBits(32)) u_psum_file (
     .clk_i, .we_i(keep_end), .waddr_i(paddr_end), .wdata_i(sum),
@@ -151,7 +175,7 @@ module eco_pe_psum #(
     sum_q <= sum;
   end
 
-  eco_mac_int16 #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
+  eco_mac #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
     .clk_i, .mul_en_i(mul_q), .a_i(ifmap_i), .b_i(filter_i), .gated_o,
     .below_en_i(below_add), .below_i(below_head),
     .base_i((from_sum_q ? sum_q : '0) | (from_file_q ? psum_rdata : '0)),
@@ -160,25 +184,37 @@ module eco_pe_psum #(
 
   // ---------------------------------------------------------------- where the psum goes
   logic out_q;  // the sum of the cycle before goes out
-  assign local_word_o = up_end;
+  logic [31:0] word;
+  if (LinkStages == 0) begin : gen_as_it_is
+    assign word = sum_q;
+  end else begin : gen_link_adder
+    logic [31:0] linked, linked_q;
+    eco_psum_add #(.Stages(LinkStages)) u_link_add (
+      .clk_i, .en_i(1'b1), .a_i(sum_q), .b_en_i(below_link), .b_i(below_head), .sum_o(linked)
+    );
+    always_ff @(posedge clk_i) linked_q <= linked;
+    assign word = linked_q;
+  end
+  assign local_word_o = up_go;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       above_valid_o <= '0;
       out_q         <= 1'b0;
     end else begin
-      above_valid_o <= LocalLanes'(up_end);
-      out_q         <= out_end;
+      above_valid_o <= LocalLanes'(up_go);
+      out_q         <= out_go;
     end
   end
-  assign above_data_o = (LocalLanes*32)'(sum_q);
+  assign above_data_o = (LocalLanes*32)'(word);
 
   eco_fifo #(.Depth(QueueDepth), .DataBits(32)) u_out_queue (
-    .clk_i, .rst_ni, .push_i(out_q | dump_push_i), .data_i(dump_push_i ? dump_word_i : sum_q),
+    .clk_i, .rst_ni, .push_i(out_q | dump_push_i), .data_i(dump_push_i ? dump_word_i : word),
     .pop_i(out_pop_i), .valid_o(out_valid_o), .data_o(out_data_o)
   );
 
   `ECO_ASSERT(OneWordOut, !(out_q && dump_push_i))
-  `ECO_ASSERT(BelowThereWhenPopped, !below_add || below_valid)
+  `ECO_ASSERT(BelowThereWhenPopped, !below_credit_o || below_valid)
+  `ECO_ASSERT(OnePsumTaken, !(below_add && below_link))
   if (LocalLanes > 1) begin : gen_check_lanes
     `ECO_ASSERT(OnlyLaneZero, below_valid_i[LocalLanes-1:1] == '0)
   end

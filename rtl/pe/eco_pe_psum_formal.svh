@@ -9,7 +9,7 @@
       f_above_q <= '0;
       f_out_q   <= '0;
     end else begin
-      f_below_q <= f_below_q + QBits'(below_valid_i[0]) - QBits'(below_add);
+      f_below_q <= f_below_q + QBits'(below_valid_i[0]) - QBits'(below_credit_o);
       f_above_q <= f_above_q + QBits'(above_valid_o[0]) - QBits'(above_credit_i);
       f_out_q   <= f_out_q + QBits'(out_q | dump_push_i) - QBits'(out_pop_i);
     end
@@ -18,10 +18,11 @@
     f_below_way = '0;
     f_up_way    = QBits'(above_valid_o[0]);
     f_out_way   = QBits'(out_q);
-    for (int s = 0; s < EndPos; s++) begin
+    for (int s = 0; s < GoPos; s++) begin
       if (s < MulStages) f_below_way = f_below_way + QBits'(ctl_q[s*CtlBits]);
-      f_out_way = f_out_way + QBits'(ctl_q[s*CtlBits + 1]);
-      f_up_way  = f_up_way + QBits'(ctl_q[s*CtlBits + 2]);
+      if (s <= EndPos) f_below_way = f_below_way + QBits'(ctl_q[s*CtlBits + 1]);
+      f_out_way = f_out_way + QBits'(ctl_q[s*CtlBits + 2]);
+      f_up_way  = f_up_way + QBits'(ctl_q[s*CtlBits + 3]);
     end
   end
   `ECO_ASSERT(ClaimsBelow, f_below_q == below_avail_q + f_below_way)

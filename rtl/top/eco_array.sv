@@ -25,8 +25,10 @@ module eco_array #(
   parameter int unsigned NumLevels   = 7,     /// eco_pe
   parameter int unsigned MulStages   = 2,     /// eco_pe
   parameter int unsigned AddStages   = 1,     /// eco_pe
+  parameter int unsigned LinkStages  = 0,     /// eco_pe
   parameter int unsigned CounterBits = 32,    /// eco_pe
   parameter int unsigned AccSlots    = 13824, /// accumulator words per GON lane
+  parameter int unsigned AccStages   = 1,     /// cycles of the accumulators' adder
   localparam int unsigned RowBits    = Rows > 1 ? $clog2(Rows) : 1,
   localparam int unsigned ColBits    = Columns > 1 ? $clog2(Columns) : 1,
   localparam int unsigned SlotBits   = AccSlots > 1 ? $clog2(AccSlots) : 1,
@@ -76,7 +78,8 @@ module eco_array #(
   input  logic [2:0]                   stat_sel_i,      /// what to read
   output logic [47:0]                  stat_o           /// 0 cycles, 1 configuration words,
                                                         /// 2 wide, 3 narrow, 4 GON words,
-                                                        /// 5 errors (eco_pkg::Err*)
+                                                        /// 5 errors (eco_pkg::Err*), 6 cycles in which the GON
+                                                        /// waited for an accumulator's adder
 );
   logic rst_n;
   assign rst_n = rst_ni & ~clear_i;
@@ -112,7 +115,7 @@ module eco_array #(
   logic [Rows*GonLanes*32-1:0] gon_word;
   logic [GonLanes*ColBits-1:0] gon_col;
   logic [GonLanes-1:0] gon_moved;
-  logic gon_end, gon_bad_pe, gon_twice, running_q;
+  logic gon_end, gon_bad_pe, gon_twice, gon_held, running_q;
   logic [Rows*2-1:0] row_error;
 
   // Local links: slice r leaves row r upwards; nothing enters the last row, nothing leaves row 0.
@@ -130,7 +133,7 @@ module eco_array #(
       .NarrowLanes(NarrowLanes), .GonLanes(GonLanes), .LocalLanes(LocalLanes),
       .IfmapDepth(IfmapDepth), .FilterDepth(FilterDepth),
       .PsumDepth(PsumDepth), .QueueDepth(QueueDepth), .NumLevels(NumLevels),
-      .MulStages(MulStages), .AddStages(AddStages), .CounterBits(CounterBits)
+      .MulStages(MulStages), .AddStages(AddStages), .LinkStages(LinkStages), .CounterBits(CounterBits)
     ) u_row (
       .clk_i, .rst_ni(rst_n), .running_i(running_q),
       .cfg_row_i(cfg_row[r]), .cfg_col_i(cfg_col), .cfg_dump_i(cfg_dump), .cfg_stop_o(cfg_stop[r]),
@@ -155,7 +158,7 @@ module eco_array #(
 
   eco_gon #(
     .Rows(Rows), .Columns(Columns), .GonLanes(GonLanes), .RowBits(RowBits), .ColBits(ColBits),
-    .Slots(AccSlots)
+    .Slots(AccSlots), .AccStages(AccStages)
   ) u_gon (
     .clk_i, .rst_ni(rst_n),
     .cmd_valid_i(gon_valid_i), .cmd_ready_o(gon_ready_o), .cmd_end_i(gon_end_i),
@@ -164,7 +167,7 @@ module eco_array #(
     .push_o(gon_push), .en_o(gon_en), .col_o(gon_col), .ready_i(gon_row_ready),
     .valid_i(gon_there), .data_i(gon_word), .pop_o(gon_pop),
     .out_valid_o, .out_ready_i, .out_lane_o, .out_data_o,
-    .end_o(gon_end), .moved_o(gon_moved), .bad_pe_o(gon_bad_pe), .twice_o(gon_twice)
+    .end_o(gon_end), .moved_o(gon_moved), .held_o(gon_held), .bad_pe_o(gon_bad_pe), .twice_o(gon_twice)
   );
 
   // Array-level counters: of the run, which ends when the last output word is taken. What moves is
@@ -172,7 +175,7 @@ module eco_array #(
   logic [7:0] gon_words, gon_words_q;
   logic [WideCnt-1:0] wide_words_q;
   logic [NarrowCnt-1:0] narrow_words_q;
-  logic cycle_q, cfg_word_q;
+  logic cycle_q, cfg_word_q, gon_held_q;
   logic [3:0] done_q;
   always_comb begin
     gon_words = '0;
@@ -184,6 +187,7 @@ module eco_array #(
       done_q         <= '0;
       cycle_q        <= 1'b0;
       cfg_word_q     <= 1'b0;
+      gon_held_q     <= 1'b0;
       wide_words_q   <= '0;
       narrow_words_q <= '0;
       gon_words_q    <= '0;
@@ -195,11 +199,12 @@ module eco_array #(
       wide_words_q   <= running_q && wide_go ? wide_count_i : '0;
       narrow_words_q <= running_q && narrow_go ? narrow_count_i : '0;
       gon_words_q    <= running_q ? gon_words : '0;
+      gon_held_q     <= running_q & gon_held;
     end
   end
   assign done_o = done_q[3];
 
-  logic [47:0] cycles, cfg_words, wide_words, narrow_words, all_gon_words;
+  logic [47:0] cycles, cfg_words, wide_words, narrow_words, all_gon_words, held_cycles;
   eco_counter u_cycles (.clk_i, .rst_ni(rst_n), .add_i(cycle_q), .count_o(cycles), .wrap_o());
   eco_counter u_cfg_words (.clk_i, .rst_ni(rst_n), .add_i(cfg_word_q), .count_o(cfg_words), .wrap_o());
   eco_counter #(.AddBits(WideCnt)) u_wide_words (
@@ -208,6 +213,7 @@ module eco_array #(
   eco_counter #(.AddBits(NarrowCnt)) u_narrow_words (
     .clk_i, .rst_ni(rst_n), .add_i(narrow_words_q), .count_o(narrow_words), .wrap_o()
   );
+  eco_counter u_held_cycles (.clk_i, .rst_ni(rst_n), .add_i(gon_held_q), .count_o(held_cycles), .wrap_o());
   eco_counter #(.AddBits(8)) u_gon_words (
     .clk_i, .rst_ni(rst_n), .add_i(gon_words_q), .count_o(all_gon_words), .wrap_o()
   );
@@ -263,6 +269,7 @@ module eco_array #(
       eco_pkg::StatNarrow: stat_o = narrow_words;
       eco_pkg::StatGon:    stat_o = all_gon_words;
       eco_pkg::StatErrors: stat_o = 48'(error_q);
+      eco_pkg::StatGonHeld: stat_o = held_cycles;
       default: stat_o = '0;
     endcase
   end

@@ -18,6 +18,7 @@ module eco_row #(
   parameter int unsigned NumLevels   = 7,   /// eco_pe
   parameter int unsigned MulStages   = 2,   /// eco_pe
   parameter int unsigned AddStages   = 1,   /// eco_pe
+  parameter int unsigned LinkStages  = 0,   /// eco_pe
   parameter int unsigned CounterBits = 32,  /// eco_pe
   localparam int unsigned WideCnt    = $clog2(WideLanes + 1),
   localparam int unsigned NarrowCnt  = $clog2(NarrowLanes + 1),
@@ -114,7 +115,7 @@ module eco_row #(
     eco_pe #(
       .WideLanes(WideLanes), .NarrowLanes(NarrowLanes), .IfmapDepth(IfmapDepth),
       .FilterDepth(FilterDepth), .PsumDepth(PsumDepth), .QueueDepth(QueueDepth),
-      .NumLevels(NumLevels), .MulStages(MulStages), .AddStages(AddStages),
+      .NumLevels(NumLevels), .MulStages(MulStages), .AddStages(AddStages), .LinkStages(LinkStages),
       .LocalLanes(LocalLanes), .CounterBits(CounterBits)
     ) u_pe (
       .clk_i, .rst_ni, .running_i,

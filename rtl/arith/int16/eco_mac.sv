@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic of a PE for int16 operands and int32 psums (modulo 2^32): a pipelined multiplier
-// with zero gating, then an adder. The one module to replace for another number format.
+// with zero gating, then an adder.
 //
 // Timing: operands enter in cycle t with `mul_en_i`. The psum from below joins the product in the last
 // multiplier cycle, t + MulStages - 1; the result meets `base_i` at the adder in cycle t + MulStages;
@@ -10,7 +10,7 @@
 // Multiplier: stage 1 multiplies by 2^(MulStages-1) parts of `b_i`, each later stage adds neighbours.
 // Adder: each stage adds 1/AddStages of the bits. A zero operand holds the multiplier's registers
 // (Table 3, clock gating on zero operations). Reset: none needed.
-module eco_mac_int16 #(
+module eco_mac #(
   parameter int unsigned MulStages = 2,  /// registers in the multiplier, 1..4
   parameter int unsigned AddStages = 1   /// cycles of the adder, 1..4
 ) (
