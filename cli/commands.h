@@ -39,7 +39,9 @@ struct RunCommandOptions {
   std::vector<std::string> layers;       // --layer of run, again and again; all of the file without
   std::string image;                     // --image: a folder that compile wrote
   std::optional<uint32_t> seed;          // --seed
+  std::string values;                    // --values of random tensors of bf16
   std::string ifmap, filter, error;      // --ifmap, --filter, --error: .npy
+  bool round = false;                    // --round values of these files to bf16
   double stall = 0;                      // --stall
   std::string output, json, trace;       // files to write
   bool assertions = false;               // --assert: model with RTL assertions

@@ -53,8 +53,19 @@ Result<LoadedLayer> LoadCompiled(const RunCommandOptions& options) {
   return loaded;
 }
 
-Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,
-                                                     const Layer& layer, Pass pass) {
+Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options, const HwConfig& config,
+                                                     const Layer& layer, Pass pass, int64_t& rounded) {
+  rounded = 0;
+  const bool real = config.floating_point();
+  if (!real) {
+    for (const auto& [given, flag] : {std::pair{!options.values.empty(), "--values"}, std::pair{options.round, "--round"}}) {
+      if (given) return BadInput("{}: only for bf16, and {} computes in {}", flag, config.name, config.number_format);
+    }
+  }
+  Values values = Values::kAny;
+  if (!options.values.empty()) {
+    ECO_ASSIGN(values, ParseValues(options.values));
+  }
   const std::array<std::pair<Tensor, const std::string*>, 3> files = {
       {{Tensor::kIfmap, &options.ifmap}, {Tensor::kFilter, &options.filter},
        {Tensor::kError, &options.error}}};
@@ -65,7 +76,7 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
   for (std::size_t k = 0; k < 2; ++k) {
     const auto shape = TensorShape(layer, needed[k]);
     if (!any) {
-      operands[k] = RandomTensor(Elements(shape), options.seed.value_or(1) * 2ull + k);
+      operands[k] = RandomTensor(Elements(shape), options.seed.value_or(1) * 2ull + k, real, values);
       continue;
     }
     for (const auto& [tensor, file] : files) {
@@ -74,7 +85,11 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
         return BadInput("--{}: missing, {} reads {} and {}", ToString(tensor),
                         ToString(pass), ToString(needed[0]), ToString(needed[1]));
       }
-      ECO_ASSIGN(operands[k], ReadNpy(*file, shape));
+      if (real) {
+        ECO_ASSIGN(operands[k], ReadNpyBf16(*file, shape, options.round ? &rounded : nullptr));
+      } else {
+        ECO_ASSIGN(operands[k], ReadNpy(*file, shape));
+      }
     }
   }
   for (const auto& [tensor, file] : files) {
@@ -84,6 +99,8 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
     }
   }
   if (any && options.seed) return BadInput("--seed: not together with tensor files");
+  if (any && !options.values.empty()) return BadInput("--values: not together with tensor files");
+  if (!any && options.round) return BadInput("--round: only together with tensor files");
   return operands;
 }
 

@@ -32,9 +32,10 @@ struct LoadedLayer {
 };
 Result<LoadedLayer> LoadCompiled(const RunCommandOptions& options);
 
-// The two operands of a pass: random, or from the files that the options name.
-Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options,
-                                                     const Layer& layer, Pass pass);
+// The two operands of a pass as bit patterns: random, or from the files that the options name;
+// `rounded`: how many values of these were rounded to bf16.
+Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options, const HwConfig& config,
+                                                     const Layer& layer, Pass pass, int64_t& rounded);
 
 // Progress on stderr, only on a terminal: one line that is written over.
 class ProgressLine {

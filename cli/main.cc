@@ -36,9 +36,11 @@ void AddRunOptions(CLI::App& app, RunCommandOptions& options, uint32_t& seed, bo
   AddLayerOptions(app, options.layer, several ? &options.layers : nullptr);
   app.add_option("--image", options.image, "folder that compile wrote, in place of a layer")->type_name("DIR");
   app.add_option("--seed", seed, "seed of random tensors (default 1)")->type_name("S");
-  app.add_option("--ifmap", options.ifmap, "tensor, int16")->type_name("A.npy");
-  app.add_option("--filter", options.filter, "tensor, int16")->type_name("B.npy");
-  app.add_option("--error", options.error, "tensor, int16")->type_name("E.npy");
+  app.add_option("--values", options.values, "random tensors of bf16: normal (default), integers or special")->type_name("V");
+  app.add_option("--ifmap", options.ifmap, "tensor: int16; for bf16 float32, or uint16 bit patterns")->type_name("A.npy");
+  app.add_option("--filter", options.filter, "tensor")->type_name("B.npy");
+  app.add_option("--error", options.error, "tensor")->type_name("E.npy");
+  app.add_flag("--round", options.round, "round float32 tensors to bf16");
   app.add_option("--json", options.json, "write the report")->type_name("R.json");
 }
 
@@ -82,7 +84,7 @@ Result<ExitCode> Run(int argc, char** argv) {
   AddRunOptions(*run_app, run, seed, true);
   run_app->add_option("--stall", run.stall, "probability that a stream pauses at a word")
       ->type_name("PROB")->check(CLI::Range(0.0, 0.99));
-  run_app->add_option("--output", run.output, "write the result, int32")->type_name("O.npy");
+  run_app->add_option("--output", run.output, "write the result, int32 or float32")->type_name("O.npy");
   run_app->add_option("--trace", run.trace, "write a waveform")->type_name("T.fst");
   run_app->add_flag("--assert", run.assertions, "check the assertions of the RTL (slower)");
 
@@ -94,7 +96,7 @@ Result<ExitCode> Run(int argc, char** argv) {
       ->description("ecoflow, row-stationary or auto; lowered or ganax: baselines by formula");
   predict_app->add_flag("--results", predict.results,
                         "compute the result from images and descriptors, compare with the golden model");
-  predict_app->add_option("--output", predict.output, "write the result, int32 (implies --results)")
+  predict_app->add_option("--output", predict.output, "write the result, int32 or float32 (implies --results)")
       ->type_name("O.npy");
   // Options of run that have no meaning here: known, to say so.
   std::vector<std::string> not_for_predict;

@@ -8,7 +8,6 @@
 #include "model/cycle_model.h"
 #include "model/gated.h"
 #include "report/baseline_report.h"
-#include "tb/golden/golden.h"
 #include "tb/run/npy.h"
 #include "tb/run/report.h"
 
@@ -23,9 +22,10 @@ Result<ExitCode> PredictBaselineCommand(const RunCommandOptions& options) {
                     options.results ? "--results" : "--output", dataflow);
   }
   ECO_ASSIGN(const LayerInputs inputs, ReadLayerInputs(options.layer));
-  ECO_ASSIGN(const auto operands, Operands(options, inputs.layer, inputs.pass));
+  int64_t rounded = 0;
+  ECO_ASSIGN(const auto operands, Operands(options, inputs.config, inputs.layer, inputs.pass, rounded));
   const int64_t nonzero =
-      CountNonzeroProducts(inputs.layer, inputs.pass, operands[0], operands[1]);
+      CountUngatedProducts(inputs.layer, inputs.pass, inputs.config.floating_point(), operands[0], operands[1]);
   ECO_ASSIGN(const BaselineReport report,
              PredictBaseline(inputs.config, inputs.layer, inputs.pass, dataflow, nonzero));
   if (!options.json.empty()) {
@@ -47,7 +47,8 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   }
   ECO_ASSIGN(LoadedLayer loaded, LoadCompiled(options));
   const CompiledLayer& compiled = loaded.compiled;
-  ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
+  int64_t rounded = 0;
+  ECO_ASSIGN(const auto operands, Operands(options, compiled.config, compiled.layer, compiled.pass, rounded));
 
   ProgressLine progress;
   if (!loaded.counts) {
@@ -61,7 +62,7 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   }
   progress.Note("counting zeros");
   const int64_t nonzero =
-      CountNonzeroProducts(compiled.layer, compiled.pass, operands[0], operands[1]);
+      CountUngatedProducts(compiled.layer, compiled.pass, compiled.config.floating_point(), operands[0], operands[1]);
 
   RunResult run;
   run.cycles = counts.cycles;
@@ -82,22 +83,23 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
                                          operands[1], shape[0] * shape[1] * shape[2] * shape[3],
                                          compute_options));
     progress.Note("comparing with the golden model");
-    const auto golden = Golden(compiled.layer, compiled.pass, operands[0], operands[1]);
-    report = MakeReport(compiled, run, golden);
+    ECO_ASSIGN(const Comparison comparison, CompareRun(compiled, operands[0], operands[1], run, true));
+    report = MakeReport(compiled, run, comparison);
     if (!options.output.empty()) {
-      ECO_RETURN_IF_ERROR(WriteFileAtomically(options.output, NpyContent(run.output, shape)));
+      ECO_RETURN_IF_ERROR(WriteFileAtomically(options.output, NpyContent(run.output, compiled.config.floating_point(), shape)));
     }
   } else {
     report = MakeReport(compiled, run);
   }
   progress.Clear();
   report.predicted = true;
+  report.rounded = rounded;
   report.gated_macs = report.issued_macs - nonzero;
   if (!options.json.empty()) {
     ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, ToJson(report).dump(2) + "\n"));
   }
   ECO_RETURN_IF_ERROR(PrintOut(ToText(report)));
-  return report.mismatches == 0 ? ExitCode::kOk : ExitCode::kMismatch;
+  return report.comparison.mismatches == 0 ? ExitCode::kOk : ExitCode::kMismatch;
 }
 
 }  // namespace ecoflow

@@ -8,7 +8,6 @@
 #include "cli/inputs.h"
 #include "compiler/compiler.h"
 #include "compiler/show.h"
-#include "tb/golden/golden.h"
 #include "tb/model/model_cache.h"
 #include "tb/run/npy.h"
 #include "tb/run/report.h"
@@ -106,7 +105,8 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options) {
   }
   for (const CompiledLayer& compiled : layers) {
     const bool last = &compiled == &layers.back();
-    ECO_ASSIGN(const auto operands, Operands(options, compiled.layer, compiled.pass));
+    int64_t rounded = 0;
+    ECO_ASSIGN(const auto operands, Operands(options, compiled.config, compiled.layer, compiled.pass, rounded));
     if (!array.model) {
       ModelOptions model_options;
       model_options.trace = !options.trace.empty();
@@ -127,17 +127,18 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options) {
     }
     ECO_ASSIGN(const RunResult run, std::move(result));
     progress.Note("comparing with the golden model");
-    const auto golden = Golden(compiled.layer, compiled.pass, operands[0], operands[1]);
+    ECO_ASSIGN(const Comparison comparison, CompareRun(compiled, operands[0], operands[1], run, false));
     progress.Clear();
 
-    const RunReport report = MakeReport(compiled, run, golden);
+    RunReport report = MakeReport(compiled, run, comparison);
+    report.rounded = rounded;
     if (!options.output.empty()) {
       ECO_RETURN_IF_ERROR(WriteFileAtomically(
           options.output,
-          NpyContent(run.output, ResultShape(compiled.layer, compiled.pass))));
+          NpyContent(run.output, compiled.config.floating_point(), ResultShape(compiled.layer, compiled.pass))));
     }
     reports.push_back(ToJson(report));
-    if (report.mismatches != 0) exit = ExitCode::kMismatch;
+    if (report.comparison.mismatches != 0) exit = ExitCode::kMismatch;
     if (last && !options.json.empty()) {
       const auto& json = layers.size() == 1 ? reports.front() : reports;
       ECO_RETURN_IF_ERROR(WriteFileAtomically(options.json, json.dump(2) + "\n"));

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/gated.h"
 
+#include <algorithm>
 #include <array>
 
 namespace ecoflow {
 namespace {
 
-// Nonzero elements of a tensor, added up over blocks of `divisor` elements along each axis.
+// Which elements of a tensor; one for each is 1.
+using Mask = std::vector<int8_t>;
+
+// Marked elements of a tensor, added up over blocks of `divisor` elements along each axis.
 class Census {
  public:
-  Census(const std::vector<int16_t>& tensor, const std::array<int64_t, 4>& shape,
+  Census(const Mask& tensor, const std::array<int64_t, 4>& shape,
          const std::array<int64_t, 4>& divisor) {
     int64_t size = 1;
     for (std::size_t axis = 4; axis-- > 0;) {
@@ -22,7 +26,7 @@ class Census {
       for (int64_t b = 0; b < shape[1]; ++b) {
         for (int64_t c = 0; c < shape[2]; ++c) {
           int64_t* to = &count_[At(a / divisor[0], b / divisor[1], c / divisor[2], 0)];
-          for (int64_t d = 0; d < shape[3]; ++d) to[d / divisor[3]] += tensor[from++] != 0;
+          for (int64_t d = 0; d < shape[3]; ++d) to[d / divisor[3]] += tensor[from++];
         }
       }
     }
@@ -47,13 +51,12 @@ std::array<int64_t, 2> Inside(int64_t count, int64_t stride, int64_t offset, int
   return range;
 }
 
-}  // namespace
-
+// Products of a marked element of the first operand and one of the second.
+//
 // A layer relates a fine map (input of Conv, output of ConvTranspose), a coarse map and the filter
 // [coarse channel][fine channel of the group][kh][kw]. An axis that only one operand of the pass has
 // is summed out of that operand first; what is left are taps, positions and shared channels.
-int64_t CountNonzeroProducts(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
-                             const std::vector<int16_t>& second) {
+int64_t CountProducts(const Layer& layer, Pass pass, const Mask& first, const Mask& second) {
   const bool conv = layer.op == Op::kConv;
   const std::array<int64_t, 4> fine = conv ? layer.InputShape() : layer.OutputShape();
   const std::array<int64_t, 4> coarse = conv ? layer.OutputShape() : layer.InputShape();
@@ -112,6 +115,35 @@ int64_t CountNonzeroProducts(const Layer& layer, Pass pass, const std::vector<in
       total += sum * *taps(of_filter, of_fine, i, j);
     });
   }
+  return total;
+}
+
+template <typename Holds>
+Mask Marked(const std::vector<int16_t>& tensor, Holds holds) {
+  Mask mask(tensor.size());
+  std::transform(tensor.begin(), tensor.end(), mask.begin(), [&](int16_t bits) { return holds(bits) ? 1 : 0; });
+  return mask;
+}
+
+bool IsZeroBf16(int16_t bits) { return (bits & 0x7fff) == 0; }
+bool IsFiniteBf16(int16_t bits) { return (bits & 0x7f80) != 0x7f80; }
+
+}  // namespace
+
+int64_t CountUngatedProducts(const Layer& layer, Pass pass, bool floating_point, const std::vector<int16_t>& first,
+                             const std::vector<int16_t>& second) {
+  const auto count = [&](auto one, auto other) {
+    return CountProducts(layer, pass, Marked(first, one), Marked(second, other));
+  };
+  if (!floating_point) {
+    const auto nonzero = [](int16_t value) { return value != 0; };
+    return count(nonzero, nonzero);
+  }
+  const auto nonzero = [](int16_t bits) { return !IsZeroBf16(bits); };
+  const auto not_finite = [](int16_t bits) { return !IsFiniteBf16(bits); };
+  int64_t total = count(nonzero, nonzero);
+  if (!std::all_of(second.begin(), second.end(), IsFiniteBf16)) total += count(IsZeroBf16, not_finite);
+  if (!std::all_of(first.begin(), first.end(), IsFiniteBf16)) total += count(not_finite, IsZeroBf16);
   return total;
 }
 

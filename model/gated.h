@@ -9,9 +9,10 @@
 
 namespace ecoflow {
 
-// Products of `pass` (its definition, without any inserted zero) whose two operands are both
-// nonzero. Of the issued MACs all others are gated. Operands in the order of PassOperands.
-int64_t CountNonzeroProducts(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
+// Products of `pass` (its definition, without any inserted zero) that are worked out: both operands are nonzero or,
+// of bf16, one is infinite or NaN. Of the issued MACs all others are gated, except inserted zeros times infinite
+// operands. Operands in the order of PassOperands.
+int64_t CountUngatedProducts(const Layer& layer, Pass pass, bool floating_point, const std::vector<int16_t>& first,
                              const std::vector<int16_t>& second);
 
 }  // namespace ecoflow

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 
+#include "base/bf16.h"
 #include "compiler/verify/execute.h"
 
 namespace ecoflow {
@@ -21,6 +24,26 @@ Error Stuck(fmt::format_string<Args...> format, Args&&... args) {
                    fmt::format(format, std::forward<Args>(args)...));
 }
 
+// The arithmetic of a number format on bit patterns, as rtl/arith/<format> has it.
+struct Int16Arithmetic {  // modulo 2^32
+  static uint32_t Add(uint32_t a, uint32_t b) { return a + b; }
+  static uint32_t MultiplyAdd(int16_t a, int16_t b, uint32_t sum) {
+    return sum + static_cast<uint32_t>(int32_t{a} * int32_t{b});
+  }
+};
+
+struct Bf16Arithmetic {  // each sum rounded to fp32
+  static uint32_t Add(uint32_t a, uint32_t b) { return Bits(std::bit_cast<float>(a) + std::bit_cast<float>(b)); }
+  static uint32_t MultiplyAdd(int16_t a, int16_t b, uint32_t sum) {
+    return Bits(std::fma(Bf16ToFloat(static_cast<uint16_t>(a)), Bf16ToFloat(static_cast<uint16_t>(b)),
+                         std::bit_cast<float>(sum)));
+  }
+
+ private:
+  static uint32_t Bits(float value) { return std::isnan(value) ? kFp32Nan : std::bit_cast<uint32_t>(value); }
+};
+
+template <typename Arithmetic>
 class Computer {
  public:
   Computer(const Schedule& schedule, const HwConfig& hw, const std::vector<int16_t>& first,
@@ -75,18 +98,21 @@ class Computer {
       if (!s.result_ok) return {};
       uint32_t& sum = psums_[static_cast<std::size_t>(s.psum)];
       if (s.starts) sum = 0;
+      uint32_t from_below = 0;
       if (s.from_below) {
         if (taken == below.size()) {
           return Stuck("PE {} waits for a psum that the PE below does not send", pe);
         }
-        sum += below[taken++];
+        from_below = below[taken++];
+        if (!s.below_at_end) sum = from_below;  // it starts the sum
       }
       if (s.multiplies) {
-        int32_t a = 0, b = 0;
+        int16_t a = 0, b = 0;
         ECO_RETURN_IF_ERROR(Load(s.a, a));
         ECO_RETURN_IF_ERROR(Load(s.b, b));
-        sum += static_cast<uint32_t>(a * b);
+        sum = Arithmetic::MultiplyAdd(a, b, sum);
       }
+      if (s.from_below && s.below_at_end) sum = Arithmetic::Add(sum, from_below);
       if (s.ends) (s.to_above ? up : out).push_back(sum);
       return {};
     });
@@ -96,7 +122,7 @@ class Computer {
     return {};
   }
 
-  Status Load(const SymbolicWord& word, int32_t& value) const {
+  Status Load(const SymbolicWord& word, int16_t& value) const {
     if (word.operand < 0) return {};  // a filler is zero
     const auto& tensor = *operands_[static_cast<std::size_t>(word.operand)];
     const auto at = static_cast<std::size_t>(word.element);
@@ -123,7 +149,7 @@ class Computer {
         if (slot >= accumulator_.size()) {
           return Damaged("accumulator slot {} does not exist", cursor[d.slot]);
         }
-        if (!first) word += accumulator_[slot];
+        if (!first) word = Arithmetic::Add(word, accumulator_[slot]);
         if (!last) accumulator_[slot] = word;
       }
       if (!last) continue;
@@ -169,13 +195,12 @@ Status ForEachRound(const Schedule& schedule, Visit visit) {
   return {};
 }
 
-}  // namespace
-
-Result<std::vector<int32_t>> ComputeResult(const Schedule& schedule, const HwConfig& hw,
+template <typename Arithmetic>
+Result<std::vector<int32_t>> Compute(const Schedule& schedule, const HwConfig& hw,
                                            const std::vector<int16_t>& first,
                                            const std::vector<int16_t>& second, int64_t elements,
                                            const ComputeOptions& options) {
-  Computer computer(schedule, hw, first, second, elements);
+  Computer<Arithmetic> computer(schedule, hw, first, second, elements);
   ECO_RETURN_IF_ERROR(computer.Prepare());
   int64_t done = 0;
   const Status computed = ForEachRound(schedule, [&](std::size_t part, const std::vector<int64_t>& pass) {
@@ -188,6 +213,16 @@ Result<std::vector<int32_t>> ComputeResult(const Schedule& schedule, const HwCon
   });
   if (!computed.ok()) return computed.error();
   return computer.TakeResult();
+}
+
+}  // namespace
+
+Result<std::vector<int32_t>> ComputeResult(const Schedule& schedule, const HwConfig& hw,
+                                           const std::vector<int16_t>& first,
+                                           const std::vector<int16_t>& second, int64_t elements,
+                                           const ComputeOptions& options) {
+  const auto compute = hw.floating_point() ? Compute<Bf16Arithmetic> : Compute<Int16Arithmetic>;
+  return compute(schedule, hw, first, second, elements, options);
 }
 
 }  // namespace ecoflow

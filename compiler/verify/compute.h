@@ -20,8 +20,9 @@ struct ComputeOptions {
   std::function<void(double)> progress;
 };
 
-// The result (`elements` numbers, sums modulo 2^32) of operands `first` and `second`, in the order
-// of PassOperands; elements that no descriptor delivers are zero. Fails (bad input) when the
+// The result (`elements` psums as bit patterns: sums modulo 2^32, or fp32 of an array for bf16, each sum rounded in
+// the order of the schedule) of operands `first` and `second` (bit patterns, too), in the order of PassOperands;
+// elements that no descriptor delivers are zero. Fails (bad input) when the
 // schedule names an element that does not exist, and (machinery) when words and programs do not fit
 // together or an element is delivered twice. The array hangs then; only where words are left over at
 // the end of a pass it may go on, with another result.

@@ -243,6 +243,7 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
     slot.starts = meaning.starts;
     slot.ends = meaning.ends;
     slot.from_below = meaning.from_below;
+    slot.below_at_end = image.mode.ChainAtEnd != 0;
     slot.to_above = meaning.to_above;
     SymbolicWord streamed;
     if (streams) {

@@ -31,6 +31,7 @@ struct SymbolicSlot {
   int64_t psum = 0;         // its entry in the psum file
   bool starts = false, ends = false;
   bool from_below = false;  // takes the psum from below
+  bool below_at_end = false;  // which then is added to the sum; otherwise the sum starts with it
   bool to_above = false;    // ends up the column
 };
 

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tb/golden/golden.h"
 
+#include <cmath>
+
+#include "base/bf16.h"
+
 namespace ecoflow {
+namespace {
 
 // A layer relates three tensors: the large map L, the small map S and the filter F. For Conv the
 // input is large and the output small; for ConvTranspose the other way round. All passes visit the
 // same products: S[n][m][p][q] meets L[n][c][p*sh + i*dh - top][q*sw + j*dw - left] by
 // F[m][c][i][j]. Which of the three is the result makes the pass.
-std::vector<int32_t> Golden(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
-                            const std::vector<int16_t>& second) {
+// Calls visit(element of the first operand, of the second, of the result) for each product.
+template <typename Visit>
+void ForEachProduct(const Layer& layer, Pass pass, Visit visit) {
   const bool conv = layer.op == Op::kConv;
   const auto in = layer.InputShape();
   const auto out = layer.OutputShape();
@@ -16,9 +22,6 @@ std::vector<int32_t> Golden(const Layer& layer, Pass pass, const std::vector<int
   const auto& large = conv ? in : out;
   const int64_t small_channels = small[1] / layer.group;
   const int64_t large_channels = large[1] / layer.group;
-
-  const auto shape = ResultShape(layer, pass);
-  std::vector<uint32_t> sum(static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]), 0);
 
   // Which tensor is which: forward reads (ifmap, filter), input-grad (error, filter), filter-grad
   // (ifmap, error).
@@ -52,8 +55,7 @@ std::vector<int32_t> Golden(const Layer& layer, Pass pass, const std::vector<int
                                                   : part == Part::kLarge ? l
                                                                          : f);
                 };
-                sum[index(part_result)] += static_cast<uint32_t>(
-                    int32_t{first[index(part_first)]} * int32_t{second[index(part_second)]});
+                visit(index(part_first), index(part_second), index(part_result));
               }
             }
           }
@@ -61,7 +63,50 @@ std::vector<int32_t> Golden(const Layer& layer, Pass pass, const std::vector<int
       }
     }
   }
+}
+
+std::size_t ResultElements(const Layer& layer, Pass pass) {
+  const auto shape = ResultShape(layer, pass);
+  return static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
+}
+
+std::vector<double> ToDouble(const std::vector<int16_t>& bf16) {
+  std::vector<double> values(bf16.size());
+  for (std::size_t k = 0; k < values.size(); ++k) values[k] = Bf16ToFloat(static_cast<uint16_t>(bf16[k]));
+  return values;
+}
+
+}  // namespace
+
+std::vector<int32_t> Golden(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
+                            const std::vector<int16_t>& second) {
+  std::vector<uint32_t> sum(ResultElements(layer, pass), 0);
+  ForEachProduct(layer, pass, [&](std::size_t a, std::size_t b, std::size_t result) {
+    sum[result] += static_cast<uint32_t>(int32_t{first[a]} * int32_t{second[b]});
+  });
   return {sum.begin(), sum.end()};
+}
+
+std::vector<RealGolden> GoldenBf16(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
+                                   const std::vector<int16_t>& second) {
+  std::vector<RealGolden> golden(ResultElements(layer, pass));
+  const auto x = ToDouble(first), y = ToDouble(second);
+  ForEachProduct(layer, pass, [&](std::size_t a, std::size_t b, std::size_t result) {
+    RealGolden& g = golden[result];
+    const double product = x[a] * y[b];  // exact
+    g.sum += product;
+    if (std::isfinite(product)) g.magnitude += std::fabs(product);
+    g.whole = g.whole && x[a] == std::trunc(x[a]) && y[b] == std::trunc(y[b]);
+    ++g.products;
+  });
+  return golden;
+}
+
+double RealGolden::bound() const {
+  // (1 + u)^k - 1 is at most this.
+  const auto growth = [](double k, double u) { return k * u / (1 - k * u); };
+  const auto n = static_cast<double>(products);
+  return (growth(n, 0x1p-24) + growth(n, 0x1p-53)) * magnitude + n * 0x1p-149;
 }
 
 }  // namespace ecoflow

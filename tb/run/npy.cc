@@ -6,6 +6,7 @@
 #include <cstring>
 #include <regex>
 
+#include "base/bf16.h"
 #include "base/files.h"
 #include "base/numbers.h"
 
@@ -21,9 +22,15 @@ std::string ShapeText(const std::array<int64_t, 4>& shape) {
   return fmt::format("({}, {}, {}, {})", shape[0], shape[1], shape[2], shape[3]);
 }
 
-}  // namespace
+// Header and data of a file, checked but for the type.
+struct NpyFile {
+  std::string content;
+  std::string type;
+  std::size_t begin = 0;  // of the data
+};
 
-Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<int64_t, 4>& shape) {
+Result<NpyFile> OpenNpy(const std::string& path, const std::array<int64_t, 4>& shape,
+                        const std::vector<std::pair<std::string, std::size_t>>& types, const char* expected) {
   ECO_ASSIGN(const std::string content, ReadFile(path));
   if (!content.starts_with(kMagic) || content.size() < 12) {
     return BadInput("{}: is no .npy file", path);
@@ -47,9 +54,8 @@ Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<i
       !std::regex_search(header, size, dims)) {
     return BadInput("{}: .npy header is damaged", path);
   }
-  if (type[1] != "<i2") {
-    return BadInput("{}: dtype {}, expected '<i2' (int16, little endian)", path, type[1].str());
-  }
+  const auto known = std::find_if(types.begin(), types.end(), [&](const auto& one) { return one.first == type[1]; });
+  if (known == types.end()) return BadInput("{}: dtype {}, expected {}", path, type[1].str(), expected);
   if (fortran[1] == "True") return BadInput("{}: Fortran order, expected C order", path);
   static const std::regex number("[0-9]+");
   std::vector<int64_t> found;
@@ -63,18 +69,53 @@ Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<i
   }
   const auto elements = static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
   const std::size_t there = content.size() - begin - length;
-  if (there != 2 * elements) {
-    return BadInput("{}: holds {} bytes of data, expected {}{}", path, there, 2 * elements,
-                    there < 2 * elements ? ": truncated" : "");
+  const std::size_t bytes = known->second * elements;
+  if (there != bytes) {
+    return BadInput("{}: holds {} bytes of data, expected {}{}", path, there, bytes, there < bytes ? ": truncated" : "");
   }
-  std::vector<int16_t> values(elements);
-  std::memcpy(values.data(), content.data() + begin + length, 2 * elements);
+  const std::string name = type[1];
+  return NpyFile{content, name, begin + length};
+}
+
+// The data as numbers; the file has been found to hold that many.
+template <typename Number>
+std::vector<Number> Numbers(const NpyFile& file) {
+  std::vector<Number> values((file.content.size() - file.begin) / sizeof(Number));
+  if (!values.empty()) std::memcpy(values.data(), file.content.data() + file.begin, sizeof(Number) * values.size());
   return values;
 }
 
-std::string NpyContent(const std::vector<int32_t>& values, const std::array<int64_t, 4>& shape) {
-  std::string header =
-      "{'descr': '<i4', 'fortran_order': False, 'shape': " + ShapeText(shape) + ", }";
+}  // namespace
+
+Result<std::vector<int16_t>> ReadNpy(const std::string& path, const std::array<int64_t, 4>& shape) {
+  ECO_ASSIGN(const NpyFile file, OpenNpy(path, shape, {{"<i2", 2}}, "'<i2' (int16, little endian)"));
+  return Numbers<int16_t>(file);
+}
+
+Result<std::vector<int16_t>> ReadNpyBf16(const std::string& path, const std::array<int64_t, 4>& shape,
+                                         int64_t* rounded) {
+  ECO_ASSIGN(const NpyFile file,
+             OpenNpy(path, shape, {{"<f4", 4}, {"<u2", 2}, {"|V2", 2}, {"<V2", 2}},
+                     "'<f4' (float32), or bit patterns of bf16: '<u2' or '|V2' (all little endian)"));
+  if (file.type != "<f4") return Numbers<int16_t>(file);
+  const auto values = Numbers<float>(file);
+  std::vector<int16_t> words(values.size());
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const uint16_t word = RoundToBf16(values[k]);
+    if (Bf16ToFloat(word) != values[k] && !std::isnan(values[k])) {
+      if (rounded == nullptr) {
+        return BadInput("{}: element {} = {} is no bf16 value; --round rounds to the nearest", path, k, values[k]);
+      }
+      ++*rounded;
+    }
+    words[k] = static_cast<int16_t>(word);
+  }
+  return words;
+}
+
+std::string NpyContent(const std::vector<int32_t>& values, bool floating_point, const std::array<int64_t, 4>& shape) {
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
+                                   floating_point ? "<f4" : "<i4", ShapeText(shape));
   while ((kMagic.size() + 4 + header.size() + 1) % 64 != 0) header += ' ';
   header += '\n';
   std::string content(kMagic);

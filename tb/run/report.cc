@@ -16,6 +16,27 @@ std::string Row(const std::string& name, const std::string& value, const std::st
   return fmt::format("  {:<22}{:>16}  {}\n", name, value, remark);
 }
 
+std::string DescribeComparison(const Comparison& c, int64_t outputs) {
+  std::string out;
+  if (c.mismatches == 0) {
+    out = c.real ? fmt::format("  match: true, all {} outputs within the bound of the golden model, equal to the sums in order\n",
+                               Thousands(outputs))
+                 : fmt::format("  match: true, all {} outputs equal the golden model\n", Thousands(outputs));
+  } else {
+    out = fmt::format("  match: FALSE, {} of {} outputs differ, the first is element {}\n", Thousands(c.mismatches),
+                      Thousands(outputs), c.first_mismatch);
+    if (c.order_mismatches != 0) out += fmt::format("    {} not the sums in order\n", Thousands(c.order_mismatches));
+  }
+  if (c.real) {
+    out += fmt::format("  largest error: {:.3g} of its bound, {:.3g} ulp\n", c.worst_share, c.worst_ulp);
+    if (c.overflowed != 0) out += fmt::format("  {} outputs overflow\n", Thousands(c.overflowed));
+    if (c.inserted_nan != 0) {
+      out += fmt::format("  {} outputs are NaN: infinite operands times inserted zeros\n", Thousands(c.inserted_nan));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 double RunReport::utilization() const { return Ratio(useful_macs, cycles * pe_count()); }
@@ -23,15 +44,10 @@ double RunReport::roofline_fraction() const {
   return useful_macs == 0 ? 0 : Ratio(roofline_cycles, cycles);
 }
 
-RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
-                     const std::vector<int32_t>& golden) {
+RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run, const Comparison& comparison) {
   RunReport r = MakeReport(compiled, run);
-  CHECK(golden.size() == run.output.size());
   r.compared = true;
-  for (std::size_t k = 0; k < golden.size(); ++k) {
-    if (golden[k] == run.output[k]) continue;
-    if (r.mismatches++ == 0) r.first_mismatch = static_cast<int64_t>(k);
-  }
+  r.comparison = comparison;
   return r;
 }
 
@@ -78,8 +94,15 @@ nlohmann::ordered_json ToJson(const RunReport& r) {
   j["dataflow"] = r.dataflow;
   j["objective"] = r.objective;
   j["config"] = r.config;
-  j["match"] = r.compared ? nlohmann::ordered_json(r.mismatches == 0) : nullptr;
-  j["mismatches"] = r.compared ? nlohmann::ordered_json(r.mismatches) : nullptr;
+  j["match"] = r.compared ? nlohmann::ordered_json(r.comparison.mismatches == 0) : nullptr;
+  j["mismatches"] = r.compared ? nlohmann::ordered_json(r.comparison.mismatches) : nullptr;
+  if (r.rounded != 0) j["rounded"] = r.rounded;
+  if (r.comparison.real) {
+    j["worst_error_of_bound"] = r.comparison.worst_share;
+    j["worst_error_ulp"] = r.comparison.worst_ulp;
+    j["overflowed"] = r.comparison.overflowed;
+    j["inserted_nan"] = r.comparison.inserted_nan;
+  }
   j["outputs"] = r.outputs;
   j["cycles"] = r.cycles;
   j["config_cycles"] = r.config_cycles;
@@ -131,11 +154,8 @@ std::string ToText(const RunReport& r) {
                        r.compared ? "results computed from images and descriptors"
                                   : "no result is computed (--results)");
   }
-  out += !r.compared ? ""
-         : r.mismatches == 0
-             ? fmt::format("  match: true, all {} outputs equal the golden model\n", Thousands(r.outputs))
-             : fmt::format("  match: FALSE, {} of {} outputs differ, the first is element {}\n",
-                           Thousands(r.mismatches), Thousands(r.outputs), r.first_mismatch);
+  if (r.rounded != 0) out += fmt::format("  {} values of the tensors were rounded to bf16\n", Thousands(r.rounded));
+  if (r.compared) out += DescribeComparison(r.comparison, r.outputs);
   out += "\n" + Row("cycles", Thousands(r.cycles),
                     fmt::format("{:.3f} ms at {} MHz",
                                 static_cast<double>(r.cycles) / r.clock_mhz / 1e3, r.clock_mhz));

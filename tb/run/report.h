@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/compiler.h"
+#include "tb/golden/compare.h"
 #include "tb/run/run.h"
 
 namespace ecoflow {
@@ -18,8 +19,8 @@ struct RunReport {
   int rows = 0, columns = 0, clock_mhz = 0;
   bool predicted = false;       // by the cycle model, not counted by the RTL
   bool compared = false;        // with the golden model
-  int64_t mismatches = 0;
-  int64_t first_mismatch = -1;  // element
+  Comparison comparison;
+  int64_t rounded = 0;          // values of the tensor files that were rounded to bf16
   int64_t outputs = 0;
   int64_t cycles = 0, config_cycles = 0;
   int64_t useful_macs = 0, issued_macs = 0, gated_macs = 0;
@@ -36,8 +37,7 @@ struct RunReport {
   double roofline_fraction() const;
 };
 
-RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run,
-                     const std::vector<int32_t>& golden);
+RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run, const Comparison& comparison);
 // Of counters alone: nothing is compared.
 RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run);
 nlohmann::ordered_json ToJson(const RunReport& report);

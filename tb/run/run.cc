@@ -5,6 +5,8 @@
 #include <deque>
 #include <random>
 
+#include "base/bf16.h"
+#include "compiler/verify/compute.h"
 #include "isa/array_errors.h"
 #include "isa/pe_image.h"
 #include "tb/drivers/streams.h"
@@ -110,14 +112,55 @@ int64_t RunResult::Sum(std::size_t counter) const {
   return sum;
 }
 
-std::vector<int16_t> RandomTensor(int64_t elements, uint64_t seed) {
+Result<Values> ParseValues(const std::string& name) {
+  if (name == "normal") return Values::kNormal;
+  if (name == "integers") return Values::kIntegers;
+  if (name == "special") return Values::kSpecial;
+  return BadInput("--values {}: expected normal, integers or special", name);
+}
+
+std::vector<int16_t> RandomTensor(int64_t elements, uint64_t seed, bool floating_point, Values values) {
   std::mt19937_64 random(seed);
-  std::vector<int16_t> values(static_cast<std::size_t>(elements));
-  for (int16_t& value : values) {
-    const uint64_t bits = random();
-    value = (bits >> 16) % 8 == 0 ? int16_t{0} : static_cast<int16_t>(bits & 0xffff);
+  std::vector<int16_t> tensor(static_cast<std::size_t>(elements));
+  if (!floating_point) {
+    for (int16_t& value : tensor) {
+      const uint64_t bits = random();
+      value = (bits >> 16) % 8 == 0 ? int16_t{0} : static_cast<int16_t>(bits & 0xffff);
+    }
+    return tensor;
   }
-  return values;
+  std::normal_distribution<float> normal;
+  constexpr std::array<uint16_t, 10> kRare = {0x0000, 0x8000, 0x0001, 0x807f, 0x0080, 0x8035, 0x2000, 0x7f7f, 0x7f80, 0xffc1};
+  constexpr std::size_t kFinite = 7;  // of them, the first ones: with larger ones most results would be NaN
+  for (int16_t& value : tensor) {
+    const uint64_t bits = random();
+    const float real = values == Values::kIntegers ? static_cast<float>(static_cast<int>(bits % 31) - 15) : normal(random);
+    uint16_t word = RoundToBf16(real);
+    if (values == Values::kSpecial) {
+      if (bits % 4 == 0) word = kRare[(bits >> 8) % kFinite];
+      if (bits % 512 == 1) word = static_cast<uint16_t>(kRare[kFinite + (bits >> 16) % (kRare.size() - kFinite)] ^ (bits >> 48 & 0x8000));
+    } else if (values != Values::kIntegers && bits % 8 == 0) {
+      word = 0;
+    }
+    value = static_cast<int16_t>(word);
+  }
+  return tensor;
+}
+
+Result<Comparison> CompareRun(const CompiledLayer& compiled, const std::vector<int16_t>& first,
+                              const std::vector<int16_t>& second, const RunResult& run, bool computed) {
+  const bool real = compiled.config.floating_point();
+  Comparison c = CompareWithGolden(compiled.layer, compiled.pass, first, second, run.output, real,
+                                   run.Sum(kCntIssued) != compiled.useful_macs);
+  if (!real || computed) return c;
+  ECO_ASSIGN(const auto in_order, ComputeResult(compiled.schedule, compiled.config, first, second,
+                                                static_cast<int64_t>(run.output.size()), {}));
+  for (std::size_t k = 0; k < in_order.size(); ++k) {
+    if (in_order[k] == run.output[k]) continue;
+    ++c.mismatches;
+    if (c.order_mismatches++ == 0) c.first_mismatch = static_cast<int64_t>(k);
+  }
+  return c;
 }
 
 Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "compiler/compiler.h"
 #include "isa/pe_counters.h"
+#include "tb/golden/compare.h"
 #include "tb/model/array_model.h"
 
 namespace ecoflow {
@@ -44,8 +45,22 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
                              const std::vector<int16_t>& first, const std::vector<int16_t>& second,
                              const RunOptions& options);
 
-// Random operand with the given number of elements: every int16 value is possible, and one in
-// eight is zero.
-std::vector<int16_t> RandomTensor(int64_t elements, uint64_t seed);
+// Compares with the golden model and, of bf16 on the RTL, bit for bit with the sums in the schedule's order
+// (ComputeResult); `computed` says that `run.output` is that already.
+Result<Comparison> CompareRun(const CompiledLayer& compiled, const std::vector<int16_t>& first,
+                              const std::vector<int16_t>& second, const RunResult& run, bool computed);
+
+// What random operands are made of. int16 knows only kAny.
+enum class Values {
+  kAny,       // int16: every value is possible, one in eight is zero; bf16: as kNormal
+  kNormal,    // normal distribution of deviation 1, one in eight is zero
+  kIntegers,  // -15..15: sums of up to 74,000 products do not depend on the order
+  kSpecial,   // normal ones among zeros of both signs, subnormals, the largest, a few infinite and NaN
+};
+Result<Values> ParseValues(const std::string& name);
+
+// Random operand with the given number of elements, as bit patterns of the number format.
+std::vector<int16_t> RandomTensor(int64_t elements, uint64_t seed, bool floating_point = false,
+                                  Values values = Values::kAny);
 
 }  // namespace ecoflow

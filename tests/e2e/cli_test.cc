@@ -50,7 +50,7 @@ class CliTest : public ::testing::Test {
   // int16 .npy with zeros.
   void WriteTensor(const std::string& name, const std::array<int64_t, 4>& shape) const {
     const auto elements = static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
-    std::string content = NpyContent({}, shape);
+    std::string content = NpyContent({}, false, shape);
     content.replace(content.find("<i4"), 3, "<i2");
     content.append(2 * elements, '\0');
     Write(name, content);

@@ -13,7 +13,6 @@
 #include "isa/array_errors.h"
 #include "model/cycle_model.h"
 #include "model/gated.h"
-#include "tb/golden/golden.h"
 #include "tb/model/model_cache.h"
 #include "tb/run/report.h"
 #include "tb/run/run.h"
@@ -36,13 +35,14 @@ struct Outcome {
   bool foretold = false;   // the run ended with the errors that the cycle model says
   int64_t cycles = 0;
   double roofline_fraction = 0;
+  Comparison comparison;
   int64_t passes = 0, parts = 0;  // of the schedule
 };
 
 // Runs the cycle model, with and without skipping; empty when every number is that of the RTL.
 std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& run,
                               const std::vector<int16_t>& first,
-                              const std::vector<int16_t>& second) {
+                              const std::vector<int16_t>& second, Values values) {
   for (const bool skip : {false, true}) {
     CycleModelOptions options;
     options.skip = skip;
@@ -64,7 +64,7 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
       }
     }
     const int64_t gated =
-        issued - CountNonzeroProducts(compiled.layer, compiled.pass, first, second);
+        issued - CountUngatedProducts(compiled.layer, compiled.pass, compiled.config.floating_point(), first, second);
     for (const auto& [name, mine, rtl] :
          {std::tuple{"cycles", model.cycles, run.cycles},
           {"config cycles", model.config_cycles, run.config_cycles},
@@ -72,7 +72,8 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
           {"narrow words", model.narrow_words, run.narrow_words},
           {"GON words", model.gon_words, run.gon_words},
           {"output words", model.output_words, run.output_words},
-          {"gated MACs", gated, run.Sum(kCntGated)}}) {
+          // Inserted zeros times infinite operands are not gated; whether there are any, no formula tells.
+          {"gated MACs", values == Values::kSpecial ? run.Sum(kCntGated) : gated, run.Sum(kCntGated)}}) {
       if (mine != rtl) return fmt::format("{}{}: the model says {}, the RTL {}", with, name, mine, rtl);
     }
   }
@@ -83,7 +84,7 @@ constexpr uint64_t kLayersOnAnArray = 40;
 
 // Runs, compares, and checks that the MACs are those that the dataflow is to issue.
 Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case& test, uint64_t seed,
-               int64_t max_macs, double stall, bool predict, bool verbose) {
+               int64_t max_macs, double stall, bool predict, bool verbose, Values values) {
   const Layer layer =
       RandomLayer(seed, test.op, test.pass, test.dataflow == "row-stationary", max_macs, config.pe_count());
   if (verbose) fmt::print("{} {} {}", seed, ToString(test.pass), ToJsonText(layer));
@@ -92,8 +93,8 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case
   const CompiledLayer& compiled = chosen.value().compiled;
   if (verbose) fmt::print("{}\n", DescribeMapping(compiled));
   const auto operands = PassOperands(test.pass);
-  const auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed * 2);
-  const auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed * 2 + 1);
+  const auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed * 2, config.floating_point(), values);
+  const auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed * 2 + 1, config.floating_point(), values);
   RunOptions options;
   options.stall = stall;
   options.stall_seed = static_cast<uint32_t>(seed);
@@ -113,9 +114,13 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case
     return {"", false, true};
   }
   if (!run.ok()) return {run.error().message};
-  const RunReport report =
-      MakeReport(compiled, run.value(), Golden(layer, test.pass, first, second));
-  if (report.mismatches != 0) return {fmt::format("{} mismatches", report.mismatches)};
+  const auto comparison = CompareRun(compiled, first, second, run.value(), false);
+  if (!comparison.ok()) return {comparison.error().message};
+  const RunReport report = MakeReport(compiled, run.value(), comparison.value());
+  if (const Comparison& c = report.comparison; c.mismatches != 0) {
+    return {fmt::format("{} mismatches, {} of them with the sums in order; the first is element {}", c.mismatches,
+                        c.order_mismatches, c.first_mismatch)};
+  }
   // Zero-free, or as padded; auto may choose from both.
   const int64_t padded = PaddedMacs(MakePaddedProblem(layer, test.pass));
   const int64_t least = test.dataflow == "row-stationary" ? padded : report.useful_macs;
@@ -130,10 +135,10 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case
                         report.cycles * report.pe_count())};
   }
   if (predict) {
-    const std::string difference = ComparePrediction(compiled, run.value(), first, second);
+    const std::string difference = ComparePrediction(compiled, run.value(), first, second, values);
     if (!difference.empty()) return {difference};
   }
-  return {"", false, false, report.cycles, report.roofline_fraction(), compiled.schedule.num_passes,
+  return {"", false, false, report.cycles, report.roofline_fraction(), report.comparison, compiled.schedule.num_passes,
           static_cast<int64_t>(compiled.schedule.passes.size())};
 }
 
@@ -144,7 +149,7 @@ int Main(int argc, char** argv) {
   double stall = 0;
   int64_t max_macs = 0;
   bool assertions = false, predict = false, verbose = false;
-  std::string op_name = "all", pass_name = "all", dataflow_name = "all", json_file, coverage_file;
+  std::string values_name, op_name = "all", pass_name = "all", dataflow_name = "all", json_file, coverage_file;
   app.add_option("--config", config_name);
   app.add_option("--first", first, "first seed");
   app.add_option("--count", count, "layers of each op, pass and dataflow");
@@ -153,6 +158,7 @@ int Main(int argc, char** argv) {
   app.add_option("--op", op_name, "Conv, ConvTranspose or all");
   app.add_option("--pass", pass_name, "forward, input-grad, filter-grad or all");
   app.add_option("--dataflow", dataflow_name, "ecoflow, row-stationary, auto or all");
+  app.add_option("--values", values_name, "of operands of bf16: normal, integers or special");
   app.add_option("--json", json_file, "what ran, for scripts/support_matrix.py");
   app.add_flag("--assert", assertions, "check RTL assertions");
   app.add_flag("--predict", predict, "compare every counter with the cycle model");
@@ -163,6 +169,12 @@ int Main(int argc, char** argv) {
 
   const auto config = LoadHwConfig(config_name);
   if (!config.ok()) return fmt::print(stderr, "{}\n", config.error().message), 2;
+  Values values = Values::kAny;
+  if (!values_name.empty()) {
+    const auto parsed = ParseValues(values_name);
+    if (!parsed.ok()) return fmt::print(stderr, "{}\n", parsed.error().message), 2;
+    values = parsed.value();
+  }
   if (max_macs == 0) max_macs = DefaultMacs(config.value().pe_count());
   ModelOptions model_options;
   model_options.assertions = assertions;
@@ -189,6 +201,7 @@ int Main(int argc, char** argv) {
   // starts with other random state.
   std::unique_ptr<ArrayModel> model;
   bool good = true;
+  Comparison worst;
   uint64_t ran = 0, foretold = 0, many_passes = 0, many_parts = 0;
   nlohmann::json results = nlohmann::json::array();
   fmt::print("{} stall {}\n{:<16}{:<14}{:<13}{:>7}{:>9}{:>8}{:>10}{:>8}\n", config_name, stall,
@@ -209,23 +222,27 @@ int Main(int argc, char** argv) {
         model = std::move(loaded.value());
       }
       const Outcome outcome =
-          RunOne(config.value(), *model, fresh, test, seed, max_macs, stall, predict, verbose);
+          RunOne(config.value(), *model, fresh, test, seed, max_macs, stall, predict, verbose, values);
       if (outcome.failure.empty()) {
         ++passed;
         foretold += outcome.foretold;
         cycles += outcome.cycles;
         fractions += outcome.roofline_fraction;
         ++ran;
+        worst.worst_share = std::max(worst.worst_share, outcome.comparison.worst_share);
+        worst.worst_ulp = std::max(worst.worst_ulp, outcome.comparison.worst_ulp);
+        worst.overflowed += outcome.comparison.overflowed;
+        worst.inserted_nan += outcome.comparison.inserted_nan;
         many_passes += outcome.passes >= 3;
         many_parts += outcome.parts >= 2;
         continue;
       }
       ++(outcome.refused ? refused : failed);
       fmt::print("{} seed {}: {}\n  replay: build/bin/sweep --config {} --dataflow {} --op {} "
-                 "--pass {} --first {} --count {} --stall {} --max-macs {}{}{}\n",
+                 "--pass {} --first {} --count {} --stall {} --max-macs {}{}{}{}\n",
                  outcome.refused ? "REFUSED" : "FAILED", seed, outcome.failure, config_name,
                  test.dataflow, ToString(test.op), ToString(test.pass), loaded_at, seed - loaded_at + 1, stall, max_macs,
-                 assertions ? " --assert" : "", predict ? " --predict" : "");
+                 assertions ? " --assert" : "", predict ? " --predict" : "", values_name.empty() ? "" : " --values " + values_name);
       std::fflush(stdout);
     }
     good = good && passed == count;
@@ -243,6 +260,10 @@ int Main(int argc, char** argv) {
     return ran == 0 ? 0.0 : 100 * static_cast<double>(count_of) / static_cast<double>(ran);
   };
   fmt::print("passes: >=3 in {:.0f} %, several parts {:.0f} %\n", share(many_passes), share(many_parts));
+  if (config.value().floating_point()) {
+    fmt::print("largest error: {:.3g} of its bound, {:.3g} ulp; {} outputs overflow, {} are NaN by inserted zeros\n",
+               worst.worst_share, worst.worst_ulp, worst.overflowed, worst.inserted_nan);
+  }
   if (foretold != 0) fmt::print("errors that the model foretold: {} runs\n", foretold);
   if (!json_file.empty()) {
     const auto written = WriteFileAtomically(json_file, results.dump(1) + "\n");

@@ -97,7 +97,7 @@ TEST(Gated, NonzeroProductsAreCounted) {
     const auto operands = PassOperands(pass);
     auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed);
     auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed + 1);
-    const int64_t count = CountNonzeroProducts(layer, pass, first, second);
+    const int64_t count = CountUngatedProducts(layer, pass, false, first, second);
     for (auto* tensor : {&first, &second}) {
       for (int16_t& value : *tensor) value = value != 0;
     }

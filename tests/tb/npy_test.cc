@@ -67,7 +67,7 @@ TEST_F(NpyTest, SaysWhatIsWrong) {
 }
 
 TEST_F(NpyTest, WrittenContentHasHeaderOf64AndData) {
-  const std::string content = NpyContent({1, -1}, {1, 1, 1, 2});
+  const std::string content = NpyContent({1, -1}, false, {1, 1, 1, 2});
   EXPECT_EQ((content.size() - 8) % 64, 0u);
   EXPECT_NE(content.find("'descr': '<i4', 'fortran_order': False, 'shape': (1, 1, 1, 2)"),
             std::string::npos);
