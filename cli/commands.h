@@ -42,6 +42,7 @@ struct RunCommandOptions {
   std::string values;                    // --values of random tensors of bf16
   std::string ifmap, filter, error;      // --ifmap, --filter, --error: .npy
   bool round = false;                    // --round values of these files to bf16
+  bool round_results = false;            // --round-results to bf16, by the array
   double stall = 0;                      // --stall
   std::string output, json, trace;       // files to write
   bool assertions = false;               // --assert: model with RTL assertions

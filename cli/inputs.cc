@@ -58,7 +58,8 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
   rounded = 0;
   const bool real = config.floating_point();
   if (!real) {
-    for (const auto& [given, flag] : {std::pair{!options.values.empty(), "--values"}, std::pair{options.round, "--round"}}) {
+    for (const auto& [given, flag] : {std::pair{!options.values.empty(), "--values"}, std::pair{options.round, "--round"},
+                                      std::pair{options.round_results, "--round-results"}}) {
       if (given) return BadInput("{}: only for bf16, and {} computes in {}", flag, config.name, config.number_format);
     }
   }

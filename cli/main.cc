@@ -41,6 +41,7 @@ void AddRunOptions(CLI::App& app, RunCommandOptions& options, uint32_t& seed, bo
   app.add_option("--filter", options.filter, "tensor")->type_name("B.npy");
   app.add_option("--error", options.error, "tensor")->type_name("E.npy");
   app.add_flag("--round", options.round, "round float32 tensors to bf16");
+  app.add_flag("--round-results", options.round_results, "the array rounds its results to bf16, for the next layer");
   app.add_option("--json", options.json, "write the report")->type_name("R.json");
 }
 

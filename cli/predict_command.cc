@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -82,6 +83,8 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
     ECO_ASSIGN(run.output, ComputeResult(compiled.schedule, compiled.config, operands[0],
                                          operands[1], shape[0] * shape[1] * shape[2] * shape[3],
                                          compute_options));
+    run.rounded = options.round_results;
+    if (run.rounded) std::transform(run.output.begin(), run.output.end(), run.output.begin(), RoundPsum);
     progress.Note("comparing with the golden model");
     ECO_ASSIGN(const Comparison comparison, CompareRun(compiled, operands[0], operands[1], run, true));
     report = MakeReport(compiled, run, comparison);

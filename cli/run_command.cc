@@ -44,6 +44,7 @@ Result<RunResult> Simulate(const RunCommandOptions& options, const CompiledLayer
                            ProgressLine& progress) {
   RunOptions run_options;
   run_options.stall = options.stall;
+  run_options.round_results = options.round_results;
   run_options.stall_seed = options.seed.value_or(1);
   run_options.progress = [&](double share, int64_t cycles) { progress.Show(share, cycles); };
   run_options.stop = [&] { return StopRequested() || array.model->WriteError() != 0; };

@@ -69,7 +69,7 @@ module proof_gon #(
     .narrow_count_i, .narrow_data_i,
     .gon_valid_i, .gon_ready_o(gon_ready), .gon_end_i, .gon_en_i, .gon_row_i, .gon_col_i,
     .gon_first_i, .gon_last_i, .gon_slot_i,
-    .out_valid_o(out_valid), .out_ready_i, .out_lane_o(out_lane), .out_data_o(out_data),
+    .out_valid_o(out_valid), .out_ready_i, .out_round_i(1'b0), .out_lane_o(out_lane), .out_data_o(out_data),
     .stat_sel_i(3'd0),
     PE_PORTS
   );

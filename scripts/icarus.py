@@ -78,9 +78,9 @@ def vectors(recorded, pins, out):
             v.update(zip(("gon_valid_i", "gon_end_i", "gon_en_i", "gon_first_i", "gon_last_i"), f[14:19]))
             for name, words in zip(("gon_row_i", "gon_col_i", "gon_slot_i"), f[19:22]):
                 v[name] = packed(words, bits[name] // lanes, bits[name])
-            v.update(zip(("out_ready_i", "stat_sel_i", "cfg_ready_o", "wide_ready_o", "narrow_ready_o", "gon_ready_o", "out_valid_o",
-                          "out_lane_o"), f[22:30]))
-            v.update(out_data_o=packed(f[30], 32, bits["out_data_o"]), done_o=f[31], stat_o=f[32])
+            v.update(zip(("out_ready_i", "out_round_i", "stat_sel_i", "cfg_ready_o", "wide_ready_o", "narrow_ready_o", "gon_ready_o", "out_valid_o",
+                          "out_lane_o"), f[22:31]))
+            v.update(out_data_o=packed(f[31], 32, bits["out_data_o"]), done_o=f[32], stat_o=f[33])
             file.write(" ".join(f"{int(v[n]):x}" for n in order) + "\n")
 
 

@@ -49,6 +49,25 @@ set_source_files_properties(tests/e2e/fst_reader.cc PROPERTIES COMPILE_OPTIONS "
 target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>" ECOFLOW_VERSION="${PROJECT_VERSION}")
 add_dependencies(cli_test ecoflow)
 
+# The arithmetic of a number format against the host's; also every product, every conversion, by options.
+find_package(verilator REQUIRED HINTS ${VERILATOR_ROOT})
+function(eco_arith_test format)
+  file(GLOB modules CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/rtl/arith/${format}/*.sv)
+  add_library(arith_${format}_rtl STATIC)
+  target_compile_options(arith_${format}_rtl PRIVATE -w)
+  foreach(variants 1 5)  # one is faster, for all products
+    verilate(arith_${format}_rtl PREFIX Varith_${format}_${variants} TOP_MODULE arith_${format}
+      SOURCES tests/arith/arith_${format}.sv ${modules}
+      VERILATOR_ARGS -O3 -Wno-lint -GVariants=${variants} OPT_FAST -O3)
+  endforeach()
+  target_include_directories(arith_${format}_rtl SYSTEM INTERFACE ${VERILATOR_ROOT}/include)
+  add_executable(arith_${format} tests/arith/arith_${format}.cc)
+  target_link_libraries(arith_${format} PRIVATE arith_${format}_rtl eco_base CLI11::CLI11)
+  add_test(NAME arith_${format} COMMAND arith_${format})
+  set_tests_properties(arith_${format} PROPERTIES LABELS rtl TIMEOUT 900)
+endfunction()
+eco_arith_test(bf16)
+
 # Random layers of every op, pass and dataflow, without and with random stalls; the whole regression
 # is scripts/regression.sh. RTL assertions are on, on every array.
 function(eco_sweep name config count)

@@ -95,6 +95,7 @@ std::vector<SvPort> ArrayPorts(const HwConfig& hw) {
                 {false, lanes * w.slot_bits, "gon_slot_i", "where the sum is kept"},
                 {true, 1, "out_valid_o", "output: at least one word"},
                 {false, 1, "out_ready_i", "is taken"},
+                {false, 1, "out_round_i", "they leave rounded to 16 bits (bf16 only), steady in a run"},
                 {true, lanes, "out_lane_o", "lanes that hold a word"},
                 {true, lanes * 32, "out_data_o", "the words"},
                 {true, 1, "done_o", "the last output of the run was taken"},

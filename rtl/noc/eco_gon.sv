@@ -46,6 +46,7 @@ module eco_gon #(
   // output
   output logic                        out_valid_o,  /// at least one completed word
   input  logic                        out_ready_i,  /// is taken
+  input  logic                        out_round_i,  /// eco_result
   output logic [GonLanes-1:0]         out_lane_o,   /// lanes that hold a word
   output logic [GonLanes*32-1:0]      out_data_o,   /// the words
   output logic                        end_o,        /// the last output of the run is taken
@@ -176,14 +177,16 @@ module eco_gon #(
   end
 
   for (genvar k = 0; k < GonLanes; k++) begin : gen_acc
+    logic [31:0] sum;
     eco_accumulator #(.Slots(Slots), .AddStages(AccStages)) u_acc (
       .clk_i, .rst_ni, .advance_i(advance),
       .next_slot_i(order_slot[k*SlotBits +: SlotBits]), .busy_o(acc_busy[k]),
       .valid_i(acc_in[k]), .data_i(acc_word[k*32 +: 32]),
       .first_i(acc_first[k]), .last_i(acc_last[k]),
       .slot_i(acc_slot[k*SlotBits +: SlotBits]),
-      .valid_o(out_lane_o[k]), .data_o(out_data_o[k*32 +: 32])
+      .valid_o(out_lane_o[k]), .data_o(sum)
     );
+    eco_result u_result (.round_i(out_round_i), .data_i(sum), .data_o(out_data_o[k*32 +: 32]));
   end
   assign out_valid_o = |out_lane_o;
   assign advance     = ~out_valid_o | out_ready_i;

@@ -71,6 +71,7 @@ module eco_array #(
   // output words
   output logic                         out_valid_o,     /// at least one word
   input  logic                         out_ready_i,     /// is taken
+  input  logic                         out_round_i,     /// they leave rounded to 16 bits (bf16 only), steady in a run
   output logic [GonLanes-1:0]          out_lane_o,      /// lanes that hold a word
   output logic [GonLanes*32-1:0]       out_data_o,      /// the words
   // status
@@ -166,7 +167,7 @@ module eco_array #(
     .cmd_first_i(gon_first_i), .cmd_last_i(gon_last_i), .cmd_slot_i(gon_slot_i),
     .push_o(gon_push), .en_o(gon_en), .col_o(gon_col), .ready_i(gon_row_ready),
     .valid_i(gon_there), .data_i(gon_word), .pop_o(gon_pop),
-    .out_valid_o, .out_ready_i, .out_lane_o, .out_data_o,
+    .out_valid_o, .out_ready_i, .out_round_i, .out_lane_o, .out_data_o,
     .end_o(gon_end), .moved_o(gon_moved), .held_o(gon_held), .bad_pe_o(gon_bad_pe), .twice_o(gon_twice)
   );
 

@@ -22,11 +22,11 @@ struct Comparison {
   int64_t inserted_nan = 0;  // NaN of an infinite operand times an inserted zero
 };
 
-// `result` (bit patterns, int32 or fp32 by `floating_point`) of operands in the order of PassOperands. With
+// `result` (bit patterns, int32 or fp32 by `floating_point`; `rounded`: to bf16) of operands in the order of PassOperands. With
 // `inserted_zeros` the dataflow multiplied zeros that the definition does not have: an infinite operand may
 // make NaN with them.
 Comparison CompareWithGolden(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
                              const std::vector<int16_t>& second, const std::vector<int32_t>& result,
-                             bool floating_point, bool inserted_zeros);
+                             bool floating_point, bool rounded, bool inserted_zeros);
 
 }  // namespace ecoflow

@@ -23,7 +23,7 @@ struct ArrayPins {
   bool gon_valid = false, gon_end = false;
   uint32_t gon_enabled = 0, gon_first = 0, gon_last = 0;  // bit = lane
   std::array<uint32_t, kMaxGonLanes> gon_row{}, gon_col{}, gon_slot{};
-  bool out_ready = false;
+  bool out_ready = false, out_round = false;
   uint8_t stat_select = 0;
 
   // sampled

@@ -146,6 +146,7 @@ class VerilatedArray : public ArrayModel {
       }
     }
     top_->out_ready_i = pins.out_ready;
+    top_->out_round_i = pins.out_round;
     top_->stat_sel_i = pins.stat_select;
     top_->eval();
     Dump();

@@ -99,9 +99,9 @@ class Recorder : public ArrayModel {
       Write(fmt::format(" {:d} {} {} {} {} {}", gin.valid, gin.row, gin.col, gin.dest, gin.count,
                         fmt::join(gin.words, ",")));
     }
-    Write(fmt::format(" {:d} {:d} {} {} {} {} {} {} {:d} {}", p.gon_valid, p.gon_end, p.gon_enabled,
+    Write(fmt::format(" {:d} {:d} {} {} {} {} {} {} {:d} {:d} {}", p.gon_valid, p.gon_end, p.gon_enabled,
                       p.gon_first, p.gon_last, fmt::join(p.gon_row, ","), fmt::join(p.gon_col, ","),
-                      fmt::join(p.gon_slot, ","), p.out_ready, p.stat_select));
+                      fmt::join(p.gon_slot, ","), p.out_ready, p.out_round, p.stat_select));
     Write(fmt::format(" {:d} {:d} {:d} {:d} {:d} {} {} {:d} {}\n", p.cfg_ready, p.wide.ready,
                       p.narrow.ready, p.gon_ready, p.out_valid, p.out_lanes,
                       fmt::join(p.out_words, ","), p.done, p.stat));

@@ -2,6 +2,7 @@
 #include "tb/run/run.h"
 
 #include <chrono>
+#include <bit>
 #include <deque>
 #include <random>
 
@@ -147,16 +148,20 @@ std::vector<int16_t> RandomTensor(int64_t elements, uint64_t seed, bool floating
   return tensor;
 }
 
+int32_t RoundPsum(int32_t fp32) {
+  return static_cast<int32_t>(uint32_t{RoundToBf16(std::bit_cast<float>(fp32))} << 16);
+}
+
 Result<Comparison> CompareRun(const CompiledLayer& compiled, const std::vector<int16_t>& first,
                               const std::vector<int16_t>& second, const RunResult& run, bool computed) {
   const bool real = compiled.config.floating_point();
-  Comparison c = CompareWithGolden(compiled.layer, compiled.pass, first, second, run.output, real,
+  Comparison c = CompareWithGolden(compiled.layer, compiled.pass, first, second, run.output, real, run.rounded,
                                    run.Sum(kCntIssued) != compiled.useful_macs);
   if (!real || computed) return c;
   ECO_ASSIGN(const auto in_order, ComputeResult(compiled.schedule, compiled.config, first, second,
                                                 static_cast<int64_t>(run.output.size()), {}));
   for (std::size_t k = 0; k < in_order.size(); ++k) {
-    if (in_order[k] == run.output[k]) continue;
+    if ((run.rounded ? RoundPsum(in_order[k]) : in_order[k]) == run.output[k]) continue;
     ++c.mismatches;
     if (c.order_mismatches++ == 0) c.first_mismatch = static_cast<int64_t>(k);
   }
@@ -172,6 +177,7 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
   const auto elements = static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
   RunResult result;
   result.output.assign(elements, 0);
+  result.rounded = options.round_results;
   std::vector<char> written(elements, 0);
 
   std::mt19937 random(options.stall_seed);
@@ -196,6 +202,7 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
     Drive(pins.wide, wide_port.Valid(!wide.done()), wide.front());
     Drive(pins.narrow, narrow_port.Valid(!narrow.done()), narrow.front());
     Drive(pins, gon_port.Valid(!gon.done()), gon.front(), hw.gon_lanes());
+    pins.out_round = options.round_results;
     pins.out_ready = options.stall == 0 || chance(random) >= options.stall;
     model.Settle(pins);
     for (const std::string* error : {&config.error(), &wide.error(), &narrow.error(), &gon.error()}) {
@@ -246,7 +253,9 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
           return Machinery("result element {} was delivered twice or does not exist", address);
         }
         written[at] = 1;
-        result.output[at] = static_cast<int32_t>(pins.out_words[k]);
+        const uint32_t word = pins.out_words[k];
+        if (options.round_results && word >> 16 != 0) return Machinery("a rounded result has more than 16 bits");
+        result.output[at] = static_cast<int32_t>(options.round_results ? word << 16 : word);
         ++result.output_words;
       }
       expected.pop_front();

@@ -22,6 +22,7 @@ struct RunOptions {
   uint32_t stall_seed = 1;
   int64_t watchdog_cycles = 200000;  // without any handshake
   bool clear = false;                // begin with the soft clear of an array that has run, not with a reset
+  bool round_results = false;        // by the array, to bf16
   int64_t most_cycles = INT64_MAX;   // leave the array as it stands after so many
   // Told now and then: share of the passes begun (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
@@ -31,6 +32,7 @@ struct RunOptions {
 
 struct RunResult {
   std::vector<int32_t> output;          // ResultShape; elements without a product are zero
+  bool rounded = false;                 // to bf16, here widened to fp32 again
   int64_t cycles = 0, config_cycles = 0;
   int64_t wide_words = 0, narrow_words = 0, gon_words = 0, output_words = 0;
   std::vector<PeCounts> pe;             // PEs in row-major order
@@ -44,6 +46,9 @@ struct RunResult {
 Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
                              const std::vector<int16_t>& first, const std::vector<int16_t>& second,
                              const RunOptions& options);
+
+// The psum rounded to bf16, as fp32 again: what leaves an array that rounds.
+int32_t RoundPsum(int32_t fp32);
 
 // Compares with the golden model and, of bf16 on the RTL, bit for bit with the sums in the schedule's order
 // (ComputeResult); `computed` says that `run.output` is that already.

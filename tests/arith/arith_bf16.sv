@@ -2,7 +2,7 @@
 // The arithmetic of bf16 at several latencies beside each other, all fed with the same numbers; the results of
 // the numbers of cycle t leave together in cycle t + 8.
 module arith_bf16 #(
-  localparam int unsigned Variants = 5,
+  parameter int unsigned Variants = 5,
   localparam int unsigned Latency  = 8
 ) (
   input  logic                   clk_i,
@@ -17,10 +17,10 @@ module arith_bf16 #(
   output logic                   gated_o,
   output logic [Variants*32-1:0] mac_o,
   output logic [Variants*32-1:0] add_o,
-  output logic [15:0]            bf16_o       // of x, without delay
+  output logic [31:0]            bf16_o       // of x, without delay
 );
-  localparam int unsigned Mul[Variants] = '{1, 2, 2, 3, 4};
-  localparam int unsigned Add[Variants] = '{1, 2, 3, 4, 3};
+  localparam int unsigned Mul[5] = '{1, 2, 2, 3, 4};
+  localparam int unsigned Add[5] = '{1, 2, 3, 4, 3};
 
   // Numbers of earlier cycles: t ago in bits t*N.
   logic [Latency*32-1:0] c_q;
@@ -31,7 +31,7 @@ module arith_bf16 #(
   end
   logic [Variants-1:0] gated;
   assign gated_o = gated[0];
-  eco_to_bf16 u_round (.data_i(x_i), .data_o(bf16_o));
+  eco_result u_result (.round_i(1'b1), .data_i(x_i), .data_o(bf16_o));
 
   for (genvar v = 0; v < Variants; v++) begin : gen_variant
     localparam int unsigned MacRest = Latency - Mul[v] - Add[v] + 1;  // registers behind the combinational sum

@@ -99,6 +99,7 @@ Outcome RunOne(const HwConfig& config, ArrayModel& model, bool fresh, const Case
   options.stall = stall;
   options.stall_seed = static_cast<uint32_t>(seed);
   options.watchdog_cycles = 20000;
+  options.round_results = config.floating_point() && seed % 4 == 1;
   // Layer after layer on one array: every third is begun and cleared away in some cycle first.
   options.clear = !fresh;
   if (seed % 3 == 0) {
