@@ -101,7 +101,7 @@ std::string Explain(const json& value, const json& rule, const std::string& path
   const std::string type = rule.value("type", "");
   const bool is_type = type.empty() || (type == "integer" && value.is_number_integer()) ||
                        (type == "string" && value.is_string()) ||
-                       (type == "array" && value.is_array()) ||
+                       (type == "array" && value.is_array()) || (type == "boolean" && value.is_boolean()) ||
                        (type == "object" && value.is_object());
   bool good = is_type;
   if (good && type == "integer") {

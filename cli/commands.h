@@ -53,6 +53,16 @@ Result<ExitCode> RunCommand(const RunCommandOptions& options);
 // Reads layer, tensors, --json, --results and --output of the options.
 Result<ExitCode> PredictCommand(const RunCommandOptions& options);
 
+struct ServeOptions {
+  std::string dataflow = "auto";         // --dataflow
+  std::string objective = "cycles";      // --objective
+  std::string config = "ecoflow_13x15";  // --config: file or shipped name
+  bool functional = false;               // --functional: without the RTL
+};
+// Answers a line of standard input (serve_request.schema.json) with one of standard output: the report of run, or
+// {"error", "exit"}; ends with the input.
+Result<ExitCode> ServeCommand(const ServeOptions& options);
+
 struct ReportCommandOptions {
   std::vector<std::string> workloads;
   std::string pass;                      // --pass: all three without

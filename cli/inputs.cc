@@ -105,6 +105,19 @@ Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& op
   return operands;
 }
 
+RunResult ToRunResult(const CycleCounts& counts) {
+  RunResult run;
+  run.cycles = counts.cycles;
+  run.config_cycles = counts.config_cycles;
+  run.wide_words = counts.wide_words;
+  run.narrow_words = counts.narrow_words;
+  run.gon_words = counts.gon_words;
+  run.output_words = counts.output_words;
+  run.pe = counts.pe;
+  run.seconds = counts.seconds;
+  return run;
+}
+
 ProgressLine::ProgressLine() : terminal_(::isatty(2) != 0), begin_(Clock::now()) {}
 
 void ProgressLine::Note(const std::string& text) {

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "choose/choose.h"
 #include "compiler/compiler.h"
+#include "tb/run/run.h"
 
 namespace ecoflow {
 
@@ -36,6 +37,9 @@ Result<LoadedLayer> LoadCompiled(const RunCommandOptions& options);
 // `rounded`: how many values of these were rounded to bf16.
 Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options, const HwConfig& config,
                                                      const Layer& layer, Pass pass, int64_t& rounded);
+
+// The counters of the cycle model as those of a run; nothing is computed.
+RunResult ToRunResult(const CycleCounts& counts);
 
 // Progress on stderr, only on a terminal: one line that is written over.
 class ProgressLine {

@@ -106,6 +106,15 @@ Result<ExitCode> Run(int argc, char** argv) {
   }
   predict_app->add_flag("--assert")->group("");
 
+  ServeOptions serve;
+  auto* serve_app = app.add_subcommand("serve", "run layers that come on standard input, a line of JSON each");
+  serve_app->add_option("--dataflow", serve.dataflow, "ecoflow, row-stationary or auto")->type_name("D");
+  serve_app->add_option("--objective", serve.objective, "few cycles (default) or words: what the mapper goes for")
+      ->type_name("O");
+  serve_app->add_option("--config", serve.config, "hardware configuration: file or shipped name")->type_name("C");
+  serve_app->add_flag("--functional", serve.functional,
+                      "compute results from images and descriptors and cycles by the model, without the RTL");
+
   ReportCommandOptions report;
   auto* report_app = app.add_subcommand("report", "whole networks by the cycle model, with baselines; checks targets");
   report_app->add_option("workloads", report.workloads, "workloads, JSON")->type_name("WORKLOAD.json");
@@ -161,6 +170,8 @@ Result<ExitCode> Run(int argc, char** argv) {
       }
     }
     result = checked.ok() ? PredictCommand(predict) : checked.error();
+  } else if (*serve_app) {
+    result = ServeCommand(serve);
   } else if (*report_app) {
     Status checked = {};
     for (const char* name : {"--pass", "--dataflow", "--objective", "--config", "--batch"}) {

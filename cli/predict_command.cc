@@ -65,15 +65,7 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
   const int64_t nonzero =
       CountUngatedProducts(compiled.layer, compiled.pass, compiled.config.floating_point(), operands[0], operands[1]);
 
-  RunResult run;
-  run.cycles = counts.cycles;
-  run.config_cycles = counts.config_cycles;
-  run.wide_words = counts.wide_words;
-  run.narrow_words = counts.narrow_words;
-  run.gon_words = counts.gon_words;
-  run.output_words = counts.output_words;
-  run.pe = counts.pe;
-  run.seconds = counts.seconds;
+  RunResult run = ToRunResult(counts);
   RunReport report;
   if (options.results || !options.output.empty()) {
     ComputeOptions compute_options;

@@ -20,8 +20,8 @@ void SimSpeed(benchmark::State& state, const char* config_name) {
   const CompiledLayer compiled = Compile(config, layer, Pass::kInputGrad, "ecoflow").value();
   const auto model =
       LoadModel(BuildModel(config, {}, [](const std::string&) {}).value(), 1, "").value();
-  const auto error = RandomTensor(64 * 28 * 28, 1);
-  const auto filter = RandomTensor(64 * 20 * 9, 2);
+  const auto error = RandomTensor(64 * 28 * 28, 1, config.floating_point());
+  const auto filter = RandomTensor(64 * 20 * 9, 2, config.floating_point());
   int64_t cycles = 0;
   for (auto _ : state) {
     cycles += RunOnArray(compiled, *model, error, filter, {}).value().cycles;
@@ -29,6 +29,7 @@ void SimSpeed(benchmark::State& state, const char* config_name) {
   state.counters["cycles/s"] = benchmark::Counter(static_cast<double>(cycles), benchmark::Counter::kIsRate);
 }
 BENCHMARK_CAPTURE(SimSpeed, ecoflow_13x15, "ecoflow_13x15")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(SimSpeed, ecoflow_13x15_bf16, "ecoflow_13x15_bf16")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(SimSpeed, ecoflow_4x4, "ecoflow_4x4")->Unit(benchmark::kMillisecond);
 
 }  // namespace

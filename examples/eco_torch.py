@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch's convolutions on an array for bf16: every pass of every layer goes through one `ecoflow serve`.
+
+Operands are rounded to bfloat16, results are fp32. `Reference` computes the same with PyTorch, so that the same
+network can be trained on either, and `Exact` without the rounding.
+"""
+import collections
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+import torch
+import torch.nn.grad
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def to_bf16(x):
+    """The nearest bf16 numbers, as float32."""
+    return x.detach().to(torch.bfloat16).to(torch.float32)
+
+
+class Array:
+    """An array, on its RTL or (functional) by the compute and cycle models.
+
+    Counts: `layers`, `cycles` (also by `kind`), `seconds` of simulation, `worst`: the largest error as a share of the
+    bound of the golden model, `failed`: layers whose results are not within it.
+    """
+
+    rounds = True
+
+    def __init__(self, config="ecoflow_13x15_bf16", functional=False, compare=True):
+        self.folder = tempfile.TemporaryDirectory()
+        self.compare = compare
+        self.layers = self.cycles = self.failed = 0
+        self.seconds = self.worst = 0.0
+        self.kind = collections.Counter()
+        self.process = subprocess.Popen(
+            [ROOT / "build/bin/ecoflow", "serve", "--config", config] + ["--functional"] * functional,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, layer, pass_name, **tensors):
+        """Runs one pass of a layer (as in a layer file) on float32 tensors; returns a float32 tensor."""
+        folder = pathlib.Path(self.folder.name)
+        request = {"layer": layer, "pass": pass_name, "output": str(folder / "out.npy"), "compare": self.compare}
+        for name, values in tensors.items():
+            np.save(folder / f"{name}.npy", np.ascontiguousarray(values.numpy()))
+            request[name] = str(folder / f"{name}.npy")
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("ecoflow serve ended")
+        report = json.loads(line)
+        if "error" in report:
+            raise RuntimeError(report["error"])
+        self.layers += 1
+        self.cycles += report["cycles"]
+        self.kind[layer["op"], pass_name] += report["cycles"]
+        self.seconds += report["sim_seconds"]
+        if self.compare:
+            self.failed += not report["match"]
+            self.worst = max(self.worst, report["worst_error_of_bound"])
+        return torch.from_numpy(np.load(folder / "out.npy"))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+class Reference:
+    """The same by PyTorch: operands rounded to bf16, sums in fp32."""
+
+    rounds = True
+
+    def run(self, layer, pass_name, ifmap=None, filter=None, error=None):
+        stride, pads = layer["strides"], layer["pads"][:2]
+        size = layer["input"]
+        transposed = layer["op"] == "ConvTranspose"
+        if pass_name == "forward":
+            conv = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
+            return conv(ifmap, filter, stride=stride, padding=pads)
+        if transposed:  # its gradients are those of the convolution that it is the gradient of
+            if pass_name == "input-grad":
+                return torch.nn.functional.conv2d(error, filter, stride=stride, padding=pads)
+            shape = [size[1], layer["output_channels"], *layer["kernel_shape"]]
+            return torch.nn.grad.conv2d_weight(error, shape, ifmap, stride=stride, padding=pads)
+        if pass_name == "input-grad":
+            return torch.nn.grad.conv2d_input(size, filter, error, stride=stride, padding=pads)
+        shape = [layer["output_channels"], size[1], *layer["kernel_shape"]]
+        return torch.nn.grad.conv2d_weight(ifmap, shape, error, stride=stride, padding=pads)
+
+
+class Exact(Reference):
+    """PyTorch in fp32."""
+
+    rounds = False
+
+
+class Convolution(torch.autograd.Function):
+    """Conv or ConvTranspose without bias; all three passes by `backend`."""
+
+    @staticmethod
+    def forward(ctx, x, weight, op, name, stride, padding, backend):
+        convert = to_bf16 if backend.rounds else torch.Tensor.detach
+        ctx.backend, ctx.convert = backend, convert
+        outputs = weight.shape[0] if op == "Conv" else weight.shape[1]
+        ctx.layer = {"name": name, "op": op, "input": list(x.shape), "output_channels": outputs,
+                     "kernel_shape": list(weight.shape[2:]), "strides": [stride] * 2, "pads": [padding] * 4}
+        x, weight = convert(x), convert(weight)
+        ctx.save_for_backward(x, weight)
+        return backend.run(ctx.layer, "forward", ifmap=x, filter=weight)
+
+    @staticmethod
+    def backward(ctx, error):
+        x, weight = ctx.saved_tensors
+        error = ctx.convert(error)
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_x = ctx.backend.run(ctx.layer, "input-grad", error=error, filter=weight)
+        if ctx.needs_input_grad[1]:
+            grad_weight = ctx.backend.run(ctx.layer, "filter-grad", ifmap=x, error=error)
+        return grad_x, grad_weight, None, None, None, None, None
+
+
+class Layer(torch.nn.Module):
+    """A convolution with bias; the bias is the host's."""
+
+    def __init__(self, name, inputs, outputs, kernel, stride, padding, backend, op="Conv"):
+        super().__init__()
+        like = torch.nn.Conv2d if op == "Conv" else torch.nn.ConvTranspose2d
+        fresh = like(inputs, outputs, kernel, stride, padding)  # PyTorch's initial values
+        self.weight, self.bias = fresh.weight, fresh.bias
+        self.how = (op, name, stride, padding, backend)
+
+    def forward(self, x):
+        return Convolution.apply(x, self.weight, *self.how) + self.bias[None, :, None, None]
