@@ -42,7 +42,7 @@ class Server {
                                     std::pair{"error", &tensors.error}}) {
       if (request.contains(key)) *file = request[key];
     }
-    if (tensors.ifmap.empty() && tensors.filter.empty()) return BadInput("request: no tensors");
+    if (tensors.ifmap.empty() && tensors.filter.empty() && tensors.error.empty()) return BadInput("request: no tensors");
     tensors.round = request["round"];
     tensors.round_results = request["round_results"];
     int64_t rounded = 0;

@@ -2,7 +2,7 @@
 """PyTorch's convolutions on an array for bf16: every pass of every layer goes through one `ecoflow serve`.
 
 Operands are rounded to bfloat16, results are fp32. `Reference` computes the same with PyTorch, so that the same
-network can be trained on either, and `Exact` without the rounding.
+network can be trained on either; without a backend a layer is PyTorch's own, in fp32, with its autograd.
 """
 import collections
 import json
@@ -28,8 +28,6 @@ class Array:
     Counts: `layers`, `cycles` (also by `kind`), `seconds` of simulation, `worst`: the largest error as a share of the
     bound of the golden model, `failed`: layers whose results are not within it.
     """
-
-    rounds = True
 
     def __init__(self, config="ecoflow_13x15_bf16", functional=False, compare=True):
         self.folder = tempfile.TemporaryDirectory()
@@ -74,8 +72,6 @@ class Array:
 class Reference:
     """The same by PyTorch: operands rounded to bf16, sums in fp32."""
 
-    rounds = True
-
     def run(self, layer, pass_name, ifmap=None, filter=None, error=None):
         stride, pads = layer["strides"], layer["pads"][:2]
         size = layer["input"]
@@ -94,30 +90,23 @@ class Reference:
         return torch.nn.grad.conv2d_weight(ifmap, shape, error, stride=stride, padding=pads)
 
 
-class Exact(Reference):
-    """PyTorch in fp32."""
-
-    rounds = False
-
-
 class Convolution(torch.autograd.Function):
     """Conv or ConvTranspose without bias; all three passes by `backend`."""
 
     @staticmethod
     def forward(ctx, x, weight, op, name, stride, padding, backend):
-        convert = to_bf16 if backend.rounds else torch.Tensor.detach
-        ctx.backend, ctx.convert = backend, convert
+        ctx.backend = backend
         outputs = weight.shape[0] if op == "Conv" else weight.shape[1]
         ctx.layer = {"name": name, "op": op, "input": list(x.shape), "output_channels": outputs,
                      "kernel_shape": list(weight.shape[2:]), "strides": [stride] * 2, "pads": [padding] * 4}
-        x, weight = convert(x), convert(weight)
+        x, weight = to_bf16(x), to_bf16(weight)
         ctx.save_for_backward(x, weight)
         return backend.run(ctx.layer, "forward", ifmap=x, filter=weight)
 
     @staticmethod
     def backward(ctx, error):
         x, weight = ctx.saved_tensors
-        error = ctx.convert(error)
+        error = to_bf16(error)
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
             grad_x = ctx.backend.run(ctx.layer, "input-grad", error=error, filter=weight)
@@ -127,14 +116,18 @@ class Convolution(torch.autograd.Function):
 
 
 class Layer(torch.nn.Module):
-    """A convolution with bias; the bias is the host's."""
+    """A convolution with bias; the bias is the host's. Without backend all is PyTorch's."""
 
     def __init__(self, name, inputs, outputs, kernel, stride, padding, backend, op="Conv"):
         super().__init__()
         like = torch.nn.Conv2d if op == "Conv" else torch.nn.ConvTranspose2d
         fresh = like(inputs, outputs, kernel, stride, padding)  # PyTorch's initial values
         self.weight, self.bias = fresh.weight, fresh.bias
-        self.how = (op, name, stride, padding, backend)
+        self.name, self.op, self.stride, self.padding, self.backend = name, op, stride, padding, backend
 
     def forward(self, x):
-        return Convolution.apply(x, self.weight, *self.how) + self.bias[None, :, None, None]
+        if self.backend is None:
+            conv = torch.nn.functional.conv2d if self.op == "Conv" else torch.nn.functional.conv_transpose2d
+            return conv(x, self.weight, self.bias, self.stride, self.padding)
+        return Convolution.apply(x, self.weight, self.op, self.name, self.stride, self.padding, self.backend) + \
+            self.bias[None, :, None, None]

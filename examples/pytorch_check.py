@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes a layer through PyTorch's autograd and through `ecoflow run`, and compares.
 
-The error of a random convolution goes back through torch.nn.functional.conv2d (float64, exact for
-these integers); the same int16 tensors go to the Verilated array as .npy files.
+The error of a random convolution goes back through torch.nn.functional.conv2d; the same tensors go to the Verilated
+array as .npy files. An array for int16 has to agree in every element (autograd in float64, exact for these integers).
+One for bf16 gets float32 tensors of bf16 values: its results are compared with autograd in fp32, both within
+the bound of sums of n products in fp32, g(n) sum |a b|, g(n) = n u / (1 - n u), u = 2^-24, of the exact value.
 
     examples/pytorch_check.py [--channels 8] [--filters 12] [--size 13] [--kernel 3] [--stride 2]
                               [--padding 1] [--batch 2] [--config ecoflow_4x4] [--seed 1]
 
-Prints one line for each pass; exit status 0 when every element is equal.
+Prints one line for each pass; exit status 0 when every element agrees.
 """
 import argparse
 import json
@@ -45,42 +47,61 @@ def main():
     parser.add_argument("--config", default="ecoflow_4x4")
     a = parser.parse_args()
 
+    config = pathlib.Path(a.config) if pathlib.Path(a.config).is_file() else ROOT / f"gen/configs/{a.config}.json"
+    real = json.loads(config.read_text())["pe"]["number_format"] == "bf16"
     random = np.random.default_rng(a.seed)
-    tensor = lambda *shape: random.integers(-300, 300, shape).astype(np.int16)
+    if real:
+        tensor = lambda *shape: torch.from_numpy(random.standard_normal(shape, np.float32)).to(torch.bfloat16).to(torch.float32)
+    else:
+        tensor = lambda *shape: torch.from_numpy(random.integers(-300, 300, shape).astype(np.int16))
     ifmap = tensor(a.batch, a.channels, a.size, a.size)
     filters = tensor(a.filters, a.channels, a.kernel, a.kernel)
-    x = torch.from_numpy(ifmap.astype(np.float64)).requires_grad_()
-    w = torch.from_numpy(filters.astype(np.float64)).requires_grad_()
-    y = torch.nn.functional.conv2d(x, w, stride=a.stride, padding=a.padding)
-    error = tensor(*y.shape)
-    y.backward(torch.from_numpy(error.astype(np.float64)))
+    error = tensor(*torch.nn.functional.conv2d(ifmap.double(), filters.double(), stride=a.stride, padding=a.padding).shape)
+
+    def autograd(ifmap, filters, error):
+        """Results of all passes, in the order of `passes`."""
+        x, w = ifmap.clone().requires_grad_(), filters.clone().requires_grad_()
+        y = torch.nn.functional.conv2d(x, w, stride=a.stride, padding=a.padding)
+        y.backward(error)
+        # The same numbers as the forward pass of a transposed convolution.
+        t = torch.nn.functional.conv_transpose2d(error, filters, stride=a.stride, padding=a.padding)
+        return [v.detach().numpy() for v in (y, x.grad, w.grad, t)]
+
+    doubles = [v.double() for v in (ifmap, filters, error)]
+    exact = autograd(*doubles)
+    if real:
+        fp32 = autograd(ifmap, filters, error)
+        counts = autograd(*(torch.ones_like(v) for v in doubles))
+        growth = lambda n, u: n * u / (1 - n * u)
+        bounds = [(growth(n, 2.0**-24) + growth(n, 2.0**-53)) * s + n * 2.0**-149
+                  for n, s in zip(counts, autograd(*(v.abs() for v in doubles)))]
 
     common = {"strides": [a.stride] * 2, "pads": [a.padding] * 4}
     conv = {"name": "conv", "op": "Conv", "input": list(ifmap.shape), "output_channels": a.filters,
             "kernel_shape": [a.kernel] * 2, **common}
-    # The same numbers as the forward pass of a transposed convolution.
-    t = torch.nn.functional.conv_transpose2d(torch.from_numpy(error.astype(np.float64)), w,
-                                             stride=a.stride, padding=a.padding)
     deconv = {"name": "deconv", "op": "ConvTranspose", "input": list(error.shape),
               "output_channels": a.channels, "kernel_shape": [a.kernel] * 2, **common}
+    passes = [("Conv forward", conv, "forward", {"ifmap": ifmap, "filter": filters}),
+              ("Conv input-grad (autograd)", conv, "input-grad", {"error": error, "filter": filters}),
+              ("Conv filter-grad (autograd)", conv, "filter-grad", {"ifmap": ifmap, "error": error}),
+              ("ConvTranspose forward", deconv, "forward", {"ifmap": error, "filter": filters})]
 
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        for title, layer, pass_name, tensors, expected in [
-            ("Conv forward", conv, "forward", {"ifmap": ifmap, "filter": filters}, y),
-            ("Conv input-grad (autograd)", conv, "input-grad",
-             {"error": error, "filter": filters}, x.grad),
-            ("Conv filter-grad (autograd)", conv, "filter-grad",
-             {"ifmap": ifmap, "error": error}, w.grad),
-            ("ConvTranspose forward", deconv, "forward", {"ifmap": error, "filter": filters}, t),
-        ]:
-            result, status = run(layer, pass_name, tensors, a.config, folder)
-            expected = expected.detach().numpy().astype(np.int64)
-            same = result.shape == expected.shape and np.array_equal(result, expected)
-            failed += not (same and status == 0)
-            print(f"{title:28} {str(result.shape):20} "
-                  f"{'equal to PyTorch, every element' if same else 'DIFFERS from PyTorch'}")
+        for k, (title, layer, pass_name, tensors) in enumerate(passes):
+            result, status = run(layer, pass_name, tensors, a.config, pathlib.Path(folder))
+            same = status == 0 and result.shape == exact[k].shape
+            if same and real:
+                share = np.max(np.abs(result - exact[k]) / bounds[k])
+                beside = np.max(np.abs(result.astype(np.float64) - fp32[k]))
+                same = share <= 1
+                verdict = (f"largest error {share:.4f} of the bound, {beside:.2g} beside autograd in fp32 "
+                           f"({np.max(np.abs(fp32[k])):.3g} the largest element)")
+            else:
+                same = same and np.array_equal(result, exact[k].astype(np.int64))
+                verdict = "equal to PyTorch, every element"
+            failed += not same
+            print(f"{title:28} {str(result.shape):20} {verdict if same else 'DIFFERS from PyTorch'}")
     return failed != 0
 
 

@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/bf16.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "tb/run/npy.h"
@@ -774,6 +775,81 @@ TEST_F(CliTest, BadTensorsAreRefused) {
                 "float.npy: dtype <f2, expected '<i2' (int16, little endian)");
 }
 
+TEST_F(CliTest, Bf16TensorsAreFloat32OrBitPatterns) {
+  const std::string run = "run layer.json --pass input-grad --config ecoflow_4x4_bf16 ";
+  const auto write = [&](const std::string& name, const std::array<int64_t, 4>& shape, const char* descr, const auto& values) {
+    std::string content = NpyContent({}, false, shape);
+    content.replace(content.find("<i4"), 3, descr);
+    content.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]));
+    Write(name, content);
+  };
+  std::vector<float> error(27), filter(54);
+  std::vector<uint16_t> bits(54);
+  for (std::size_t k = 0; k < 27; ++k) error[k] = static_cast<float>(k) - 13;
+  for (std::size_t k = 0; k < 54; ++k) filter[k] = 0.5f * static_cast<float>(k % 5), bits[k] = RoundToBf16(filter[k]);
+  write("e.npy", {1, 3, 3, 3}, "<f4", error);
+  write("f.npy", {3, 2, 3, 3}, "<f4", filter);
+  write("bits.npy", {3, 2, 3, 3}, "<u2", bits);
+  ASSERT_EQ(Ecoflow(run + "--error e.npy --filter f.npy --output a.npy --json a.json").status, 0);
+  ASSERT_EQ(Ecoflow(run + "--error e.npy --filter bits.npy --output b.npy").status, 0);
+  EXPECT_EQ(ReadFile(folder_ / "a.npy").value(), ReadFile(folder_ / "b.npy").value());
+  EXPECT_NE(ReadFile(folder_ / "a.npy").value().find("'<f4'"), std::string::npos);
+  const json report = json::parse(ReadFile(folder_ / "a.json").value());
+  EXPECT_EQ(report["match"], true);
+  EXPECT_EQ(report["worst_error_ulp"], 0.0);
+  EXPECT_FALSE(report.contains("rounded"));
+
+  filter[7] = 1.0f / 3;
+  write("f.npy", {3, 2, 3, 3}, "<f4", filter);
+  ExpectRefused(run + "--error e.npy --filter f.npy",
+                "f.npy: element 7 = 0.33333334 is no bf16 value; --round rounds to the nearest");
+  const Outcome o = Ecoflow(run + "--error e.npy --filter f.npy --round --json r.json");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("1 values of the tensors were rounded to bf16"), std::string::npos) << o.out;
+  EXPECT_EQ(json::parse(ReadFile(folder_ / "r.json").value())["rounded"], 1);
+
+  // Rounded behind the accumulators: the results are bf16, those of the model of the array, too.
+  ASSERT_EQ(Ecoflow(run + "--seed 3 --round-results --output c.npy").status, 0);
+  ASSERT_EQ(Ecoflow("predict layer.json --pass input-grad --config ecoflow_4x4_bf16 --seed 3 --round-results --output d.npy").status, 0);
+  EXPECT_EQ(ReadFile(folder_ / "c.npy").value(), ReadFile(folder_ / "d.npy").value());
+  EXPECT_TRUE(ReadNpyBf16(folder_ / "c.npy", {1, 2, 7, 7}, nullptr).ok());
+
+  for (const char* values : {"normal", "integers", "special"}) {
+    EXPECT_EQ(Ecoflow(run + "--values " + values).status, 0) << values;
+  }
+  ExpectRefused(run + "--values large", "--values large: expected normal, integers or special");
+  ExpectRefused(run + "--error e.npy --filter bits.npy --values normal", "--values: not together with tensor files");
+  ExpectRefused(run + "--round", "--round: only together with tensor files");
+  ExpectRefused(std::string(kRun) + "--values normal", "--values: only for bf16, and ecoflow_4x4 computes in int16");
+  ExpectRefused(std::string(kRun) + "--round-results", "--round-results: only for bf16, and ecoflow_4x4 computes in int16");
+}
+
+TEST_F(CliTest, ServeAnswersLineByLine) {
+  WriteTensor("e.npy", {1, 3, 3, 3});
+  WriteTensor("f.npy", {3, 2, 3, 3});
+  const std::string layer = json::parse(ReadFile(folder_ / "layer.json").value()).dump();
+  const auto request = [&](const std::string& rest) { return "{\"layer\": " + layer + ", \"pass\": \"input-grad\"" + rest + "}\n"; };
+  const std::string good = request(R"(, "error": "e.npy", "filter": "f.npy", "output": "o.npy")");
+  Write("requests", good + "nonsense\n" + request("") + request(R"(, "error": "e.npy", "output": "o.npy")") + good);
+  for (const char* functional : {"", " --functional"}) {
+    const Outcome o = Ecoflow(std::string("serve --config ecoflow_4x4") + functional + " < requests");
+    EXPECT_EQ(o.status, 0) << o.err;
+    std::vector<json> answers;
+    std::istringstream lines(o.out);
+    for (std::string line; std::getline(lines, line);) answers.push_back(json::parse(line));
+    ASSERT_EQ(answers.size(), 5u) << o.out;
+    EXPECT_EQ(answers[0]["match"], true);
+    EXPECT_GT(answers[0]["cycles"], 0);
+    EXPECT_EQ(answers[1]["error"], "request: not valid JSON, line 1");
+    EXPECT_EQ(answers[2]["error"], "request: missing key output");
+    EXPECT_EQ(answers[3]["error"], "--filter: missing, input-grad reads error and filter");
+    EXPECT_EQ(answers[3]["exit"], 2);
+    EXPECT_EQ(answers[4]["cycles"], answers[0]["cycles"]);
+  }
+  ASSERT_EQ(Ecoflow(std::string(kRun) + "--error e.npy --filter f.npy --output p.npy").status, 0);
+  EXPECT_EQ(ReadFile(folder_ / "o.npy").value(), ReadFile(folder_ / "p.npy").value());
+}
+
 TEST_F(CliTest, UnwritableOutputsAreRefusedBeforeTheRun) {
   ExpectRefused(std::string(kRun) + "--json no/r.json", "--json no/r.json: folder no does not exist");
   ExpectRefused(std::string(kRun) + "--output .", "--output .: is a folder, expected a file name");
@@ -857,7 +933,7 @@ TEST_F(CliTest, ParallelRunsShareOneModelBuild) {
 }
 
 TEST_F(CliTest, HelpOfEverySubcommand) {
-  for (const char* command : {"gen", "compile", "run", "predict", "area"}) {
+  for (const char* command : {"gen", "compile", "run", "predict", "serve", "area"}) {
     const Outcome o = Ecoflow(std::string(command) + " --help");
     EXPECT_EQ(o.status, 0);
     EXPECT_NE(o.out.find("--config"), std::string::npos) << command;

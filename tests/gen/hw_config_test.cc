@@ -67,7 +67,7 @@ TEST(HwConfigTest, RefusesValuesOutOfRange) {
   EXPECT_EQ(ErrorOf(d), "hw.json: network.ids_per_controller = 9, expected 1..8");
   d = Shipped();
   d["pe"]["number_format"] = "fp64";
-  EXPECT_EQ(ErrorOf(d), "hw.json: pe.number_format = \"fp64\", expected \"int16\"");
+  EXPECT_EQ(ErrorOf(d), "hw.json: pe.number_format = \"fp64\", expected \"int16\" or \"bf16\"");
   d = Shipped();
   d["pe"]["psum_depth"] = 2.5;
   EXPECT_EQ(ErrorOf(d), "hw.json: pe.psum_depth = 2.5, expected 1..32");

@@ -86,6 +86,10 @@ const std::vector<GridPoint>& Grid() {
       {"latency_4_1", [](HwConfig& c) { Pipeline(c, 4, 1); }},
       {"slow_adder_one_psum", [](HwConfig& c) { Pipeline(c, 1, 2), c.psum_depth = 1; }},
       {"slow_adder_many_psums", [](HwConfig& c) { Pipeline(c, 2, 3), c.psum_depth = 32; }},
+      {"bf16_1_1", [](HwConfig& c) { Pipeline(c, 1, 1), c.number_format = "bf16"; }, true},
+      {"bf16_2_2", [](HwConfig& c) { Pipeline(c, 2, 2), c.number_format = "bf16"; }},
+      {"bf16_2_3_smallest", [](HwConfig& c) { Smallest(c), Pipeline(c, 2, 3), c.number_format = "bf16"; }},
+      {"bf16_4_4", [](HwConfig& c) { Pipeline(c, 4, 4), c.number_format = "bf16"; }},
       // 64 x 64 takes Verilator four minutes and is no other code.
       {"most_columns", [](HwConfig& c) { Sizes(c, 5, 64), Ids(c, 8, 8); }},
   };

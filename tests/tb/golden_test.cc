@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The golden model against an independent implementation, oneDNN, on random shapes. Operands are
 // small, so that oneDNN's float sums are exact.
+#include "base/bf16.h"
+#include "tb/golden/compare.h"
 #include "tb/golden/golden.h"
 
 #include <gtest/gtest.h>
 
 #include <oneapi/dnnl/dnnl.hpp>
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <random>
 
 namespace ecoflow {
@@ -149,6 +155,73 @@ TEST(GoldenTest, SumsAreModuloTwoToThe32) {
   const std::vector<int16_t> big = {-32768, -32768, -32768};
   EXPECT_EQ(Golden(layer, Pass::kForward, big, big),
             (std::vector<int32_t>{static_cast<int32_t>(0xc0000000u)}));
+}
+
+int16_t Bf16(float value) { return static_cast<int16_t>(RoundToBf16(value)); }
+int32_t Bits(float value) { return std::bit_cast<int32_t>(value); }
+
+// A 1x1 convolution over so many channels: one sum of products.
+Layer DotProduct(int channels) {
+  Layer layer;
+  layer.input = {1, channels, 1, 1};
+  return layer;
+}
+
+Comparison Compare(const std::vector<int16_t>& x, const std::vector<int16_t>& w, int32_t result, bool rounded = false,
+                   bool inserted_zeros = false) {
+  return CompareWithGolden(DotProduct(static_cast<int>(x.size())), Pass::kForward, x, w, {result}, true, rounded,
+                           inserted_zeros);
+}
+
+TEST(GoldenBf16Test, SumsInAnyOrderAreWithinTheBoundAndLittleMoreIsNot) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  double largest = 0;
+  for (int round = 0; round < 200; ++round) {
+    const auto n = static_cast<std::size_t>(1 + random() % 300);
+    std::vector<int16_t> x(n), w(n);
+    std::vector<float> products(n);
+    for (std::size_t k = 0; k < n; ++k) {
+      x[k] = Bf16(normal(random)), w[k] = Bf16(normal(random));
+      products[k] = Bf16ToFloat(static_cast<uint16_t>(x[k])) * Bf16ToFloat(static_cast<uint16_t>(w[k]));
+    }
+    for (int order = 0; order < 3; ++order) {
+      std::shuffle(products.begin(), products.end(), random);
+      float sum = 0;
+      for (const float product : products) sum += product;
+      const Comparison c = Compare(x, w, Bits(sum));
+      EXPECT_EQ(c.mismatches, 0) << n;
+      largest = std::max(largest, c.worst_share);
+      EXPECT_EQ(Compare(x, w, Bits(Bf16ToFloat(RoundToBf16(sum))), true).mismatches, 0) << n;
+    }
+    const RealGolden g = GoldenBf16(DotProduct(static_cast<int>(n)), Pass::kForward, x, w)[0];
+    const auto off = static_cast<float>(g.sum + 1.01 * g.bound() + std::fabs(g.sum) * 0x1p-23);
+    EXPECT_EQ(Compare(x, w, Bits(off)).mismatches, 1) << n;
+  }
+  EXPECT_GT(largest, 0.01);  // the bound is not so wide that nothing can break it
+}
+
+TEST(GoldenBf16Test, WholeNumbersAgreeInEveryBit) {
+  EXPECT_EQ(Compare({Bf16(3), Bf16(-5)}, {Bf16(7), Bf16(2)}, Bits(11.0f)).mismatches, 0);
+  EXPECT_EQ(Compare({Bf16(3), Bf16(-5)}, {Bf16(7), Bf16(2)}, Bits(std::nextafter(11.0f, 12.0f))).mismatches, 1);
+  EXPECT_EQ(Compare({Bf16(3), Bf16(-3)}, {Bf16(7), Bf16(7)}, Bits(-0.0f)).mismatches, 1);
+}
+
+TEST(GoldenBf16Test, SpecialValues) {
+  const int16_t inf = 0x7f80, nan = 0x7fc1, large = 0x7f7f;
+  const int32_t kNan = 0x7fc00000;
+  const float kInf = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(Compare({inf}, {Bf16(1)}, Bits(kInf)).mismatches, 0);
+  EXPECT_EQ(Compare({inf}, {Bf16(1)}, Bits(-kInf)).mismatches, 1);
+  EXPECT_EQ(Compare({inf}, {Bf16(1)}, kNan).mismatches, 1);
+  EXPECT_EQ(Compare({inf}, {Bf16(1)}, kNan, false, true).inserted_nan, 1);
+  EXPECT_EQ(Compare({inf}, {Bf16(0)}, kNan).mismatches, 0);
+  EXPECT_EQ(Compare({inf}, {Bf16(0)}, Bits(0)).mismatches, 1);
+  EXPECT_EQ(Compare({nan}, {Bf16(1)}, kNan).mismatches, 0);
+  EXPECT_EQ(Compare({nan}, {Bf16(1)}, 0x7fc10000).mismatches, 1);  // not the canonical one
+  EXPECT_EQ(Compare({large}, {large}, Bits(kInf)).overflowed, 1);
+  EXPECT_EQ(Compare({Bf16(1)}, {Bf16(1)}, Bits(kInf)).mismatches, 1);
+  EXPECT_EQ(Compare({Bf16(1)}, {Bf16(1)}, kNan, false, true).mismatches, 1);  // finite operands make no NaN
 }
 
 }  // namespace

@@ -66,12 +66,45 @@ TEST_F(NpyTest, SaysWhatIsWrong) {
   EXPECT_EQ(ErrorOf(File("<i2", "False", "[6]", 12)), ": .npy header is damaged");
 }
 
+TEST_F(NpyTest, ReadsBf16FromFloat32AndFromBitPatterns) {
+  const std::vector<float> values = {1.0f, -0.0f, 0x1p-133f, std::numeric_limits<float>::infinity(), 0x1.fep127f, -3.5f};
+  const std::vector<int16_t> bits = {0x3f80, -0x8000, 0x0001, 0x7f80, 0x7f7f, static_cast<int16_t>(0xc060)};
+  const auto file = [&](const char* descr, const void* data, std::size_t bytes) {
+    return File(descr, "False", "(1, 2, 3, 1)", 0) + std::string(static_cast<const char*>(data), bytes);
+  };
+  for (const auto& content : {file("<f4", values.data(), 24), file("<u2", bits.data(), 12), file("|V2", bits.data(), 12)}) {
+    ASSERT_TRUE(WriteFileAtomically(path_, content).ok());
+    EXPECT_EQ(ReadNpyBf16(path_, {1, 2, 3, 1}, nullptr).value(), bits);
+  }
+  ASSERT_TRUE(WriteFileAtomically(path_, file("<f4", values.data(), 23)).ok());
+  EXPECT_EQ(ReadNpyBf16(path_, {1, 2, 3, 1}, nullptr).error().message, path_ + ": holds 23 bytes of data, expected 24: truncated");
+  ASSERT_TRUE(WriteFileAtomically(path_, File("<i2", "False", "(1, 2, 3, 1)", 12)).ok());
+  EXPECT_EQ(ReadNpyBf16(path_, {1, 2, 3, 1}, nullptr).error().message,
+            path_ + ": dtype <i2, expected '<f4' (float32), or bit patterns of bf16: '<u2' or '|V2' (all little endian)");
+}
+
+TEST_F(NpyTest, RoundsToBf16OnlyWhenAsked) {
+  // A tie to even each way, one above a tie, the largest float, a NaN with a payload, one that is bf16 already.
+  const std::vector<uint32_t> words = {0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff, 0x7f800001, 0xbf800000};
+  std::string content = File("<f4", "False", "(1, 2, 3, 1)", 0);
+  content.append(reinterpret_cast<const char*>(words.data()), 24);
+  ASSERT_TRUE(WriteFileAtomically(path_, content).ok());
+  EXPECT_EQ(ReadNpyBf16(path_, {1, 2, 3, 1}, nullptr).error().message,
+            path_ + ": element 0 = 1.0039062 is no bf16 value; --round rounds to the nearest");
+  int64_t rounded = 0;
+  EXPECT_EQ(ReadNpyBf16(path_, {1, 2, 3, 1}, &rounded).value(),
+            (std::vector<int16_t>{0x3f80, 0x3f82, 0x3f81, 0x7f80, 0x7fc0, static_cast<int16_t>(0xbf80)}));
+  EXPECT_EQ(rounded, 4);
+}
+
 TEST_F(NpyTest, WrittenContentHasHeaderOf64AndData) {
   const std::string content = NpyContent({1, -1}, false, {1, 1, 1, 2});
   EXPECT_EQ((content.size() - 8) % 64, 0u);
   EXPECT_NE(content.find("'descr': '<i4', 'fortran_order': False, 'shape': (1, 1, 1, 2)"),
             std::string::npos);
   EXPECT_EQ(content.substr(content.size() - 8), std::string("\1\0\0\0\xff\xff\xff\xff", 8));
+  std::string real = content;  // the same bits
+  EXPECT_EQ(NpyContent({1, -1}, true, {1, 1, 1, 2}), real.replace(real.find("<i4"), 3, "<f4"));
 }
 
 }  // namespace
