@@ -121,6 +121,8 @@ def main():
     shapes, whole, wanted = NETWORKS[a.data]
     steps = a.steps or whole
     training, test = {"digits": digits, "fashion": fashion}[a.data]()
+    mean, deviation = training[0].mean(), training[0].std()
+    training, test = (((x - mean) / deviation, y) for x, y in (training, test))
     inputs = training[0].shape[1]
 
     array = eco_torch.Array(a.config, a.functional)

@@ -45,7 +45,7 @@ module eco_accumulator #(
   );
 
   eco_psum_add #(.Stages(AddStages)) u_add (
-    .clk_i, .en_i(advance_i), .a_i(data_q[31:0]), .b_en_i(from_sum_q | from_file_q),
+    .clk_i, .en_i(advance_i), .valid_i(valid_q[0]), .a_i(data_q[31:0]), .b_en_i(from_sum_q | from_file_q),
     .b_i((from_sum_q ? data_o : '0) | (from_file_q ? rdata : '0)), .sum_o(sum)
   );
 

@@ -102,7 +102,7 @@ module eco_pe_psum #(
   logic [GoPos*CtlBits-1:0] ctl_q;    // does_i; stage s in bits (s-1)*CtlBits
   logic [EndPos*PBits-1:0] paddr_q;   // entry of its psum; stage s in bits (s-1)*PBits
   logic [MulStages-1:0] fresh_q;      // it starts from zero; stage s in bit s-1
-  logic mul_q, live_read, fresh_read, below_add, below_link, keep_end, up_go, out_go;
+  logic mul_q, live_read, fresh_read, below_add, add_en, below_link, keep_end, up_go, out_go;
   logic [PBits-1:0] paddr_read, paddr_end;
 
   always_ff @(posedge clk_i) begin
@@ -120,6 +120,7 @@ module eco_pe_psum #(
   assign live_read = ctl_q[(AddPos-2)*CtlBits + 5];
   assign fresh_read = fresh_q[MulStages-1];
   assign paddr_read = paddr_q[(AddPos-2)*PBits +: PBits];
+  assign add_en = ctl_q[(AddPos-1)*CtlBits + 5];
   assign keep_end = ctl_q[(EndPos-1)*CtlBits + 4];
   assign {up_go, out_go} = ctl_q[(GoPos-1)*CtlBits + 2 +: 2];
   assign paddr_end = paddr_q[(EndPos-1)*PBits +: PBits];
@@ -177,7 +178,7 @@ module eco_pe_psum #(
 
   eco_mac #(.MulStages(MulStages), .AddStages(AddStages)) u_mac (
     .clk_i, .mul_en_i(mul_q), .a_i(ifmap_i), .b_i(filter_i), .gated_o,
-    .below_en_i(below_add), .below_i(below_head),
+    .below_en_i(below_add), .below_i(below_head), .add_en_i(add_en),
     .base_i((from_sum_q ? sum_q : '0) | (from_file_q ? psum_rdata : '0)),
     .sum_o(sum)
   );
@@ -188,9 +189,11 @@ module eco_pe_psum #(
   if (LinkStages == 0) begin : gen_as_it_is
     assign word = sum_q;
   end else begin : gen_link_adder
+    logic sum_goes;
     logic [31:0] linked, linked_q;
+    assign sum_goes = |ctl_q[EndPos*CtlBits + 2 +: 2];
     eco_psum_add #(.Stages(LinkStages)) u_link_add (
-      .clk_i, .en_i(1'b1), .a_i(sum_q), .b_en_i(below_link), .b_i(below_head), .sum_o(linked)
+      .clk_i, .en_i(1'b1), .valid_i(sum_goes), .a_i(sum_q), .b_en_i(below_link), .b_i(below_head), .sum_o(linked)
     );
     always_ff @(posedge clk_i) linked_q <= linked;
     assign word = linked_q;

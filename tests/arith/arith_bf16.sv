@@ -47,11 +47,11 @@ module arith_bf16 #(
     end
     assign base = below_q[Mul[v]-1] ? '0 : c_q[(Mul[v]-1)*32 +: 32];
     eco_mac #(.MulStages(Mul[v]), .AddStages(Add[v])) u_mac (
-      .clk_i, .mul_en_i, .a_i, .b_i, .gated_o(gated[v]), .below_en_i(early_en), .below_i(early), .base_i(base),
-      .sum_o(mac)
+      .clk_i, .mul_en_i, .a_i, .b_i, .gated_o(gated[v]), .below_en_i(early_en), .below_i(early),
+      .add_en_i(1'b1), .base_i(base), .sum_o(mac)
     );
     eco_psum_add #(.Stages(Add[v])) u_add (
-      .clk_i, .en_i(1'b1), .a_i(x_i), .b_en_i(second_i), .b_i(y_i), .sum_o(add)
+      .clk_i, .en_i(1'b1), .valid_i(1'b1), .a_i(x_i), .b_en_i(second_i), .b_i(y_i), .sum_o(add)
     );
     logic [MacRest*32-1:0] mac_q;
     logic [AddRest*32-1:0] add_q;

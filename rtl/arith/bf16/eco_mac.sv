@@ -21,6 +21,7 @@ module eco_mac #(
   output logic        gated_o,     /// mul_en_i with a zero operand, the other finite
   input  logic        below_en_i,  /// a psum from below starts the sum, at the last multiplier cycle
   input  logic [31:0] below_i,     /// the psum
+  input  logic        add_en_i,    /// a sum is wanted, at the adder's cycle; others are undefined
   input  logic [31:0] base_i,      /// what is added to, at the adder's cycle
   output logic [31:0] sum_o        /// base + psum from below + product
 );
@@ -98,7 +99,7 @@ module eco_mac #(
   end
 
   eco_fp32_add #(.Stages(AddStages)) u_add (
-    .clk_i, .en_i(1'b1), .a_i(base_i | below_q), .b_sign_i(sign_q), .b_nan_i(live_q & nan_q),
+    .clk_i, .en_i(1'b1), .valid_i(add_en_i), .a_i(base_i | below_q), .b_sign_i(sign_q), .b_nan_i(live_q & nan_q),
     .b_inf_i(live_q & inf_q), .b_exp_i(live_q ? exp_q : 10'd0), .b_sig_i(live_q ? {sig_q, 8'b0} : '0), .sum_o
   );
 endmodule

@@ -7,6 +7,7 @@ module eco_psum_add #(
 ) (
   input  logic        clk_i,   /// clock
   input  logic        en_i,    /// the pipeline moves
+  input  logic        valid_i, /// there is a psum; the sum of others is undefined
   input  logic [31:0] a_i,     /// psum
   input  logic        b_en_i,  /// there is a second one
   input  logic [31:0] b_i,     /// the second psum
@@ -18,7 +19,7 @@ module eco_psum_add #(
   assign top    = &b[30:23];
   assign normal = |b[30:23];
   eco_fp32_add #(.Stages(Stages)) u_add (
-    .clk_i, .en_i, .a_i, .b_sign_i(b[31]), .b_nan_i(top & (|b[22:0])), .b_inf_i(top & ~(|b[22:0])),
+    .clk_i, .en_i, .valid_i, .a_i, .b_sign_i(b[31]), .b_nan_i(top & (|b[22:0])), .b_inf_i(top & ~(|b[22:0])),
     .b_exp_i({2'b00, b[30:24], b[23] | ~normal}), .b_sig_i({normal, b[22:0]}), .sum_o
   );
 endmodule

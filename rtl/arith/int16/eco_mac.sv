@@ -21,6 +21,7 @@ module eco_mac #(
   output logic        gated_o,     /// mul_en_i with a zero operand
   input  logic        below_en_i,  /// a psum from below is added, at the last multiplier cycle
   input  logic [31:0] below_i,     /// the psum
+  input  logic        add_en_i,    /// a sum is wanted, at the adder's cycle; others are undefined
   input  logic [31:0] base_i,      /// what is added to, at the adder's cycle
   output logic [31:0] sum_o        /// base + psum from below + product
 );

@@ -6,6 +6,7 @@ module eco_psum_add #(
 ) (
   input  logic        clk_i,   /// clock
   input  logic        en_i,    /// the pipeline moves
+  input  logic        valid_i, /// there is a psum; the sum of others is undefined
   input  logic [31:0] a_i,     /// psum
   input  logic        b_en_i,  /// there is a second one
   input  logic [31:0] b_i,     /// the second psum
