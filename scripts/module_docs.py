@@ -4,9 +4,10 @@
 
 Ports and parameters come from their `///` comments, the rest from the file header. Areas come from
 `ecoflow area --json R.json` with --area R.json, otherwise from the page as it is: they change with
-every tool version, and measuring takes a minute.
+every tool version, and measuring takes a minute. Modules of a number format (rtl/arith/FORMAT) have their areas
+from a report of that format, all others from the first one.
 
-usage: module_docs.py [--area R.json] [--check]     (--check: only tell whether the page is up to date)
+usage: module_docs.py [--area R.json ...] [--check]     (--check: only tell whether the page is up to date)
 """
 import argparse
 import difflib
@@ -17,7 +18,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/modules.md"
-FOLDERS = {"top": "Array", "noc": "Networks", "pe": "Processing element", "mem": "Memories"}
+FOLDERS = {"": "Constants", "top": "Array", "noc": "Networks", "pe": "Processing element", "mem": "Memories",
+           "arith/int16": "Arithmetic: int16", "arith/bf16": "Arithmetic: bf16"}
 LABELS = ("Handshake", "Latency", "Timing", "Reset", "Departure from the paper", "Y-bus side", "X-bus side")
 
 PARAMETER = re.compile(r"^\s*(localparam|parameter)\s+int unsigned\s+(\w+)\s*=\s*(.+?),?\s*(?:///\s*(.*))?$")
@@ -33,6 +35,11 @@ class Module:
         text = path.read_text()
         self.path = path.relative_to(ROOT)
         self.name = path.stem
+        self.folder = str(path.parent.relative_to(ROOT / "rtl")).removeprefix(".")
+        if self.folder not in FOLDERS:
+            sys.exit(f"{self.path}: its folder has no title in FOLDERS")
+        self.format = path.parent.name if self.folder.startswith("arith/") else ""
+        self.title = f"`{self.name}`" + (f", {self.format}" if self.format else "")
         self.header = []
         lines = [l for l in text.splitlines() if not l.startswith(("`include", "// SPDX-"))]
         while lines and not lines[0].strip():
@@ -72,6 +79,9 @@ class Module:
             sys.exit(f"{self.path}: {name} has no /// comment")
         return meaning
 
+    def holds(self, other):
+        return other.name in self.instances and (not self.format or self.format == other.format)
+
 
 def bits_of(text):
     """`[Lanes*16-1:0]` -> `Lanes*16`."""
@@ -81,16 +91,16 @@ def bits_of(text):
     return str(int(high) + 1) if high.isdigit() else high.removesuffix("-1")
 
 
+def um2(value):
+    return f"{value:,.0f}"
+
+
 def areas(report):
-    """Module -> area in words, from the JSON of `ecoflow area`."""
+    """Heading of a module -> area in words, from the JSON of `ecoflow area`."""
     pe, own = report["pe"], report["networks"]["ecoflow"]
-
-    def um2(value):
-        return f"{value:,.0f}"
-
-    files = [f"{name.replace('_', ' ')} {um2(a['ff'])} as flip-flops, {um2(a['sram'])} as SRAM (estimate)"
-             for name, a in report["register_files"].items()]
-    return {
+    files = [f"{name.removeprefix('psum.').replace('.', ' ').replace('_', ' ')} {um2(a['ff'])} as flip-flops, "
+             f"{um2(a['sram'])} as SRAM (estimate)" for name, a in report["register_files"].items()]
+    words = {
         "eco_array": f"{um2(report['array_ff'])} in all, of which its own logic and that of the rows {um2(report['rows_and_top'])}",
         "eco_row": "counted with eco_array",
         "eco_config": um2(report["configuration"]),
@@ -98,23 +108,28 @@ def areas(report):
         "eco_multicast_ctrl": f"{um2(report['controller_one_id'])} with one ID, "
                               f"{um2(report['controller_five_ids'])} with five",
         "eco_gin_queue": f"wide {um2(pe['wide_queue'])}, narrow {um2(pe['narrow_queue'])}",
-        "eco_fifo": um2(pe["out_queue"]),
+        "eco_fifo": um2(pe["psum.out_queue"]),
         "eco_gon": f"{um2(report['gon'])} without accumulators",
         "eco_pe": f"{um2(report['pe_ff'])} in all, register files as flip-flops; image store "
-                  f"{um2(pe['image_store'])}, other control {um2(pe['control'])}",
-        "eco_mac": um2(pe["mac"]),
+                  f"{um2(pe['image'])}, other control {um2(pe['control'])}",
         "eco_pe_counters": um2(pe["counters"]),
         "eco_regfile": "; ".join(files),
         "eco_accumulator": f"{um2(report['accumulators_outside_array']['logic'])} for the adders of all lanes; "
                            f"{um2(report['accumulators_outside_array']['sram'])} for their words as SRAM (estimate)",
-        "": f"{report['config']}, {report['library']}, {report['tool']}"}
+    }
+    return {"": f"{report['config']}, {report['library']}, {report['tool']}",
+            **{f"`{name}`": text for name, text in words.items()}, **arithmetic_areas(report)}
+
+
+def arithmetic_areas(report):
+    return {f"`eco_mac`, {report['number_format']}": um2(report["pe"]["psum.mac"])}
 
 
 def areas_of_page():
     """The same from the page, as far as it has them."""
     found, module = {}, ""
     for line in PAGE.read_text().splitlines() if PAGE.exists() else []:
-        if m := re.match(r"### `(\w+)`", line):
+        if m := re.match(r"### (.*)", line):
             module = m[1]
         elif m := re.match(r"\*\*Area\*\* \(um2\): (.*)", line):
             found[module] = m[1]
@@ -145,7 +160,7 @@ def table(head, rows):
 
 
 def section(module, area, used_by):
-    lines = [f"### `{module.name}`", "", f"[{module.path}](../{module.path})", ""]
+    lines = [f"### {module.title}", "", f"[{module.path}](../{module.path})", ""]
     for text in paragraphs(module.header):
         lines += [text, ""]
     if area:
@@ -171,35 +186,38 @@ def section(module, area, used_by):
 
 
 def page(area):
-    modules = {p.stem: Module(p) for p in sorted((ROOT / "rtl").rglob("*.sv"))}
-    used_by = {name: [m.name for m in modules.values() if name in m.instances] for name in modules}
+    modules = sorted(map(Module, (ROOT / "rtl").rglob("*.sv")), key=lambda m: (m.name, m.path))
     lines = ["# Modules", "",
              "Written by `scripts/module_docs.py` from the comments of `rtl/`; do not edit. `eco_top` (generated) is one",
              "`eco_array` with the configuration's parameters; `eco_image_pkg` (generated) holds the fields of the image.", "",
              "All modules have one clock and one synchronous reset, active low. Bits are given in parameters.", ""]
     if "" in area:
         lines += [f"Areas: `ecoflow area` on {area['']}; see [area.md](area.md).", ""]
-    groups = {"": "Constants", **FOLDERS}
-    for folder, title in groups.items():
-        here = [m for m in modules.values() if (m.path.parent.name if m.path.parent.name != "rtl" else "") == folder]
-        names = ", ".join(f"[`{m.name}`](#{m.name})" for m in here)
+    for folder, title in FOLDERS.items():
+        names = ", ".join(f"[`{m.name}`](#{m.name}{'-' * bool(m.format)}{m.format})" for m in modules if m.folder == folder)
         lines.append(f"- {title}: {names}")
     lines.append("")
-    for folder, title in groups.items():
+    for folder, title in FOLDERS.items():
         lines += [f"## {title}", ""]
-        for module in modules.values():
-            parent = module.path.parent.name
-            if (parent if parent != "rtl" else "") == folder:
-                lines += section(module, area.get(module.name), used_by[module.name])
+        for module in modules:
+            if module.folder == folder:
+                lines += section(module, area.get(module.title), [m.name for m in modules if m.holds(module)])
     return "\n".join(lines).rstrip() + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--area", help="JSON of `ecoflow area`")
+    parser.add_argument("--area", nargs="+", help="JSON of `ecoflow area`")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is out of date")
     a = parser.parse_args()
-    text = page(areas(json.loads(pathlib.Path(a.area).read_text())) if a.area else areas_of_page())
+    if a.area:
+        first, *more = (json.loads(pathlib.Path(name).read_text()) for name in a.area)
+        area = areas(first)
+        for report in more:
+            area |= arithmetic_areas(report)
+    else:
+        area = areas_of_page()
+    text = page(area)
     if not a.check:
         PAGE.write_text(text)
         return 0
