@@ -247,7 +247,8 @@ Result<std::string> Synthesiser::Run(const std::string& script) {
   const auto written = WriteFileAtomically(folder_.path() / "script.ys", script);
   if (!written.ok()) return Machinery("{}", written.error().message);
   // Names are relative to the folder: abc does not understand spaces in paths.
-  const auto ran = RunProgram({{"yosys", "-q", "-T", "-s", "script.ys"}, folder_.path(), {}});
+  const auto ran = RunProgram(
+      {{"yosys", "-q", "-T", "-s", "script.ys"}, folder_.path(), {{"TMPDIR", folder_.path().string()}}});
   const std::string& log = ran.ok() ? ran.value() : ran.error().message;
   if (const auto problem = FindNetlistProblem(log)) return Machinery("yosys: {}", *problem);
   if (!ran.ok()) {

@@ -263,6 +263,7 @@ Result<fs::path> BuildModel(const HwConfig& config, const ModelOptions& options,
     return Machinery("{}", written.error().message);
   }
   verilator.folder = work.path();
+  verilator.environment.emplace_back("TMPDIR", work.path().string());  // what a compiler leaves goes with it
   const auto built = RunProgram(verilator);
   if (!built.ok()) {
     const fs::path log = folder.string() + ".log";

@@ -626,6 +626,27 @@ TEST_F(CliTest, ASignalEndsABuildAndAllThatBelongsToIt) {
   EXPECT_EQ(models(), 1);
 }
 
+TEST_F(CliTest, WhatACompilerLeavesGoesWithTheBuild) {
+  fs::create_directory(folder_ / "tmp");
+  fs::create_directory(folder_ / "bin");
+  Write("bin/verilator", "#!/bin/sh\n[ $1 = --version ] && exec echo Verilator\ntouch $TMPDIR/left; sleep 60\n");
+  fs::permissions(folder_ / "bin/verilator", fs::perms::owner_all);
+  const pid_t child = Start({"run", "layer.json", "--pass", "forward"},
+                            {{"ECOFLOW_CACHE", "cache"},
+                             {"TMPDIR", (folder_ / "tmp").string()},
+                             {"PATH", (folder_ / "bin").string() + ":" + std::getenv("PATH")}});
+  const auto left = [&] {
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "tmp")) {
+      if (entry.path().filename() == "left") return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(Becomes(left));
+  ::kill(child, SIGTERM);
+  Wait(child);
+  EXPECT_TRUE(fs::is_empty(folder_ / "tmp"));
+}
+
 TEST_F(CliTest, AnyCachePathWillDo) {
   WriteConfig("hw.json", 2, 1);
   const std::string name = "r $(touch x) 'q' \"d\"; & (e)";
