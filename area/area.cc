@@ -15,7 +15,8 @@ namespace {
 // Modules of the networks, measured apart from the rest so that both networks see one script.
 constexpr const char* kNetworkModules[] = {"eco_xbus", "eco_multicast_ctrl", "eco_gin_queue"};
 // Modules within the parts of a PE that are parts of their own.
-constexpr const char* kPartsOfParts[] = {"u_file", "u_psum_file", "u_mac", "u_below_queue", "u_out_queue"};
+constexpr const char* kPartsOfParts[] = {"u_file",     "u_psum_file",   "u_mac",
+                                         "u_link_add", "u_below_queue", "u_out_queue"};
 
 bool OfNetwork(const std::string& module) {
   const std::string base = BaseName(module);
@@ -143,10 +144,11 @@ class ArrayStudy {
   }
   Status AddBelow(const std::string& name, const std::string& module, double& um2) {
     for (const auto& [instance, child] : design_.Children(module)) {
-      const bool own = std::find(std::begin(kPartsOfParts), std::end(kPartsOfParts), instance) !=
+      const std::string short_name = instance.substr(instance.rfind('.') + 1);  // without generate blocks
+      const bool own = std::find(std::begin(kPartsOfParts), std::end(kPartsOfParts), short_name) !=
                        std::end(kPartsOfParts);
       if (own) {
-        ECO_RETURN_IF_ERROR(AddPart(name + "." + instance.substr(2), child));
+        ECO_RETURN_IF_ERROR(AddPart(name + "." + short_name.substr(2), child));
         continue;
       }
       ECO_ASSIGN(const double area, design_.OwnArea(child));
@@ -243,6 +245,7 @@ Result<AreaReport> MeasureArea(const HwConfig& config, const std::string& libert
 
   AreaReport report;
   report.config = config.name;
+  report.number_format = config.number_format;
   report.library = cells.name;
   report.rows = config.rows;
   report.columns = config.columns;
@@ -321,6 +324,7 @@ std::vector<std::string> Assumptions(const AreaReport& r) {
 nlohmann::ordered_json ToJson(const AreaReport& r) {
   nlohmann::ordered_json j;
   j["config"] = r.config;
+  j["number_format"] = r.number_format;
   j["rows"] = r.rows;
   j["columns"] = r.columns;
   j["pe_count"] = r.pe_count();

@@ -47,7 +47,7 @@ struct NetworkArea {
 };
 
 struct AreaReport {
-  std::string config, library, tool;
+  std::string config, number_format, library, tool;
   bool own_abc_script = false;  // mapped by other commands than those that Yosys gives abc
   int rows = 0, columns = 0;
   std::vector<PePart> pe;
