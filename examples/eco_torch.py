@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's convolutions on an array for bf16: every pass of every layer goes through one `ecoflow serve`.
+"""PyTorch's convolutions on an array for bf16: every pass of every layer goes through `ecoflow serve`.
 
 Operands are rounded to bfloat16, results are fp32. `Reference` computes the same with PyTorch, so that the same
 network can be trained on either; without a backend a layer is PyTorch's own, in fp32, with its autograd.
 """
 import collections
+import itertools
 import json
 import pathlib
 import subprocess
@@ -25,35 +26,51 @@ def to_bf16(x):
 class Array:
     """An array, on its RTL or (functional) by the compute and cycle models.
 
+    Two processes simulate it, so that both gradients of a layer are under way at once. That saves time here and changes
+    no result: `cycles` are those of one array that computes one pass after the other.
+
     Counts: `layers`, `cycles` (also by `kind`), `seconds` of simulation, `worst`: the largest error as a share of the
     bound of the golden model, `failed`: layers whose results are not within it.
     """
 
     def __init__(self, config="ecoflow_13x15_bf16", functional=False, compare=True):
         self.folder = tempfile.TemporaryDirectory()
+        self.number = itertools.count()
         self.compare = compare
         self.layers = self.cycles = self.failed = 0
         self.seconds = self.worst = 0.0
         self.kind = collections.Counter()
-        self.process = subprocess.Popen(
+        self.free = [subprocess.Popen(
             [ROOT / "build/bin/ecoflow", "serve", "--config", config] + ["--functional"] * functional,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
 
-    def run(self, layer, pass_name, **tensors):
-        """Runs one pass of a layer (as in a layer file) on float32 tensors; returns a float32 tensor."""
-        folder = pathlib.Path(self.folder.name)
-        request = {"layer": layer, "pass": pass_name, "output": str(folder / "out.npy"), "compare": self.compare}
+    def start(self, layer, pass_name, **tensors):
+        """Starts one pass of a layer (as in a layer file) on float32 tensors; `result` of what it returns is to follow."""
+        stem = pathlib.Path(self.folder.name) / str(next(self.number))
+        request = {"layer": layer, "pass": pass_name, "output": f"{stem}.output.npy", "compare": self.compare}
         for name, values in tensors.items():
-            np.save(folder / f"{name}.npy", np.ascontiguousarray(values.numpy()))
-            request[name] = str(folder / f"{name}.npy")
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
+            request[name] = f"{stem}.{name}.npy"
+            np.save(request[name], np.ascontiguousarray(values.numpy()))
+        process = self.free.pop()
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        return process, request
+
+    def result(self, started):
+        """The output of a pass, a float32 tensor."""
+        process, request = started
+        line = process.stdout.readline()
         if not line:
             raise RuntimeError("ecoflow serve ended")
+        self.free.append(process)
         report = json.loads(line)
         if "error" in report:
             raise RuntimeError(report["error"])
+        layer, pass_name = request["layer"], request["pass"]
+        output = torch.from_numpy(np.load(request["output"]))
+        for name in ("ifmap", "filter", "error", "output"):
+            if name in request:
+                pathlib.Path(request[name]).unlink()
         self.layers += 1
         self.cycles += report["cycles"]
         self.kind[layer["op"], pass_name] += report["cycles"]
@@ -61,18 +78,19 @@ class Array:
         if self.compare:
             self.failed += not report["match"]
             self.worst = max(self.worst, report["worst_error_of_bound"])
-        return torch.from_numpy(np.load(folder / "out.npy"))
+        return output
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        for process in self.free:
+            process.stdin.close()
+            process.wait()
         self.folder.cleanup()
 
 
 class Reference:
     """The same by PyTorch: operands rounded to bf16, sums in fp32."""
 
-    def run(self, layer, pass_name, ifmap=None, filter=None, error=None):
+    def start(self, layer, pass_name, ifmap=None, filter=None, error=None):
         stride, pads = layer["strides"], layer["pads"][:2]
         size = layer["input"]
         transposed = layer["op"] == "ConvTranspose"
@@ -89,6 +107,9 @@ class Reference:
         shape = [layer["output_channels"], size[1], *layer["kernel_shape"]]
         return torch.nn.grad.conv2d_weight(ifmap, shape, error, stride=stride, padding=pads)
 
+    def result(self, started):
+        return started
+
 
 class Convolution(torch.autograd.Function):
     """Conv or ConvTranspose without bias; all three passes by `backend`."""
@@ -101,18 +122,19 @@ class Convolution(torch.autograd.Function):
                      "kernel_shape": list(weight.shape[2:]), "strides": [stride] * 2, "pads": [padding] * 4}
         x, weight = to_bf16(x), to_bf16(weight)
         ctx.save_for_backward(x, weight)
-        return backend.run(ctx.layer, "forward", ifmap=x, filter=weight)
+        return backend.result(backend.start(ctx.layer, "forward", ifmap=x, filter=weight))
 
     @staticmethod
     def backward(ctx, error):
         x, weight = ctx.saved_tensors
         error = to_bf16(error)
-        grad_x = grad_weight = None
+        started = []
         if ctx.needs_input_grad[0]:
-            grad_x = ctx.backend.run(ctx.layer, "input-grad", error=error, filter=weight)
+            started.append(ctx.backend.start(ctx.layer, "input-grad", error=error, filter=weight))
         if ctx.needs_input_grad[1]:
-            grad_weight = ctx.backend.run(ctx.layer, "filter-grad", ifmap=x, error=error)
-        return grad_x, grad_weight, None, None, None, None, None
+            started.append(ctx.backend.start(ctx.layer, "filter-grad", ifmap=x, error=error))
+        grads = iter([ctx.backend.result(each) for each in started])
+        return tuple(next(grads) if needed else None for needed in ctx.needs_input_grad)
 
 
 class Layer(torch.nn.Module):
