@@ -19,6 +19,9 @@
 
 #include "Varith_bf16_1.h"
 #include "Varith_bf16_5.h"
+#include "base/bf16.h"
+
+using ecoflow::RoundToBf16;
 
 namespace {
 
@@ -210,6 +213,11 @@ class Bench {
       v.x = bits;
       Fail(v, "to bf16", model_->bf16_o, Rounded(bits));
     }
+    if (RoundToBf16(ToFloat(bits)) != Rounded(bits)) {
+      Vector v;
+      v.x = bits;
+      Fail(v, "to bf16, host library", RoundToBf16(ToFloat(bits)), Rounded(bits));
+    }
   }
   int64_t failures() const { return failures_; }
 
@@ -262,7 +270,7 @@ int main(int argc, char** argv) {
   app.add_option("--vectors", vectors, "vectors, shared by the classes")->capture_default_str();
   app.add_option("--seed", seed, "seed of the vectors")->capture_default_str();
   app.add_flag("--products", products, "every product of two bf16 as well, added to -0 (4.3 thousand million)");
-  app.add_flag("--convert", convert, "every fp32 to bf16 as well (4.3 thousand million)");
+  app.add_flag("--convert", convert, "every fp32 to bf16, host library too, as well (4.3 thousand million)");
   CLI11_PARSE(app, argc, argv);
 
   Bench<Varith_bf16_5, 5> bench;
