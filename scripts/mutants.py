@@ -15,7 +15,10 @@ A survivor is compared with the RTL: both side by side on the same inputs, from 
 PDR). Where no output that anybody reads can differ, the mutant is equivalent and leaves the count. The rest
 survives and is listed. Clocks are not mutated. Exit status 1 when a smaller share than --least is killed.
 
-usage: mutants.py [MODULE...] [--each 20] [--seed 1] [--jobs 2] [--least 0.95] [--json F] [--markdown F] [--keep DIR]
+With --format bf16 the arithmetic of bf16 and what it changes in the PE and behind the GON: layers only, of normal and of
+special values (infinite, NaN, subnormal); no proof and no comparison, so equivalent mutants are among the survivors.
+
+usage: mutants.py [MODULE...] [--format int16] [--each 20] [--seed 1] [--jobs 2] [--least 0.95] [--json F] [--markdown F] [--keep DIR]
 """
 import argparse
 import concurrent.futures
@@ -32,14 +35,16 @@ import eda
 from eda import BIN, ROOT, aig, generate, write_json
 import prove
 
-CONFIG = ROOT / "tests/data/mutants.json"
 # Module -> its mutants, in units of --each.
-MODULES = {"eco_multicast_ctrl": 1, "eco_xbus": 1, "eco_row": 1, "eco_array": 1, "eco_config": 1, "eco_counter": 1, "eco_gin_queue": 1,
-           "eco_fifo": 1, "eco_shift_fifo": 1, "eco_gon": 1, "eco_gon_row": 1, "eco_accumulator": 1, "eco_regfile": 1, "eco_pe": 1,
-           "eco_pe_image": 1, "eco_pe_nest": 2, "eco_pe_coordinate": 1, "eco_pe_ring": 1, "eco_pe_psum": 1, "eco_mac": 1,
-           "eco_add": 1, "eco_pe_counters": 1}
+MODULES = {"int16": {"eco_multicast_ctrl": 1, "eco_xbus": 1, "eco_row": 1, "eco_array": 1, "eco_config": 1, "eco_counter": 1, "eco_gin_queue": 1,
+                     "eco_fifo": 1, "eco_shift_fifo": 1, "eco_gon": 1, "eco_gon_row": 1, "eco_accumulator": 1, "eco_regfile": 1, "eco_pe": 1,
+                     "eco_pe_image": 1, "eco_pe_nest": 2, "eco_pe_coordinate": 1, "eco_pe_ring": 1, "eco_pe_psum": 1, "eco_mac": 1,
+                     "eco_add": 1, "eco_psum_add": 1, "eco_pe_counters": 1},
+           "bf16": {"eco_mac": 2, "eco_fp32_add": 4, "eco_psum_add": 1, "eco_result": 1, "eco_pe_psum": 1, "eco_accumulator": 1}}
 BITS = 16
-LAYERS = (("--count", "1", "--max-macs", "2000", "--predict"), ("--count", "3", "--max-macs", "2000", "--stall", "0.3"))
+LAYERS = {"int16": (("--count", "1", "--max-macs", "2000", "--predict"), ("--count", "3", "--max-macs", "2000", "--stall", "0.3")),
+          "bf16": (("--count", "1", "--max-macs", "2000", "--predict"),
+                   ("--count", "3", "--max-macs", "2000", "--values", "special", "--stall", "0.3"))}
 TIMEOUT = 120  # seconds for a trial at least; five times what it takes without a mutant, on a busy machine more
 BUILD_TIMEOUT = 1800  # with the model to build
 
@@ -116,7 +121,7 @@ FORMAL = {
     "eco_regfile": (GON, [(ACCUMULATOR, PE_PLAIN)]),
     "eco_pe": IN_PE, "eco_pe_image": IN_PE, "eco_pe_nest": IN_PE, "eco_pe_ring": IN_PE, "eco_pe_psum": IN_PE,
     "eco_pe_coordinate": ([], [PE_PLAIN]), "eco_pe_counters": ([PE_COUNT], [PE_PLAIN]),
-    "eco_mac": ([], [MAC]), "eco_add": (GON, [(ACCUMULATOR, MAC)]),
+    "eco_mac": ([], [MAC]), "eco_add": (GON, [(ACCUMULATOR, MAC)]), "eco_psum_add": (GON, [ACCUMULATOR]),
 }
 
 
@@ -132,7 +137,7 @@ def variants(text, module):
 
 def make(a, folder):
     """Writes netlist.v with all mutants; their list."""
-    generate(CONFIG, folder)
+    generate(a.config, folder)
     for name, text, instead in prove.DEST_KNOWN:
         path = folder / "rtl" / name
         if path.read_text().count(text) != 1:
@@ -147,14 +152,14 @@ def make(a, folder):
     base = (folder / "base.il").read_text()
     # Many are asked for: Yosys chooses so that every cell and wire has its turn.
     yosys("choose", ["read_rtlil base.il"] + [
-        f"mutate -list {3 * a.each * MODULES[m]} -seed {a.seed} -o {m}.txt " + " ".join(re.sub(r"[\\$]", "?", n) for n in variants(base, m))
+        f"mutate -list {3 * a.each * a.weights[m]} -seed {a.seed} -o {m}.txt " + " ".join(re.sub(r"[\\$]", "?", n) for n in variants(base, m))
         for m in a.modules], folder)
     mutants = []
     for module in a.modules:
         # Without a clock nothing works: such mutants say nothing.
         lines = [line for line in (folder / f"{module}.txt").read_text().splitlines()
                  if not re.search(r"-port (\w*CLK|clk_i) ", line) and "-src rtl/" in line]
-        for line in lines[:a.each * MODULES[module]]:
+        for line in lines[:a.each * a.weights[module]]:
             field = dict(re.findall(r"-(mode|module|cell|port|portbit|ctrlbit|wire|wirebit) (\S+)", line))
             source = re.findall(r"-src rtl/([^:]+:\d+)", line)[-1]
             number = len(mutants) + 1
@@ -395,7 +400,7 @@ def markdown(path, a, rows, mutants, seconds):
     text = f"""# Mutants
 
 Made by `scripts/mutants.py --each {a.each} --seed {a.seed}` in {seconds:.0f} s: small faults of Yosys' `mutate` in the RTL
-of `tests/data/mutants.json` (3 x 3 PEs, five IDs), and what notices them first: random layers, the directed test
+of `{a.config.relative_to(ROOT)}` (3 x 3 PEs, five IDs), and what notices them first: random layers, the directed test
 `tests/tb/array_test.cc`, proofs. Equivalent: proved that no output that is read can differ; not in the share.
 
 | module | mutants | layers | array test | proofs | equivalent | survive | killed |
@@ -418,7 +423,8 @@ of `tests/data/mutants.json` (3 x 3 PEs, five IDs), and what notices them first:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"default: {' '.join(MODULES)}")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="default: all of the format")
+    parser.add_argument("--format", choices=MODULES, default="int16", help="number format")
     parser.add_argument("--each", type=int, default=20, help="mutants of a module (of eco_pe_nest twice as many)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
@@ -427,13 +433,18 @@ def main():
     parser.add_argument("--markdown", help="write the table and the survivors")
     parser.add_argument("--keep", help="folder for the netlist, scripts and graphs")
     a = parser.parse_args()
-    a.modules = a.modules or list(MODULES)
+    a.config = ROOT / f"tests/data/mutants{'' if a.format == 'int16' else '_' + a.format}.json"
+    a.weights = MODULES[a.format]
+    a.modules = a.modules or list(a.weights)
+    if unknown := set(a.modules) - set(a.weights):
+        parser.error(f"no module {', '.join(sorted(unknown))}; there are {', '.join(a.weights)}")
     for program in ("sweep", "array_test"):
         if not (BIN / program).exists():
             sys.exit(f"mutants.py: {BIN}/{program} is missing: scripts/build.sh ON makes it")
-    sweep = [BIN / "sweep", "--config", CONFIG]
-    tests = [("layers", [*sweep, *options]) for options in LAYERS]
-    tests.append(("array", [BIN / "array_test"]))
+    sweep = [BIN / "sweep", "--config", a.config]
+    tests = [("layers", [*sweep, *options]) for options in LAYERS[a.format]]
+    if a.format == "int16":  # array_test's array
+        tests.append(("array", [BIN / "array_test"]))
 
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
@@ -463,13 +474,14 @@ def main():
             list(pool.map(run, mutants))
         alive = [m for m in mutants if m["verdict"] == "survives"]
         print(f"{len(alive)} after the tests, {time.monotonic() - begin:.0f} s", flush=True)
-        formal = Formal(folder, alive)
-        for module in sorted({m["module"] for m in alive}):  # graphs are built once
-            proofs, surroundings = FORMAL[module]
-            for context in [*proofs, *sum(map(together, surroundings), ())]:
-                formal.build(context)
-        with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-            list(pool.map(lambda m: judge(formal, m), alive))
+        if a.format == "int16":
+            formal = Formal(folder, alive)
+            for module in sorted({m["module"] for m in alive}):  # graphs are built once
+                proofs, surroundings = FORMAL[module]
+                for context in [*proofs, *sum(map(together, surroundings), ())]:
+                    formal.build(context)
+            with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+                list(pool.map(lambda m: judge(formal, m), alive))
     seconds = time.monotonic() - begin
 
     kinds = ("layers", "array", "proofs", "equivalent", "survives")
