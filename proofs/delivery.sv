@@ -61,14 +61,13 @@ module delivery #(
     always_ff @(posedge clk_i) begin
       if (!rst_ni) held_q <= '0;
       else held_q <= held_q + 2'(taken) - 2'(gone);
-      if (gone) begin
-        names_q <= names_q >> Columns;
-        beats_q <= beats_q >> Payload;
-      end
       for (int k = 0; k < 3; k++) begin
         if (taken && 2'(k) == held_q - 2'(gone)) begin
           names_q[k*Columns +: Columns] <= names;
           beats_q[k*Payload +: Payload] <= beat_i;
+        end else if (gone && k < 2 && held_q > 2'(k + 1)) begin
+          names_q[k*Columns +: Columns] <= Columns'(names_q >> (k + 1)*Columns);
+          beats_q[k*Payload +: Payload] <= Payload'(beats_q >> (k + 1)*Payload);
         end
       end
     end

@@ -214,7 +214,8 @@ module eco_fp32_add #(
   logic right, left, odd, half, rest, up, carry, overflow, zero;
   logic [8:0] exp_less, exp_more;  // exponents of a far sum a place below, a place above
   logic [11:0] low;
-  logic [19:0] high_next, high;
+  logic [18:0] high;
+  logic [19:0] high_next;
   logic [31:0] whole;  // exponent and fraction in one number: a carry of one goes into the other
   always_comb begin
     {right, left, odd, half, rest, up, carry, overflow, zero, low, high_next, high} = 'x;
@@ -237,7 +238,7 @@ module eco_fp32_add #(
       low       = up ? whole[11:0] + 12'd1 : whole[11:0];
       high_next = whole[31:12] + 20'd1;
       carry     = up & (&whole[11:0]);
-      high      = carry ? high_next : whole[31:12];
+      high      = carry ? high_next[18:0] : whole[30:12];
       overflow  = carry ? high_next[19] | (&high_next[18:11]) : whole[31] | (&whole[30:23]);
       zero      = subtract_2 & ~(|far_2);  // an exact difference of nothing is +0
 
@@ -245,7 +246,7 @@ module eco_fp32_add #(
       else if (inf_2)               sum_o = {sign_2, 31'h7f80_0000};
       else if (take_2)              sum_o = {close_sign_2, close_2[23] ? close_exp_2 : 8'd0, close_2[22:0]};
       else if (overflow)            sum_o = {sign_2, 31'h7f80_0000};
-      else                          sum_o = {sign_2 & ~zero, high[18:0], low};
+      else                          sum_o = {sign_2 & ~zero, high, low};
     end
   end
 endmodule
