@@ -121,7 +121,7 @@ def checks(a):
         Check("mutants", "small faults that the tests notice", "scripts/mutants.py --json {json}", mutant_rows),
         Check("netlists", "synthesized gates and cells run layers", "scripts/netlists.py --json {json}", netlist_rows),
         Check("coverage", "lines, branches and toggles of rtl/", "scripts/coverage.py --json {json}", coverage_rows),
-        Check("proofs", "properties for all inputs", "scripts/prove.py --json {json}", proof_rows),
+        Check("proofs", "properties for all inputs", "scripts/prove.py --more 1 --json {json}", proof_rows),
         Check("area", "overhead of the extended network",
               "scripts/area_study.py --markdown {out}/area.md --svg {out}/area.svg --json {json}", area_rows),
         Check("fpga", "resources, Fmax, longest paths", "scripts/fpga.py --markdown {out}/fpga.md --json {json}", fpga_rows),
