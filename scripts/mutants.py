@@ -15,8 +15,8 @@ A survivor is compared with the RTL: both side by side on the same inputs, from 
 PDR). Where no output that anybody reads can differ, the mutant is equivalent and leaves the count. The rest
 survives and is listed. Clocks are not mutated. Exit status 1 when a smaller share than --least is killed.
 
-With --format bf16 the arithmetic of bf16 and what it changes in the PE and behind the GON: layers only, of normal and of
-special values (infinite, NaN, subnormal); no proof and no comparison, so equivalent mutants are among the survivors.
+With --format bf16 the arithmetic of bf16 and what it changes in the PE and behind the GON: layers of normal and of special
+values (infinite, NaN, subnormal), then the comparison; array_test and the proofs are of int16.
 
 usage: mutants.py [MODULE...] [--format int16] [--each 20] [--seed 1] [--jobs 2] [--least 0.95] [--json F] [--markdown F] [--keep DIR]
 """
@@ -44,7 +44,8 @@ MODULES = {"int16": {"eco_multicast_ctrl": 1, "eco_xbus": 1, "eco_row": 1, "eco_
 BITS = 16
 LAYERS = {"int16": (("--count", "1", "--max-macs", "2000", "--predict"), ("--count", "3", "--max-macs", "2000", "--stall", "0.3")),
           "bf16": (("--count", "1", "--max-macs", "2000", "--predict"),
-                   ("--count", "3", "--max-macs", "2000", "--values", "special", "--stall", "0.3"))}
+                   ("--count", "3", "--max-macs", "2000", "--values", "special", "--stall", "0.3"),
+                   ("--count", "8", "--first", "100", "--max-macs", "1500", "--values", "special"))}
 TIMEOUT = 120  # seconds for a trial at least; five times what it takes without a mutant, on a busy machine more
 BUILD_TIMEOUT = 1800  # with the model to build
 
@@ -55,12 +56,13 @@ READ = ()
 class Context:
     """A surrounding in which mutants are proved: a module of proofs/ around the module with mutants (`cell` in it)."""
 
-    def __init__(self, name, top, files=(), cell=None, dut=None, parameters=None, array=False, free=(), observe=(), frames=20, resets=True):
+    def __init__(self, name, top, files=(), cell=None, dut=None, parameters=None, array=False, free=(), ones=(), observe=(), frames=20, resets=True):
         self.name, self.top, self.files = name, top, [f"{top}.sv", *files] if top.startswith("proof") else []
         self.cell, self.dut = cell, dut
         self.parameters = parameters or {}
         self.array = array      # PEs are taken out of eco_array
         self.free = free        # nets that may take any value in any cycle
+        self.ones = ones        # nets that are 1 in every cycle: without them the outputs are undefined
         self.observe = observe  # (output, what says that it is read or None, bits read or None)
         self.frames = frames
         self.resets = resets    # the reset is low in the first cycle and then high; else it may be anything
@@ -104,13 +106,19 @@ PE_PLAIN = Context("pe_image", "proof_pe", cell="u_pe", dut=("eco_pe", None), pa
 MAC = Context("mac", "eco_mac", dut=("eco_mac", None), observe=(("gated_o", None, None), ("sum_o", None, None)))
 ACCUMULATOR = Context("accumulator", "eco_accumulator", dut=("eco_accumulator", None),
                       observe=(("valid_o", None, None), ("data_o", "valid_o", None)))
+# Of the fp32 adder what a valid sum is: valid_i and its registers, as long as the adder has three stages.
+FUSED = Context("fused", "eco_mac", dut=("eco_mac", None), ones=("u_add.valid_i", "u_add.valid_1", "u_add.valid_2"),
+                observe=(("gated_o", None, None), ("sum_o", None, None)))
+FP32_ADD = Context("fp32_add", "eco_psum_add", dut=("eco_psum_add", None), ones=("u_add.valid_i", "u_add.valid_1", "u_add.valid_2"),
+                   observe=(("sum_o", None, None),))
+RESULT = Context("result", "eco_result", dut=("eco_result", None), observe=(("data_o", None, None),))
 CONFIG_PROOF = Context("config", "proof_config", cell="u_config", dut=("eco_config", None), parameters={"Rows": 3, "Columns": 3})
 ARRAY_COUNT = Context("array_counters", "proof_array_counters", array=True, parameters=ARRAY, frames=10, resets=False)
 PE_COUNT = Context("pe_counters", "proof_pe_counters", cell="u_counters", dut=("eco_pe_counters", None), frames=25, resets=False)
 # Module -> proofs that may notice its mutants, surroundings in which it may be equivalent (a tuple: in all of them).
 # What an image decides is free in proof_pe: it says nothing of coordinates.
 IN_PE = ([PE_PROOF], [PE_PLAIN])
-FORMAL = {
+FORMAL = {"int16": {
     "eco_multicast_ctrl": ([xbus("wide", 5)], [xbus("wide", 5)]),
     "eco_xbus": ([xbus("wide", 5), xbus("narrow", 2)], [PLAIN]),
     "eco_gin_queue": ([queue("wide", 5), queue("narrow", 2)], [queue("wide", 5), queue("narrow", 2)]),
@@ -122,7 +130,10 @@ FORMAL = {
     "eco_pe": IN_PE, "eco_pe_image": IN_PE, "eco_pe_nest": IN_PE, "eco_pe_ring": IN_PE, "eco_pe_psum": IN_PE,
     "eco_pe_coordinate": ([], [PE_PLAIN]), "eco_pe_counters": ([PE_COUNT], [PE_PLAIN]),
     "eco_mac": ([], [MAC]), "eco_add": (GON, [(ACCUMULATOR, MAC)]), "eco_psum_add": (GON, [ACCUMULATOR]),
-}
+}, "bf16": {
+    "eco_mac": ([], [FUSED]), "eco_fp32_add": ([], [(FUSED, FP32_ADD)]), "eco_psum_add": ([], [FP32_ADD]), "eco_result": ([], [RESULT]),
+    "eco_pe_psum": ([], [PE_PLAIN]), "eco_accumulator": ([], [ACCUMULATOR]),
+}}
 
 
 def yosys(name, lines, folder):
@@ -225,8 +236,8 @@ def trial(folder, number, command, seconds):
 class Formal:
     """And-inverter graphs of surroundings with all survivors in them, and what abc says of one."""
 
-    def __init__(self, folder, mutants):
-        self.folder, self.mutants = folder, mutants
+    def __init__(self, folder, mutants, table):
+        self.folder, self.mutants, self.table = folder, mutants, table
         self.base = (folder / "formal.il").read_text()
         self.graphs, self.checked, self.lock = {}, set(), threading.Lock()
 
@@ -268,6 +279,8 @@ class Formal:
         else:
             lines = ["read_rtlil formal.il", *mutate, f"hierarchy -check -top {self.variant(context.dut)}"]
         lines += ["proc", "opt_clean", "flatten", "opt_clean", "check -assert"]
+        for net in context.ones:
+            lines += [f"select -assert-min 1 w:{net}", f"connect -set {net} 1'1"]
         for net in context.free:
             lines += [f"select -assert-min 1 {net}", f"cutpoint {net}"]
         # Inverters at registers would hide from abc that two copies are alike: none.
@@ -383,7 +396,7 @@ def together(surrounding):
 
 def judge(formal, mutant):
     """Proofs and comparison of a mutant that no test noticed."""
-    proofs, surroundings = FORMAL[mutant["module"]]
+    proofs, surroundings = formal.table[mutant["module"]]
     several = lambda c: c.dut and c.dut[0] == mutant["module"] and formal.variant(c.dut) != mutant["variant"]
     for surrounding in map(together, surroundings):
         if all(not several(c) and formal.equivalent(c, mutant["number"]) == "proved" for c in surrounding):
@@ -474,14 +487,13 @@ def main():
             list(pool.map(run, mutants))
         alive = [m for m in mutants if m["verdict"] == "survives"]
         print(f"{len(alive)} after the tests, {time.monotonic() - begin:.0f} s", flush=True)
-        if a.format == "int16":
-            formal = Formal(folder, alive)
-            for module in sorted({m["module"] for m in alive}):  # graphs are built once
-                proofs, surroundings = FORMAL[module]
-                for context in [*proofs, *sum(map(together, surroundings), ())]:
-                    formal.build(context)
-            with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-                list(pool.map(lambda m: judge(formal, m), alive))
+        formal = Formal(folder, alive, FORMAL[a.format])
+        for module in sorted({m["module"] for m in alive}):  # graphs are built once
+            proofs, surroundings = FORMAL[a.format][module]
+            for context in [*proofs, *sum(map(together, surroundings), ())]:
+                formal.build(context)
+        with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+            list(pool.map(lambda m: judge(formal, m), alive))
     seconds = time.monotonic() - begin
 
     kinds = ("layers", "array", "proofs", "equivalent", "survives")
