@@ -133,10 +133,17 @@ std::vector<int16_t> RandomTensor(int64_t elements, uint64_t seed, bool floating
   std::normal_distribution<float> normal;
   constexpr std::array<uint16_t, 10> kRare = {0x0000, 0x8000, 0x0001, 0x807f, 0x0080, 0x8035, 0x2000, 0x7f7f, 0x7f80, 0xffc1};
   constexpr std::size_t kFinite = 7;  // of them, the first ones: with larger ones most results would be NaN
+  // Few magnitudes, so that sums cancel to the last bits; the exponent of such a tensor may be that of the smallest
+  // numbers, so that products and sums are about the smallest normal fp32.
+  constexpr std::array<uint16_t, 8> kClose = {0x3f80, 0x3f81, 0x3f7f, 0x3fff, 0x4000, 0x3f00, 0x3fc0, 0x4040};
+  constexpr uint16_t kTiny = 125 << 7;
+  const bool close = values == Values::kSpecial && seed / 2 % 3 != 0;  // both operands of a layer
+  const bool tiny = values == Values::kSpecial && seed % 6 == 4;      // the first one
   for (int16_t& value : tensor) {
     const uint64_t bits = random();
     const float real = values == Values::kIntegers ? static_cast<float>(static_cast<int>(bits % 31) - 15) : normal(random);
     uint16_t word = RoundToBf16(real);
+    if (close) word = static_cast<uint16_t>((kClose[(bits >> 24) % kClose.size()] - (tiny ? kTiny : 0)) | (bits >> 48 & 0x8000));
     if (values == Values::kSpecial) {
       if (bits % 4 == 0) word = kRare[(bits >> 8) % kFinite];
       if (bits % 512 == 1) word = static_cast<uint16_t>(kRare[kFinite + (bits >> 16) % (kRare.size() - kFinite)] ^ (bits >> 48 & 0x8000));

@@ -60,7 +60,8 @@ enum class Values {
   kAny,       // int16: every value is possible, one in eight is zero; bf16: as kNormal
   kNormal,    // normal distribution of deviation 1, one in eight is zero
   kIntegers,  // -15..15: sums of up to 74,000 products do not depend on the order
-  kSpecial,   // normal ones among zeros of both signs, subnormals, the largest, a few infinite and NaN
+  kSpecial,   // normal ones, or few magnitudes whose sums cancel, or such ones about the smallest numbers; among zeros of
+              // both signs, subnormals, the largest, a few infinite and NaN
 };
 Result<Values> ParseValues(const std::string& name);
 
