@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests by label: unit (fast), rtl (builds small Verilated models), e2e (the program as a user
-# calls it, random layers).
+# calls it, random layers), long (left out by scripts/test.sh).
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
@@ -69,43 +69,45 @@ endfunction()
 eco_arith_test(bf16)
 
 # Random layers of every op, pass and dataflow, without stalls (every counter of every PE that of the cycle model) and
-# with random ones; the whole regression is scripts/regression.sh. RTL assertions are on, on every array.
-function(eco_sweep name config count)
+# with random ones; the whole regression is scripts/regression.sh. RTL assertions are on, on every array. The second run
+# waits until the first one has built the array's model.
+function(eco_sweep label config count)
+  cmake_path(GET config STEM name)
   foreach(how --predict "--stall;0.3")
-    string(REGEX REPLACE "[-;]+" "_" suffix "${how}")
-    add_test(NAME sweep_${name}${suffix} COMMAND sweep --assert --config ${config} --count ${count} ${how})
-    set_tests_properties(sweep_${name}${suffix} PROPERTIES LABELS e2e TIMEOUT 1500)
+    set(values)
+    if(name MATCHES bf16 AND how MATCHES stall)
+      set(values --values special)
+    endif()
+    string(REGEX REPLACE "[-;]+" "_" test "sweep_${name}${how}")
+    add_test(NAME ${test} COMMAND sweep --assert --config ${config} --count ${count} ${how} ${values})
+    set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT 1500 RESOURCE_LOCK model_${name})
+    if(name MATCHES "1[236]x1[456]")
+      set_tests_properties(${test} PROPERTIES COST 100)
+    endif()
   endforeach()
 endfunction()
-eco_sweep(ecoflow_4x4 ecoflow_4x4 150)
-eco_sweep(ecoflow_13x15 ecoflow_13x15 8)
+eco_sweep(e2e ecoflow_4x4 150)
+eco_sweep(e2e ecoflow_13x15 5)
 # Layers that an array of this size needs: in the quota that random_layers_test asks for.
 set_tests_properties(sweep_ecoflow_13x15_predict sweep_ecoflow_13x15_stall_0.3 PROPERTIES
   PASS_REGULAR_EXPRESSION "passes: >=3 in ([3-9][0-9]|100) %, several parts ([1-9][0-9]|100) %"
   FAIL_REGULAR_EXPRESSION "FAILED|REFUSED")
-eco_sweep(eyeriss_12x14 eyeriss_12x14 10)
+eco_sweep(e2e eyeriss_12x14 5)
 foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
-  eco_sweep(${array} ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 40)
+  eco_sweep(e2e ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 30)
 endforeach()
-# bf16: values whose sums are rounded, small integers, zeros of both signs, subnormals, infinite ones, NaN.
-foreach(array ecoflow_4x4_bf16 ecoflow_13x15_bf16 eyeriss_12x14_bf16 7x3_bf16 16x1_bf16 small_bf16)
-  set(config ${array})
-  if(EXISTS ${CMAKE_SOURCE_DIR}/tests/data/${array}.json)
-    set(config ${CMAKE_SOURCE_DIR}/tests/data/${array}.json)
-  endif()
-  set(count 20)
-  if(array MATCHES "1[23]x1[45]")
-    set(count 4)
-  endif()
-  eco_sweep(${array} ${config} ${count})
-  add_test(NAME sweep_${array}_special COMMAND sweep --assert --predict --values special --config ${config} --count ${count})
-  set_tests_properties(sweep_${array}_special PROPERTIES LABELS e2e TIMEOUT 1500)
+eco_sweep(long ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
+eco_sweep(long ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json 10)
+# bf16: values whose sums are rounded; with stalls zeros of both signs, subnormals, infinite ones, NaN as well.
+eco_sweep(e2e ecoflow_4x4_bf16 20)
+eco_sweep(e2e ecoflow_13x15_bf16 4)
+foreach(array 7x3_bf16 16x1_bf16 small_bf16)
+  eco_sweep(e2e ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
 endforeach()
+eco_sweep(long eyeriss_12x14_bf16 10)
 add_test(NAME sweep_integers COMMAND sweep --assert --values integers --config ecoflow_4x4_bf16 --count 20 --stall 0.3)
-set_tests_properties(sweep_integers PROPERTIES LABELS e2e TIMEOUT 1500
+set_tests_properties(sweep_integers PROPERTIES LABELS e2e TIMEOUT 1500 RESOURCE_LOCK model_ecoflow_4x4_bf16
   PASS_REGULAR_EXPRESSION "largest error: 0 of its bound" FAIL_REGULAR_EXPRESSION "FAILED|REFUSED")
-eco_sweep(13x15_latency3 ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json 10)
-eco_sweep(16x16 ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 
 # scripts/sanitize.py runs this one, and not the long ones.
 if(ECOFLOW_SANITIZE OR ECOFLOW_FUZZ)
