@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json_schema.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace ecoflow {
@@ -34,6 +35,19 @@ TEST(ParseJsonTest, RefusesWhatWouldOverflow) {
   EXPECT_EQ(message("{\"a\": \"" + std::string(100000, 'a') + "\"}"),
             "x.json: text longer than 4096 characters");
   EXPECT_TRUE(ParseJson(std::string(64, '[') + std::string(64, ']'), "x.json").ok());
+}
+
+TEST(CheckSchemaTest, TakesTrueAndFalseOnlyWhereASwitchStands) {
+  const auto message = [](const char* text) {
+    const auto document = ParseJson(text, "request").value();
+    const Status status = CheckSchema(document, "request", "cli/serve_request.schema.json");
+    return status.ok() ? "" : status.error().message;
+  };
+  EXPECT_EQ(message(R"({"layer": {}, "pass": "forward", "output": "y.npy", "compare": false})"), "");
+  for (const char* value : {"0", "1", "null", "\"true\""}) {
+    EXPECT_NE(message(fmt::format(R"({{"layer": {{}}, "pass": "forward", "output": "y.npy", "compare": {}}})", value).c_str()).find("compare"),
+              std::string::npos) << value;
+  }
 }
 
 }  // namespace

@@ -43,16 +43,20 @@ TEST(HwConfigTest, ShippedConfigurationHasThePapersSizes) {
 }
 
 TEST(HwConfigTest, EveryShippedConfigurationLoads) {
-  for (const char* name : {"ecoflow_13x15", "eyeriss_13x15", "eyeriss_12x14", "ecoflow_4x4"}) {
+  for (const char* name : {"ecoflow_13x15", "eyeriss_13x15", "eyeriss_12x14", "ecoflow_4x4", "ecoflow_13x15_bf16",
+                           "eyeriss_12x14_bf16", "ecoflow_4x4_bf16"}) {
     const auto config = LoadHwConfig(name);
     ASSERT_TRUE(config.ok()) << name;
     EXPECT_EQ(config.value().name, name);
+    EXPECT_EQ(config.value().floating_point(), std::string(name).ends_with("_bf16"));
   }
 }
 
 TEST(HwConfigTest, TextParsesBackToTheSame) {
-  const HwConfig config = LoadHwConfig("eyeriss_12x14").value();
-  EXPECT_EQ(ToJsonText(ParseHwConfig(ToJsonText(config), "x").value()), ToJsonText(config));
+  for (const char* name : {"eyeriss_12x14", "ecoflow_13x15_bf16"}) {
+    const HwConfig config = LoadHwConfig(name).value();
+    EXPECT_EQ(ToJsonText(ParseHwConfig(ToJsonText(config), "x").value()), ToJsonText(config));
+  }
 }
 
 TEST(HwConfigTest, RefusesValuesOutOfRange) {
