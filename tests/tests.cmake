@@ -142,8 +142,9 @@ foreach(name proofs icarus netlists)
     set(options --library generic --target eco_multicast_ctrl --target eco_xbus)
   endif()
   add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/scripts/${program}.py ${options})
-  set_tests_properties(${name} PROPERTIES LABELS rtl TIMEOUT 1500)
+  set_tests_properties(${name} PROPERTIES LABELS rtl TIMEOUT 1500 COST 50)
 endforeach()
+set_tests_properties(proofs PROPERTIES COST 300)
 
 add_test(NAME onnx_cases COMMAND ${CMAKE_SOURCE_DIR}/tests/conformance/onnx_cases.py)
 set_tests_properties(onnx_cases PROPERTIES LABELS e2e TIMEOUT 600)
@@ -156,7 +157,7 @@ endforeach()
 # Training with every convolution on the RTL: a few steps; a whole training with the label long,
 # which scripts/test.sh leaves out.
 add_test(NAME train_digits COMMAND ${CMAKE_SOURCE_DIR}/examples/train_digits.py --steps 5)
-set_tests_properties(train_digits PROPERTIES LABELS e2e TIMEOUT 900)
+set_tests_properties(train_digits PROPERTIES LABELS e2e TIMEOUT 900 COST 100)
 add_test(NAME gan_step COMMAND ${CMAKE_SOURCE_DIR}/examples/gan_step.py --config ecoflow_4x4_bf16)
 set_tests_properties(gan_step PROPERTIES LABELS e2e TIMEOUT 600)
 add_test(NAME train_digits_whole COMMAND ${CMAKE_SOURCE_DIR}/examples/train_digits.py)
@@ -181,10 +182,12 @@ set_tests_properties(area_command PROPERTIES LABELS rtl TIMEOUT 600 PASS_REGULAR
 add_executable(performance_gate tests/report/performance_gate.cc)
 target_link_libraries(performance_gate PRIVATE eco_report CLI11::CLI11)
 target_compile_definitions(performance_gate PRIVATE ECOFLOW_SOURCE_ROOT="${CMAKE_SOURCE_DIR}")
-foreach(config ecoflow_13x15 13x15_latency2 13x15_latency3 13x15_latency4)
+foreach(config ecoflow_13x15 ecoflow_13x15_bf16 13x15_latency2 13x15_latency3 13x15_latency4)
   add_test(NAME performance_${config} COMMAND performance_gate --config ${config})
-  set_tests_properties(performance_${config} PROPERTIES LABELS e2e TIMEOUT 900)
+  set_tests_properties(performance_${config} PROPERTIES LABELS e2e TIMEOUT 900 COST 100)
 endforeach()
+# One and three stages (bf16) in every run.
+set_tests_properties(performance_13x15_latency2 performance_13x15_latency3 performance_13x15_latency4 PROPERTIES LABELS long)
 
 # rtl/eco_pkg.sv and docs/isa.md are what isa/ says.
 add_test(NAME isa_files COMMAND isa_files --check)
