@@ -22,13 +22,14 @@ import textwrap
 from eda import ROOT, progress, write_json
 
 SWEEP, ARRAY_TEST = ROOT / "build/bin/sweep", ROOT / "build/bin/array_test"
-# Arrays that differ in what decides structure: IDs, lanes, levels, depths, latencies.
-ARRAYS = ("ecoflow_4x4", "tests/data/7x3.json", "tests/data/small.json", "tests/data/ids1_narrow.json")
+# Arrays that differ in what decides structure: IDs, lanes, levels, depths, latencies, number format.
+ARRAYS = ("ecoflow_4x4", "tests/data/7x3.json", "tests/data/small.json", "tests/data/ids1_narrow.json", "ecoflow_4x4_bf16")
 STALLS = ("0", "0.3")
 # Larger layers, and enough strips that one of them wraps round (circular: only maps without border that are as
 # wide as a block).
 MORE = (("ecoflow_4x4", "--first 1000 --count 2 --max-macs 2000000"),
-        ("ecoflow_4x4", "--first 3000 --count 300 --max-macs 2500 --dataflow ecoflow --op Conv --pass input-grad"))
+        ("ecoflow_4x4", "--first 3000 --count 300 --max-macs 2500 --dataflow ecoflow --op Conv --pass input-grad"),
+        ("ecoflow_4x4_bf16", "--first 5000 --count 20 --values special"))
 KINDS = {"v_line": "lines", "v_branch": "branches", "v_toggle": "toggles"}
 
 # Points that the runs do not reach: file, signal (regular expressions), bits (None: no bit), reason.

@@ -133,11 +133,14 @@ add_test(NAME predict_strips COMMAND sweep --predict --config ecoflow_4x4 --firs
 set_tests_properties(predict_strips PROPERTIES LABELS e2e TIMEOUT 600)
 
 # Short parts of scripts/signoff.sh.
-foreach(name proofs icarus netlists)
+foreach(name proofs icarus icarus_bf16 netlists)
   set(program ${name})
   set(options)
   if(name STREQUAL proofs)
     set(program prove)
+  elseif(name STREQUAL icarus_bf16)
+    set(program icarus)
+    set(options --config tests/data/small_bf16.json --max-macs 200)
   elseif(name STREQUAL netlists)
     set(options --library generic --target eco_multicast_ctrl --target eco_xbus)
   endif()

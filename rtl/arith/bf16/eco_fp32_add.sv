@@ -11,7 +11,8 @@
 // subnormal the larger exponent need not be the larger number: both paths work out a - b and b - a.
 //
 // Each stage works only for numbers that are there, normalisation only for those that may cancel: what stands there
-// otherwise is undefined. It costs nothing in hardware, and a simulator skips it.
+// otherwise is undefined. It costs nothing in hardware, and a simulator skips it. No variable takes two values in
+// one pass: Icarus Verilog wakes a block by parts of its own variables, and would not come to an end.
 //
 // Timing: Stages 1 to 4, registers at three cuts: 2 stages cut at 1, 3 at 1 and 2, 4 at all.
 // Latency Stages - 1, the sum is to be registered by the user. Handshake: moves when `en_i`. Reset: none needed.
@@ -40,9 +41,6 @@ module eco_fp32_add #(
   logic [23:0] a_sig, major, minor;
   logic [24:0] close_x, close_y;
   always_comb begin
-    {a_top, a_normal, b_major, a_up, b_up, apart, subtract, nan, inf, sign, sign_minor} = 'x;
-    {a_exp, b_more, exp, shift, a_more, a_sig, major, minor} = 'x;
-    {close_x, close_y} = 'x;
     if (valid_i) begin
       a_top    = &a_i[30:23];
       a_normal = |a_i[30:23];
@@ -70,6 +68,10 @@ module eco_fp32_add #(
       inf        = a_top | b_inf_i;
       sign       = inf ? (a_top ? a_i[31] : b_sign_i) : b_major ? b_sign_i : a_i[31];
       sign_minor = b_major ? a_i[31] : b_sign_i;
+    end else begin
+      {a_top, a_normal, b_major, a_up, b_up, apart, subtract, nan, inf, sign, sign_minor} = 'x;
+      {a_exp, b_more, exp, shift, a_more, a_sig, major, minor} = 'x;
+      {close_x, close_y} = 'x;
     end
   end
 
@@ -98,9 +100,6 @@ module eco_fp32_add #(
   logic [24:0] close_less, close_more, close;
   logic close_carry, wide, may, limited, close_sign;
   always_comb begin
-    {by16, by8} = 'x;
-    {close_less, close_more} = 'x;
-    {close, close_carry, wide, may, limited, close_sign} = 'x;
     if (valid_0) begin
       by16 = |shift_0[9:5] ? {26'b0, |minor_0}
            : shift_0[4]    ? {16'b0, minor_0[23:14], |minor_0[13:0]} : {minor_0, 3'b0};
@@ -113,6 +112,10 @@ module eco_fp32_add #(
       limited    = exp_0 == 10'd1;
       may        = subtract_0 & ~apart_0 & ~limited;
       close_sign = sign_0 ^ ~close_carry;
+    end else begin
+      {by16, by8} = 'x;
+      {close_less, close_more} = 'x;
+      {close, close_carry, wide, may, limited, close_sign} = 'x;
     end
   end
 
@@ -143,11 +146,6 @@ module eco_fp32_add #(
   logic [27:0] x, y, far_sum, far_next, far;
   logic far_carry, far_negative, far_sign;
   always_comb begin
-    {by4, by2} = 'x;
-    {by1, far_carry, far_negative, far_sign} = 'x;
-    {x, y} = 'x;
-    {far_sum, far_next} = 'x;
-    far = 'x;
     if (valid_1) begin
       by4 = shift_1[2] ? {4'b0, minor_1[26:5], |minor_1[4:0]} : minor_1;
       by2 = shift_1[1] ? {2'b0, by4[26:3], |by4[2:0]} : by4;
@@ -160,6 +158,12 @@ module eco_fp32_add #(
       far_negative = subtract_1 & ~far_carry;
       far      = ~subtract_1 ? far_sum : far_negative ? ~far_sum : far_next;
       far_sign = far_negative & ~inf_1 ? sign_minor_1 : sign_1;
+    end else begin
+      {by4, by2} = 'x;
+      {by1, far_carry, far_negative, far_sign} = 'x;
+      {x, y} = 'x;
+      {far_sum, far_next} = 'x;
+      far = 'x;
     end
   end
 
@@ -167,21 +171,17 @@ module eco_fp32_add #(
   // A leading one at the place where the exponent would become 0 ends the search: the rest is subnormal.
   logic [24:0] place, stop, n16, n8, n4, n2;
   logic [23:0] n1;
-  logic [4:0] zeros;
+  logic [4:0] found, zeros;
   logic [7:0] close_exp;
   logic take;
   always_comb begin
-    {place, stop} = 'x;
-    {n16, n8} = 'x;
-    {n4, n2} = 'x;
-    {n1, zeros, close_exp} = 'x;
-    take = 1'b0;
     if (valid_1 & may_1) begin
       // The place of exp_1 is the leading bit when the exponents differ, otherwise the next one.
       place = wide_1 ? close_1 : {close_1[23:0], 1'b0};
       stop  = |exp_1[9:5] ? '0 : 25'(26'h200_0000 >> exp_1[4:0]);
-      zeros = '0;
-      for (int unsigned k = 0; k < 25; k++) if (place[k] | stop[k]) zeros = 5'(24 - k);
+      found = '0;
+      for (int unsigned k = 0; k < 25; k++) if (place[k] | stop[k]) found = 5'(24 - k);
+      zeros = found;
       n16 = zeros[4] ? {place[8:0], 16'b0} : place;
       n8  = zeros[3] ? {n16[16:0], 8'b0} : n16;
       n4  = zeros[2] ? {n8[20:0], 4'b0} : n8;
@@ -189,6 +189,12 @@ module eco_fp32_add #(
       n1  = zeros[0] ? n2[23:0] : n2[24:1];
       close_exp = exp_1[7:0] - 8'(zeros);
       take = ~place[24];  // with its leading bit in place it may have to be rounded
+    end else begin
+      {place, stop} = 'x;
+      {n16, n8} = 'x;
+      {n4, n2} = 'x;
+      {n1, found, zeros, close_exp} = 'x;
+      take = 1'b0;
     end
   end
 
@@ -218,9 +224,6 @@ module eco_fp32_add #(
   logic [19:0] high_next;
   logic [31:0] whole;  // exponent and fraction in one number: a carry of one goes into the other
   always_comb begin
-    {right, left, odd, half, rest, up, carry, overflow, zero, low, high_next, high} = 'x;
-    {exp_less, exp_more, whole} = 'x;
-    sum_o = 'x;
     if (valid_2) begin
       exp_less = exp_2 - 9'd1;
       exp_more = exp_2 + 9'd1;
@@ -247,6 +250,10 @@ module eco_fp32_add #(
       else if (take_2)              sum_o = {close_sign_2, close_2[23] ? close_exp_2 : 8'd0, close_2[22:0]};
       else if (overflow)            sum_o = {sign_2, 31'h7f80_0000};
       else                          sum_o = {sign_2 & ~zero, high, low};
+    end else begin
+      {right, left, odd, half, rest, up, carry, overflow, zero, low, high_next, high} = 'x;
+      {exp_less, exp_more, whole} = 'x;
+      sum_o = 'x;
     end
   end
 endmodule
