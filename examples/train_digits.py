@@ -24,9 +24,10 @@ import torch
 import eco_torch
 
 CLOCK_MHZ = 200
-# Channels, kernel, stride, padding of the layers; steps of a whole training, and the accuracy that it is to reach.
-NETWORKS = {"digits": ([(16, 3, 1, 1), (32, 3, 2, 1), (32, 3, 2, 1), (10, 2, 1, 0)], 66, 0.93),
-            "fashion": ([(16, 3, 2, 1), (32, 3, 2, 1), (64, 3, 2, 1), (10, 4, 1, 0)], 200, 0.80)}
+# Channels, kernel, stride, padding of the layers; steps of a whole training, the accuracy that it is to reach, and the
+# step from which the rate falls linearly, to zero at the end (None: it does not).
+NETWORKS = {"digits": ([(16, 3, 1, 1), (32, 3, 2, 1), (32, 3, 2, 1), (10, 2, 1, 0)], 66, 0.93, None),
+            "fashion": ([(16, 3, 2, 1), (32, 3, 2, 1), (64, 3, 2, 1), (10, 4, 1, 0)], 200, 0.80, 100)}
 BATCH, RATE, MOMENTUM = 64, 0.05, 0.9
 COMPARED, CLOSE = 20, 0.02  # losses of the first steps, within this share
 POINTS = 0.02  # accuracy beside PyTorch in fp32
@@ -68,7 +69,8 @@ def accuracy(model, data):
         return float((model(x).argmax(1) == y).float().mean())
 
 
-def train(model, data, steps, seed, told):
+def train(model, data, steps, rate, seed, told):
+    """Losses of the steps; `rate` gives the learning rate of a step."""
     x, y = data
     sgd = torch.optim.SGD(model.parameters(), RATE, MOMENTUM)
     random = np.random.default_rng(seed)
@@ -80,6 +82,7 @@ def train(model, data, steps, seed, told):
         loss = torch.nn.functional.cross_entropy(model(x[batch]), y[batch])
         sgd.zero_grad()
         loss.backward()
+        sgd.param_groups[0]["lr"] = rate(step)
         sgd.step()
         losses.append(float(loss))
         told(step, losses[-1])
@@ -118,7 +121,7 @@ def main():
     parser.add_argument("--json", help="write the figures")
     a = parser.parse_args()
     torch.set_num_threads(1)  # the same order of sums on every machine
-    shapes, whole, wanted = NETWORKS[a.data]
+    shapes, whole, wanted, falling = NETWORKS[a.data]
     steps = a.steps or whole
     training, test = {"digits": digits, "fashion": fashion}[a.data]()
     mean, deviation = training[0].mean(), training[0].std()
@@ -129,16 +132,24 @@ def main():
     begin = time.monotonic()
 
     def told(step, loss):
+        line = (f"step {step + 1} of {steps}: loss {loss:.3f}, {array.cycles // (step + 1):,} cycles a step, "
+                f"{time.monotonic() - begin:.0f} s")
         if sys.stderr.isatty():
-            print(f"\r\033[Kstep {step + 1} of {steps}: loss {loss:.3f}, {array.cycles // (step + 1):,} cycles a step, "
-                  f"{time.monotonic() - begin:.0f} s", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+        elif (step + 1) % 10 == 0:
+            print(line, file=sys.stderr, flush=True)
+
+    def rate(step):
+        if falling is None or step < falling:
+            return RATE
+        return RATE * max(0, whole - step) / (whole - falling)
 
     losses, accuracies = {}, {}
     where = "model" if a.functional else "RTL"
     for name, backend in ((f"array ({where}, bf16)", array), ("PyTorch, bf16 operands", eco_torch.Reference()),
                           ("PyTorch, fp32", None)):
         model = network(shapes, inputs, backend, a.seed)
-        losses[name] = train(model, training, steps, a.seed, told if backend is array else lambda *_: None)
+        losses[name] = train(model, training, steps, rate, a.seed, told if backend is array else lambda *_: None)
         if backend is array:
             seconds = time.monotonic() - begin
         accuracies[name] = accuracy(use(model, backend and eco_torch.Reference()), test)
