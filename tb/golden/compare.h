@@ -13,20 +13,21 @@ namespace ecoflow {
 struct Comparison {
   int64_t mismatches = 0;
   int64_t first_mismatch = -1;  // element
-  int64_t order_mismatches = 0;  // of these, bits that differ from the sums in the schedule's order
+  bool ordered = false;          // compared with the sums in the schedule's order, bit for bit
+  int64_t order_mismatches = 0;  // of the mismatches, those that differ from them
   // Of bf16 operands, real numbers:
   bool real = false;
   double worst_share = 0;    // largest error, of its bound
   double worst_ulp = 0;      // largest error in units of the last place of the golden's value
   int64_t overflowed = 0;    // elements that are infinite or NaN because a sum in fp32 may overflow
-  int64_t inserted_nan = 0;  // NaN of an infinite operand times an inserted zero
+  int64_t inserted_nan = 0;  // NaN of an operand that is not finite times an inserted zero
 };
 
 // `result` (bit patterns, int32 or fp32 by `floating_point`; `rounded`: to bf16) of operands in the order of PassOperands. With
-// `inserted_zeros` the dataflow multiplied zeros that the definition does not have: an infinite operand may
-// make NaN with them.
+// `inserted_zeros` the dataflow multiplied zeros that the definition does not have: an operand that is not finite may
+// make NaN with them. `in_order`: the sums in the schedule's order, or none.
 Comparison CompareWithGolden(const Layer& layer, Pass pass, const std::vector<int16_t>& first,
                              const std::vector<int16_t>& second, const std::vector<int32_t>& result,
-                             bool floating_point, bool rounded, bool inserted_zeros);
+                             bool floating_point, bool rounded, bool inserted_zeros, const std::vector<int32_t>& in_order = {});
 
 }  // namespace ecoflow

@@ -95,18 +95,14 @@ std::vector<RealGolden> GoldenBf16(const Layer& layer, Pass pass, const std::vec
     RealGolden& g = golden[result];
     const double product = x[a] * y[b];  // exact
     g.sum += product;
-    if (std::isfinite(product)) g.magnitude += std::fabs(product);
+    if (std::isfinite(product)) {
+      (product > 0 ? g.positive : g.negative) += std::fabs(product);
+      g.largest = std::max(g.largest, std::fabs(product));
+    }
     g.whole = g.whole && x[a] == std::trunc(x[a]) && y[b] == std::trunc(y[b]);
     ++g.products;
   });
   return golden;
-}
-
-double RealGolden::bound() const {
-  // (1 + u)^k - 1 is at most this.
-  const auto growth = [](double k, double u) { return k * u / (1 - k * u); };
-  const auto n = static_cast<double>(products);
-  return (growth(n, 0x1p-24) + growth(n, 0x1p-53)) * magnitude + n * 0x1p-149;
 }
 
 }  // namespace ecoflow

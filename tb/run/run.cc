@@ -162,17 +162,13 @@ int32_t RoundPsum(int32_t fp32) {
 Result<Comparison> CompareRun(const CompiledLayer& compiled, const std::vector<int16_t>& first,
                               const std::vector<int16_t>& second, const RunResult& run, bool computed) {
   const bool real = compiled.config.floating_point();
-  Comparison c = CompareWithGolden(compiled.layer, compiled.pass, first, second, run.output, real, run.rounded,
-                                   run.Sum(kCntIssued) != compiled.useful_macs);
-  if (!real || computed) return c;
-  ECO_ASSIGN(const auto in_order, ComputeResult(compiled.schedule, compiled.config, first, second,
-                                                static_cast<int64_t>(run.output.size()), {}));
-  for (std::size_t k = 0; k < in_order.size(); ++k) {
-    if ((run.rounded ? RoundPsum(in_order[k]) : in_order[k]) == run.output[k]) continue;
-    ++c.mismatches;
-    if (c.order_mismatches++ == 0) c.first_mismatch = static_cast<int64_t>(k);
+  std::vector<int32_t> in_order;
+  if (real && !computed) {
+    ECO_ASSIGN(in_order, ComputeResult(compiled.schedule, compiled.config, first, second, static_cast<int64_t>(run.output.size()), {}));
+    if (run.rounded) std::transform(in_order.begin(), in_order.end(), in_order.begin(), RoundPsum);
   }
-  return c;
+  return CompareWithGolden(compiled.layer, compiled.pass, first, second, run.output, real, run.rounded,
+                           run.Sum(kCntIssued) != compiled.useful_macs, in_order);
 }
 
 Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
@@ -293,6 +289,7 @@ Result<RunResult> RunOnArray(const CompiledLayer& compiled, ArrayModel& model,
   result.wide_words = static_cast<int64_t>(ReadStat(model, pins, kStatWide));
   result.narrow_words = static_cast<int64_t>(ReadStat(model, pins, kStatNarrow));
   result.gon_words = static_cast<int64_t>(ReadStat(model, pins, kStatGon));
+  result.gon_held_cycles = static_cast<int64_t>(ReadStat(model, pins, kStatGonHeld));
   if (const std::string errors = ErrorSuffix(model, pins); !errors.empty()) {
     return Machinery("the run ended with errors{}", errors);
   }

@@ -224,5 +224,70 @@ TEST(GoldenBf16Test, SpecialValues) {
   EXPECT_EQ(Compare({Bf16(1)}, {Bf16(1)}, kNan, false, true).mismatches, 1);  // finite operands make no NaN
 }
 
+TEST(GoldenBf16Test, OverflowOnTheWayHasTheSignOfWhatMayOverflow) {
+  const int16_t large = 0x7f7f, minus = static_cast<int16_t>(0xff7f);
+  const int32_t kNan = 0x7fc00000;
+  const float kInf = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(Compare({large, large}, {large, Bf16(1)}, Bits(-kInf)).mismatches, 1);
+  EXPECT_EQ(Compare({large, large}, {large, Bf16(1)}, kNan).mismatches, 1);
+  EXPECT_EQ(Compare({large, minus}, {large, large}, kNan).overflowed, 1);
+  EXPECT_EQ(Compare({large, minus}, {large, large}, Bits(-kInf)).overflowed, 1);
+  EXPECT_EQ(Compare({large, minus}, {large, large}, Bits(0)).mismatches, 1);
+  EXPECT_EQ(Compare({0x7f80, minus}, {Bf16(1), large}, kNan).overflowed, 1);   // inf, and a sum that is -inf before it
+  EXPECT_EQ(Compare({0x7f80, large}, {Bf16(1), large}, kNan).mismatches, 1);
+}
+
+// The products' magnitudes add up to less than what fp32 reaches, their roundings do not.
+TEST(GoldenBf16Test, RoundingsMayOverflow) {
+  std::vector<int16_t> x;
+  for (const float value : {255 * 0x1p60f, 255 * 0x1p52f, 63 * 0x1p46f, 3 * 0x1p42f, 3 * 0x1p42f, 3 * 0x1p42f, 3 * 0x1p42f}) {
+    x.push_back(Bf16(value));
+  }
+  const std::vector<int16_t> w(x.size(), Bf16(0x1p60f));
+  float sum = 0;
+  for (const int16_t value : x) sum += Bf16ToFloat(static_cast<uint16_t>(value)) * 0x1p60f;
+  ASSERT_TRUE(std::isinf(sum));
+  EXPECT_LE(GoldenBf16(DotProduct(7), Pass::kForward, x, w)[0].magnitude(), std::numeric_limits<float>::max());
+  EXPECT_EQ(Compare(x, w, Bits(sum)).overflowed, 1);
+  EXPECT_EQ(Compare(x, w, Bits(-sum)).mismatches, 1);
+  const std::vector<int16_t> one = {Bf16(0x1.fep127f), Bf16(0x1p119f)};  // a tie between the largest bf16 and infinity
+  EXPECT_EQ(Compare(one, {Bf16(1), Bf16(1)}, Bits(std::numeric_limits<float>::infinity()), true).overflowed, 1);
+  EXPECT_EQ(Compare(one, {Bf16(1), Bf16(1)}, Bits(std::numeric_limits<float>::infinity())).mismatches, 1);
+}
+
+TEST(GoldenBf16Test, TheBoundGrowsWithEveryProduct) {
+  RealGolden g;
+  g.positive = 1;
+  double last = 0;
+  for (g.products = 1; g.products < 0x1p32; g.products *= 4) {
+    EXPECT_GT(g.bound(), last);
+    last = g.bound();
+  }
+  EXPECT_LT(last, 100);
+}
+
+TEST(GoldenBf16Test, ErrorsOfNothingAreInUnitsOfTheSmallestNumber) {
+  const std::vector<int16_t> x = {Bf16(1), Bf16(0x1p-30f), Bf16(-1), Bf16(-0x1p-30f)};
+  const Comparison c = Compare(x, std::vector<int16_t>(4, Bf16(1)), Bits(-0x1p-30f));
+  EXPECT_EQ(c.mismatches, 0);
+  EXPECT_EQ(c.worst_ulp, 0x1p119);
+}
+
+TEST(GoldenBf16Test, AnElementThatBothMissCountsOnce) {
+  const auto compare = [](std::vector<int32_t> result, const std::vector<int32_t>& in_order) {
+    Layer layer;
+    layer.input = {1, 1, 1, 2};
+    return CompareWithGolden(layer, Pass::kForward, {Bf16(1), Bf16(2)}, {Bf16(3)}, result, true, false, false, in_order);
+  };
+  EXPECT_EQ(compare({Bits(3), Bits(6)}, {Bits(3), Bits(6)}).mismatches, 0);
+  const Comparison both = compare({Bits(3), Bits(7)}, {Bits(3), Bits(6)});
+  EXPECT_EQ(both.mismatches, 1);
+  EXPECT_EQ(both.order_mismatches, 1);
+  EXPECT_EQ(both.first_mismatch, 1);
+  const Comparison order = compare({Bits(3), Bits(6)}, {Bits(4), Bits(6)});
+  EXPECT_EQ(order.mismatches, 1);
+  EXPECT_EQ(order.first_mismatch, 0);
+}
+
 }  // namespace
 }  // namespace ecoflow
