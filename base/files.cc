@@ -28,8 +28,10 @@ Result<std::string> ReadFile(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return BadInput("{}: cannot be read: {}", path.string(), std::strerror(errno));
   std::ostringstream content;
+  errno = 0;
   content << in.rdbuf();
-  if (in.bad()) return BadInput("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  // A read that fails is told to the stream that is written.
+  if (in.bad() || content.bad()) return BadInput("{}: cannot be read: {}", path.string(), std::strerror(errno != 0 ? errno : EIO));
   return std::move(content).str();
 }
 
@@ -229,6 +231,7 @@ Status WriteFileAtomically(const fs::path& path, std::string_view content) {
 
 Status CheckWritable(const fs::path& path, std::string_view flag) {
   std::error_code ec;
+  if (path.empty()) return BadInput("{}: is empty, expected a file name", flag);
   if (fs::is_directory(path, ec)) {
     return BadInput("{} {}: is a folder, expected a file name", flag, path.string());
   }
@@ -264,8 +267,9 @@ Status MakeOutputFolder(const fs::path& path, std::string_view flag) {
   return {};
 }
 
-Status PrintOut(std::string_view text) {
+Status PrintOut(std::string_view text, bool* reader_gone) {
   const int error = WriteAll(1, text);
+  if (reader_gone != nullptr) *reader_gone = error == EPIPE;
   if (error == 0 || error == EPIPE) return {};
   return Machinery("standard output cannot be written: {}", std::strerror(error));
 }

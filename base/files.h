@@ -69,8 +69,8 @@ Status CheckWritable(const std::filesystem::path& path, std::string_view flag);
 Status MakeOutputFolder(const std::filesystem::path& path, std::string_view flag);
 
 // The report of a command, on standard output. Fails (machinery) when not all of it can be written;
-// that a reader went away (`| head`) is no failure.
-Status PrintOut(std::string_view text);
+// that a reader went away (`| head`) is no failure, `reader_gone` tells.
+Status PrintOut(std::string_view text, bool* reader_gone = nullptr);
 
 // A line on standard error, whatever becomes of it; control characters are written as escapes.
 void PrintError(std::string_view line);

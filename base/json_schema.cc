@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/numbers.h"
+#include "base/text.h"
 
 namespace ecoflow {
 using nlohmann::json;
@@ -124,9 +125,7 @@ std::string Explain(const json& value, const json& rule, const std::string& path
     good = std::find(rule["enum"].begin(), rule["enum"].end(), value) != rule["enum"].end();
   }
   if (good) return "";
-  std::string shown = value.dump();
-  if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
-  return fmt::format("{}{}, expected {}", path.empty() ? "" : path + " = ", shown, Range(rule));
+  return fmt::format("{}{}, expected {}", path.empty() ? "" : path + " = ", Shortened(value.dump()), Range(rule));
 }
 
 void AddMissing(json& document, const json& rules) {

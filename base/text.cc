@@ -18,7 +18,10 @@ std::size_t ControlBytes(std::string_view text, std::size_t at) {
 }  // namespace
 
 std::string Shortened(std::string_view text) {
-  return text.size() > 60 ? std::string(text.substr(0, 57)) + "..." : std::string(text);
+  if (text.size() <= 60) return std::string(text);
+  std::size_t end = 57;
+  while (end > 53 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not within a character
+  return std::string(text.substr(0, end)) + "...";
 }
 
 std::string ToUtf8(std::string_view text) {

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
+#include <map>
 
 #include "base/files.h"
 #include "tb/run/npy.h"
@@ -17,6 +19,21 @@ int64_t Elements(const std::array<int64_t, 4>& shape) {
 }
 
 }  // namespace
+
+Status CheckOutputs(const RunCommandOptions& options) {
+  namespace fs = std::filesystem;
+  std::map<fs::path, std::string> named;
+  for (const auto& [flag, path] : {std::pair<std::string, fs::path>{"--output", options.output},
+                                   {"--json", options.json}, {"--trace", options.trace}}) {
+    if (path.empty()) continue;
+    ECO_RETURN_IF_ERROR(CheckWritable(path, flag));
+    std::error_code ec;
+    if (fs::exists(path, ec) && !fs::is_regular_file(path, ec)) continue;  // /dev/null takes everything
+    const auto [other, fresh] = named.emplace(fs::weakly_canonical(fs::absolute(path, ec), ec), flag);
+    if (!fresh) return BadInput("{} {}: is the file of {} as well", flag, path.string(), other->second);
+  }
+  return {};
+}
 
 Result<LayerInputs> ReadLayerInputs(const LayerOptions& options) {
   if (options.pass.empty()) {
@@ -113,6 +130,7 @@ RunResult ToRunResult(const CycleCounts& counts) {
   run.narrow_words = counts.narrow_words;
   run.gon_words = counts.gon_words;
   run.output_words = counts.output_words;
+  run.gon_held_cycles = counts.gon_held_cycles;
   run.pe = counts.pe;
   run.seconds = counts.seconds;
   return run;

@@ -33,6 +33,9 @@ struct LoadedLayer {
 };
 Result<LoadedLayer> LoadCompiled(const RunCommandOptions& options);
 
+// What is written at the end: each path can be, and no two are the same file.
+Status CheckOutputs(const RunCommandOptions& options);
+
 // The two operands of a pass as bit patterns: random, or from the files that the options name;
 // `rounded`: how many values of these were rounded to bf16.
 Result<std::array<std::vector<int16_t>, 2>> Operands(const RunCommandOptions& options, const HwConfig& config,

@@ -39,8 +39,7 @@ Result<ExitCode> PredictBaselineCommand(const RunCommandOptions& options) {
 }  // namespace
 
 Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
-  if (!options.output.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.output, "--output"));
-  if (!options.json.empty()) ECO_RETURN_IF_ERROR(CheckWritable(options.json, "--json"));
+  ECO_RETURN_IF_ERROR(CheckOutputs(options));
   const std::string& dataflow = options.layer.dataflow;
   if (IsBaseline(dataflow)) return PredictBaselineCommand(options);
   if (dataflow != "ecoflow" && dataflow != "row-stationary" && dataflow != "auto") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -83,11 +84,8 @@ Result<std::vector<std::string>> LayersToRun(const RunCommandOptions& options) {
 }  // namespace
 
 Result<ExitCode> RunCommand(const RunCommandOptions& options) {
-  for (const auto& [flag, path] : {std::pair{"--output", options.output},
-                                   std::pair{"--json", options.json},
-                                   std::pair{"--trace", options.trace}}) {
-    if (!path.empty()) ECO_RETURN_IF_ERROR(CheckWritable(path, flag));
-  }
+  ECO_RETURN_IF_ERROR(CheckOutputs(options));
+  if (std::isnan(options.stall)) return BadInput("--stall nan: expected 0 to 0.99");
   RunCommandOptions one = options;
   if (options.image.empty() && options.layer.pass.empty()) {
     ECO_RETURN_IF_ERROR(ReadLayerInputs(options.layer));  // says what is missing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers as they come, one array for all: a line of JSON in, a line of JSON out.
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -29,7 +30,18 @@ class Server {
     return {};
   }
 
+  // One request does not end the others: what it is too large for is its answer.
   Result<nlohmann::ordered_json> Answer(const std::string& line) {
+    try {
+      return Run(line);
+    } catch (const std::exception& error) {
+      used_ = false;
+      return Machinery("request: {}", error.what());
+    }
+  }
+
+ private:
+  Result<nlohmann::ordered_json> Run(const std::string& line) {
     ECO_ASSIGN(nlohmann::json request, ParseJson(line, "request"));
     ECO_RETURN_IF_ERROR(CheckSchema(request, "request", kSchema));
     ECO_RETURN_IF_ERROR(FillDefaults(request, kSchema));
@@ -43,6 +55,11 @@ class Server {
       if (request.contains(key)) *file = request[key];
     }
     if (tensors.ifmap.empty() && tensors.filter.empty() && tensors.error.empty()) return BadInput("request: no tensors");
+    std::string output = request["output"];
+    for (const std::string* path : {&tensors.ifmap, &tensors.filter, &tensors.error, &output}) {
+      if (path->find('\0') != std::string::npos) return BadInput("request: a file name with a zero character");
+    }
+    ECO_RETURN_IF_ERROR(CheckWritable(output, "request: output"));
     tensors.round = request["round"];
     tensors.round_results = request["round_results"];
     int64_t rounded = 0;
@@ -63,11 +80,10 @@ class Server {
                                                                     operands[0], operands[1]);
     }
     ECO_RETURN_IF_ERROR(WriteFileAtomically(
-        request["output"], NpyContent(run.output, config_.floating_point(), ResultShape(compiled.layer, pass))));
+        output, NpyContent(run.output, config_.floating_point(), ResultShape(compiled.layer, pass))));
     return ToJson(report);
   }
 
- private:
   static constexpr const char* kSchema = "cli/serve_request.schema.json";
 
   // Each layer and pass is mapped once.
@@ -112,9 +128,11 @@ class Server {
 
 Result<ExitCode> ServeCommand(const ServeOptions& options) {
   ECO_ASSIGN(HwConfig config, LoadHwConfig(options.config));
+  ECO_RETURN_IF_ERROR(CheckDataflow(options.dataflow, options.objective));
   Server server(options, std::move(config));
   ECO_RETURN_IF_ERROR(server.Prepare());
-  for (std::string line; std::getline(std::cin, line);) {
+  bool reader_gone = false;
+  for (std::string line; !reader_gone && std::getline(std::cin, line);) {
     auto answer = server.Answer(line);
     nlohmann::ordered_json reply;
     if (answer.ok()) {
@@ -122,8 +140,11 @@ Result<ExitCode> ServeCommand(const ServeOptions& options) {
     } else {
       reply = {{"error", answer.error().message}, {"exit", static_cast<int>(answer.error().code)}};
     }
-    ECO_RETURN_IF_ERROR(PrintOut(reply.dump() + "\n"));
+    // A message may quote bytes of a file.
+    const std::string text = reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    ECO_RETURN_IF_ERROR(PrintOut(text + "\n", &reader_gone));
   }
+  if (std::cin.bad() || std::ferror(stdin) != 0) return BadInput("standard input cannot be read");
   return ExitCode::kOk;
 }
 

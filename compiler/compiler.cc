@@ -253,14 +253,19 @@ Status MakeSchedule(const Candidate& candidate, const HwConfig& hw, Schedule& sc
   return CheckWidths(schedule, hw);
 }
 
-Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
-                                   const std::string& dataflow, const std::string& objective) {
+Status CheckDataflow(const std::string& dataflow, const std::string& objective) {
   if (objective != "cycles" && objective != "words") {
     return BadInput("--objective {}: expected cycles or words", objective);
   }
   if (dataflow != "ecoflow" && dataflow != "auto" && dataflow != "row-stationary") {
     return BadInput("--dataflow {}: expected ecoflow, row-stationary or auto", dataflow);
   }
+  return {};
+}
+
+Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
+                                   const std::string& dataflow, const std::string& objective) {
+  ECO_RETURN_IF_ERROR(CheckDataflow(dataflow, objective));
   CompiledLayer compiled;
   compiled.config = config;
   compiled.layer = layer;

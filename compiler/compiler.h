@@ -42,6 +42,8 @@ struct Candidate {
 inline constexpr int64_t kMostImageBytes = 64 * 1024;
 
 // The parts of Compile, for those who choose among the candidates themselves (choose/).
+// Fails when a name is unknown.
+Status CheckDataflow(const std::string& dataflow, const std::string& objective);
 // All but mapping and schedule; fails when a name is unknown.
 Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, Pass pass,
                                    const std::string& dataflow, const std::string& objective);

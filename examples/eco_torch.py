@@ -40,9 +40,10 @@ class Array:
         self.layers = self.cycles = self.failed = 0
         self.seconds = self.worst = 0.0
         self.kind = collections.Counter()
-        self.free = [subprocess.Popen(
+        self.processes = [subprocess.Popen(
             [ROOT / "build/bin/ecoflow", "serve", "--config", config] + ["--functional"] * functional,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        self.free = list(self.processes)
 
     def start(self, layer, pass_name, **tensors):
         """Starts one pass of a layer (as in a layer file) on float32 tensors; `result` of what it returns is to follow."""
@@ -81,7 +82,7 @@ class Array:
         return output
 
     def close(self):
-        for process in self.free:
+        for process in self.processes:
             process.stdin.close()
             process.wait()
         self.folder.cleanup()

@@ -13,6 +13,7 @@ Exit status 1 when a result of the array is not within its bound, or a gradient 
 import argparse
 import sys
 
+import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu, relu
 
@@ -72,7 +73,7 @@ def main():
     worst = [0.0, 0.0]
     for name, gradient in found.items():
         off = [float((gradient - other[name]).abs().max() / other[name].abs().max()) for other in (expected, exact)]
-        worst = [max(pair) for pair in zip(worst, off)]
+        worst = [float(np.maximum(*pair)) for pair in zip(worst, off)]  # not a number stays one
         print(f"  gradient of {name:<34}{str(tuple(gradient.shape)):<18}{100 * off[0]:>8.5f} %{100 * off[1]:>14.3f} %")
     print(f"  results: {array.failed} of {array.layers} outside their bound; the largest error is {array.worst:.3f} of it")
     good = array.failed == 0 and worst[0] <= CLOSE and worst[1] <= CLOSE_FP32

@@ -158,7 +158,7 @@ def main():
         print("\r\033[K", end="", file=sys.stderr)
 
     first, reference, exact = losses.values()
-    off = max(abs(p - q) / q for p, q in list(zip(first, reference))[:COMPARED])
+    off = float(np.max([abs(p - q) / q for p, q in list(zip(first, reference))[:COMPARED]]))  # not a number stays one
     got, _, fp32 = accuracies.values()
     cycles = array.cycles / steps
     print(f"{a.data}, {steps} steps of {BATCH} on {a.config} ({where}): {array.layers} passes of layers in {seconds:.0f} s")

@@ -157,6 +157,11 @@ foreach(config ecoflow_4x4 ecoflow_4x4_bf16)
   set_tests_properties(pytorch_check_${config} PROPERTIES LABELS e2e TIMEOUT 600)
 endforeach()
 
+# Input elements that no product reaches.
+add_test(NAME pytorch_check_gaps COMMAND ${CMAKE_SOURCE_DIR}/examples/pytorch_check.py --config ecoflow_4x4_bf16
+  --size 7 --batch 1 --channels 2 --filters 3 --kernel 2 --stride 3 --padding 0)
+set_tests_properties(pytorch_check_gaps PROPERTIES LABELS e2e TIMEOUT 600)
+
 # Training with every convolution on the RTL: a few steps; a whole training with the label long,
 # which scripts/test.sh leaves out.
 add_test(NAME train_digits COMMAND ${CMAKE_SOURCE_DIR}/examples/train_digits.py --steps 5)

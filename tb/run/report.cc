@@ -19,8 +19,8 @@ std::string Row(const std::string& name, const std::string& value, const std::st
 std::string DescribeComparison(const Comparison& c, int64_t outputs) {
   std::string out;
   if (c.mismatches == 0) {
-    out = c.real ? fmt::format("  match: true, all {} outputs within the bound of the golden model, equal to the sums in order\n",
-                               Thousands(outputs))
+    out = c.real ? fmt::format("  match: true, all {} outputs within the bound of the golden model{}\n", Thousands(outputs),
+                               c.ordered ? ", equal to the sums in order" : "")
                  : fmt::format("  match: true, all {} outputs equal the golden model\n", Thousands(outputs));
   } else {
     out = fmt::format("  match: FALSE, {} of {} outputs differ, the first is element {}\n", Thousands(c.mismatches),
@@ -31,7 +31,7 @@ std::string DescribeComparison(const Comparison& c, int64_t outputs) {
     out += fmt::format("  largest error: {:.3g} of its bound, {:.3g} ulp\n", c.worst_share, c.worst_ulp);
     if (c.overflowed != 0) out += fmt::format("  {} outputs overflow\n", Thousands(c.overflowed));
     if (c.inserted_nan != 0) {
-      out += fmt::format("  {} outputs are NaN: infinite operands times inserted zeros\n", Thousands(c.inserted_nan));
+      out += fmt::format("  {} outputs are NaN: operands that are not finite times inserted zeros\n", Thousands(c.inserted_nan));
     }
   }
   return out;
@@ -66,6 +66,7 @@ RunReport MakeReport(const CompiledLayer& compiled, const RunResult& run) {
   r.outputs = r.result_shape[0] * r.result_shape[1] * r.result_shape[2] * r.result_shape[3];
   r.cycles = run.cycles;
   r.config_cycles = run.config_cycles;
+  r.gon_held_cycles = run.gon_held_cycles;
   r.useful_macs = compiled.useful_macs;
   r.issued_macs = run.Sum(kCntIssued);
   r.gated_macs = run.Sum(kCntGated);
@@ -106,6 +107,7 @@ nlohmann::ordered_json ToJson(const RunReport& r) {
   j["outputs"] = r.outputs;
   j["cycles"] = r.cycles;
   j["config_cycles"] = r.config_cycles;
+  j["gon_held_cycles"] = r.gon_held_cycles;
   j["useful_macs"] = r.useful_macs;
   j["issued_macs"] = r.issued_macs;
   j["gated_macs"] = r.gated_macs;

@@ -22,7 +22,7 @@ struct RunReport {
   Comparison comparison;
   int64_t rounded = 0;          // values of the tensor files that were rounded to bf16
   int64_t outputs = 0;
-  int64_t cycles = 0, config_cycles = 0;
+  int64_t cycles = 0, config_cycles = 0, gon_held_cycles = 0;
   int64_t useful_macs = 0, issued_macs = 0, gated_macs = 0;
   int64_t roofline_cycles = 0;
   int64_t passes = 0;

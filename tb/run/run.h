@@ -35,6 +35,7 @@ struct RunResult {
   bool rounded = false;                 // to bf16, here widened to fp32 again
   int64_t cycles = 0, config_cycles = 0;
   int64_t wide_words = 0, narrow_words = 0, gon_words = 0, output_words = 0;
+  int64_t gon_held_cycles = 0;          // in which the GON waited for an accumulator's adder
   std::vector<PeCounts> pe;             // PEs in row-major order
   double seconds = 0;                   // of simulation
 

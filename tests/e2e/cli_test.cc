@@ -871,9 +871,38 @@ TEST_F(CliTest, ServeAnswersLineByLine) {
   EXPECT_EQ(ReadFile(folder_ / "o.npy").value(), ReadFile(folder_ / "p.npy").value());
 }
 
+TEST_F(CliTest, ServeAnswersWhateverARequestNames) {
+  WriteTensor("e.npy", {1, 3, 3, 3});
+  WriteTensor("f.npy", {3, 2, 3, 3});
+  std::string odd = ReadFile(folder_ / "e.npy").value();
+  odd.replace(odd.find("<i2"), 3, "\xff\xfe" "4");
+  Write("odd.npy", odd);
+  std::string accents = "a";
+  for (int k = 0; k < 60; ++k) accents += "\u00e9";
+  const std::string layer = json::parse(ReadFile(folder_ / "layer.json").value()).dump();
+  const auto request = [&](const std::string& pass, const std::string& error, const std::string& output) {
+    return "{\"layer\": " + layer + ", \"pass\": \"" + pass + "\", \"error\": \"" + error + "\", \"filter\": \"f.npy\", \"output\": \"" + output + "\"}\n";
+  };
+  Write("requests", request(accents, "e.npy", "o.npy") + request("input-grad", "odd.npy", "o.npy") + request("input-grad", "e.npy\\u0000x", "o.npy") +
+                        request("input-grad", "e.npy", "no/o.npy") + request("input-grad", "e.npy", "") + request("input-grad", "e.npy", "o.npy"));
+  const Outcome o = Ecoflow("serve --config ecoflow_4x4 --functional < requests");
+  EXPECT_EQ(o.status, 0) << o.err;
+  std::vector<json> answers;
+  std::istringstream lines(o.out);
+  for (std::string line; std::getline(lines, line);) answers.push_back(json::parse(line));
+  ASSERT_EQ(answers.size(), 6u) << o.out;
+  for (int k = 0; k < 5; ++k) EXPECT_EQ(answers[k]["exit"], 2) << answers[k];
+  EXPECT_EQ(answers[3]["error"], "request: output no/o.npy: folder no does not exist");
+  EXPECT_EQ(answers[5]["match"], true);
+  ExpectRefused("serve --config ecoflow_4x4 --functional --dataflow fast", "--dataflow fast: expected ecoflow, row-stationary or auto");
+  EXPECT_EQ(Ecoflow("serve --config ecoflow_4x4 --functional < .").status, 2);
+}
+
 TEST_F(CliTest, UnwritableOutputsAreRefusedBeforeTheRun) {
   ExpectRefused(std::string(kRun) + "--json no/r.json", "--json no/r.json: folder no does not exist");
   ExpectRefused(std::string(kRun) + "--output .", "--output .: is a folder, expected a file name");
+  ExpectRefused(std::string(kRun) + "--output r --json ./r", "--json ./r: is the file of --output as well");
+  ExpectRefused(std::string(kRun) + "--stall nan", "--stall nan: expected 0 to 0.99");
   ExpectRefused("predict layer.json --pass forward --output no/o.npy",
                 "--output no/o.npy: folder no does not exist");
   Write("file", "");

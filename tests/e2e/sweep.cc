@@ -72,6 +72,7 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
           {"narrow words", model.narrow_words, run.narrow_words},
           {"GON words", model.gon_words, run.gon_words},
           {"output words", model.output_words, run.output_words},
+          {"cycles in which the GON is held", model.gon_held_cycles, run.gon_held_cycles},
           // Inserted zeros times infinite operands are not gated; whether there are any, no formula tells.
           {"gated MACs", values == Values::kSpecial ? run.Sum(kCntGated) : gated, run.Sum(kCntGated)}}) {
       if (mine != rtl) return fmt::format("{}{}: the model says {}, the RTL {}", with, name, mine, rtl);
