@@ -92,7 +92,7 @@ HOLES = [
     (ARRAY, r"row_error", range(6, 14, 2), ERROR),
     (r"rtl/top/eco_row\.sv", r"program_error", (3, 4), ERROR),
     (ARRAY, r"gon_words(_q)?", (2, 7), "at most two GON lanes here, so at most two words a cycle"),
-    (ARRAY, r"case: .*", None, "stat_sel_i is 0 to 5; the drivers never read the codes 6 and 7, which give zero"),
+    (ARRAY, r"case: .*", None, "stat_sel_i is 0 to 6; the drivers never read the code 7, which gives zero"),
     (r"rtl/mem/.*", r"slot_i|slot_q|waddr_i|raddr_i", (12, 14), SLOT),
     (r"rtl/(noc/eco_gon|top/eco_array)\.sv", r"cmd_slot_i|acc_slot|order_slot|slot_q|gon_slot_i", (26, 27), SLOT),
     (CONFIG, r"(row|col)_hi_q|col_lo_q|col_q", (3, 7), RECT),
