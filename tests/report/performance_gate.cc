@@ -88,15 +88,22 @@ int Main(int argc, char** argv) {
   CLI::App app("cycles of the paper's rows against a table that is kept");
   std::string table = std::string(ECOFLOW_SOURCE_ROOT) + "/tests/data/performance.json";
   std::vector<std::string> configs;
+  std::string only;
   bool update = false;
   app.add_option("--table", table, "cycles and targets");
   app.add_option("--config", configs, "of the table, default all");
+  app.add_option("--dataflow", only, "of the table, default all");
   app.add_flag("--update", update, "write the cycles of this build into the table");
   CLI11_PARSE(app, argc, argv);
   const auto text = ReadFile(table);
   if (!text.ok()) return fmt::print(stderr, "{}\n", text.error().message), 2;
   ordered_json kept = ordered_json::parse(text.value());
 
+  for (const std::string& name : configs) {
+    if (!kept.contains(name) || (!only.empty() && !kept[name].contains(only))) {
+      return fmt::print(stderr, "--config {} {}: not in {}\n", name, only, table), 2;
+    }
+  }
   std::vector<std::string> complaints;
   for (auto& [name, dataflows] : kept.items()) {
     if (!configs.empty() && std::find(configs.begin(), configs.end(), name) == configs.end()) continue;
@@ -105,10 +112,12 @@ int Main(int argc, char** argv) {
     if (!config.ok()) return fmt::print(stderr, "{}\n", config.error().message), 2;
     std::vector<std::future<Result<std::vector<ReportRow>>>> runs;
     for (auto& [dataflow, entry] : dataflows.items()) {
+      if (!only.empty() && dataflow != only) continue;
       runs.push_back(std::async(std::launch::async, RunRows, config.value(), dataflow));
     }
     std::size_t number = 0;
     for (auto& [dataflow, entry] : dataflows.items()) {
+      if (!only.empty() && dataflow != only) continue;
       const auto rows = runs[number++].get();
       if (!rows.ok()) return fmt::print(stderr, "{}\n", rows.error().message), 3;
       if (update) {
