@@ -93,7 +93,7 @@ class Netlist:
         self.cells = {m[0]: int(m[1]) for m in re.findall(r"=== (\w+) ===.*?Number of cells: +(\d+)", stat, re.DOTALL)}
 
     def children(self, name):
-        return re.findall(r"^  (\w+__\d+) ", self.modules[name], re.MULTILINE)
+        return re.findall(r"^  (eco_\w+) ", self.modules[name], re.MULTILINE)
 
     def below(self, name, found):
         """Appends the module and all that it instantiates."""
@@ -118,6 +118,7 @@ class Netlist:
                 source = (self.folder / file).read_text().replace('`include "eco_assert.svh"', "")
                 text += self.instead(source, target, used) if pathlib.Path(file).stem == target else source
             cells = max(self.total(m) for m in used if re.fullmatch(rf"{target}__\d+", m))
+            used = [name for name in used if name in self.parameters]  # modules without parameters are there as source
         for name in used:
             module = self.modules[name]
             if name.startswith("eco_pe__"):  # one copy of the code serves all PEs
