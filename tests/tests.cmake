@@ -69,14 +69,14 @@ endfunction()
 eco_arith_test(bf16)
 
 # Random layers of every op, pass and dataflow, without stalls (every counter of every PE that of the cycle model) and
-# with random ones; the whole regression is scripts/regression.sh. RTL assertions are on, but for the largest array for bf16,
-# whose model train_digits runs as well. The second run waits until the first one has built the array's model.
+# with random ones; the whole regression is scripts/regression.sh. RTL assertions are on, but with PLAIN. The second run
+# waits until the first one has built the array's model.
 function(eco_sweep label config count)
   cmake_path(GET config STEM name)
   foreach(how --predict "--stall;0.3")
     set(values)
     set(assertions --assert)
-    if(name STREQUAL ecoflow_13x15_bf16)
+    if(PLAIN IN_LIST ARGN)
       set(assertions)
     endif()
     if(name MATCHES bf16 AND how MATCHES stall)
@@ -104,7 +104,7 @@ eco_sweep(long ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 eco_sweep(long ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json 10)
 # bf16: values whose sums are rounded; with stalls zeros of both signs, subnormals, infinite ones, NaN as well.
 eco_sweep(e2e ecoflow_4x4_bf16 30)
-eco_sweep(e2e ecoflow_13x15_bf16 2)
+eco_sweep(e2e ecoflow_13x15_bf16 2 PLAIN)  # the model that train_digits runs
 foreach(array 7x3_bf16 16x1_bf16 small_bf16)
   eco_sweep(e2e ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 20)
 endforeach()
@@ -152,6 +152,13 @@ foreach(name proofs icarus icarus_bf16 netlists)
   set_tests_properties(${name} PROPERTIES LABELS rtl TIMEOUT 1500 COST 50)
 endforeach()
 set_tests_properties(proofs PROPERTIES COST 300)
+
+# Every gate of the array, of both number formats.
+foreach(array gates small_bf16)
+  add_test(NAME netlists_${array} COMMAND ${CMAKE_SOURCE_DIR}/scripts/netlists.py --config ${CMAKE_SOURCE_DIR}/tests/data/${array}.json
+    --library generic --target array --count 1)
+  set_tests_properties(netlists_${array} PROPERTIES LABELS long TIMEOUT 1500)
+endforeach()
 
 add_test(NAME onnx_cases COMMAND ${CMAKE_SOURCE_DIR}/tests/conformance/onnx_cases.py)
 set_tests_properties(onnx_cases PROPERTIES LABELS e2e TIMEOUT 600)

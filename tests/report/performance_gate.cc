@@ -100,8 +100,9 @@ int Main(int argc, char** argv) {
   ordered_json kept = ordered_json::parse(text.value());
 
   for (const std::string& name : configs) {
-    if (!kept.contains(name) || (!only.empty() && !kept[name].contains(only))) {
-      return fmt::print(stderr, "--config {} {}: not in {}\n", name, only, table), 2;
+    if (!kept.contains(name)) return fmt::print(stderr, "--config {}: not in {}\n", name, table), 2;
+    if (!only.empty() && !kept[name].contains(only)) {
+      return fmt::print(stderr, "--dataflow {}: not with {} in {}\n", only, name, table), 2;
     }
   }
   std::vector<std::string> complaints;
