@@ -35,6 +35,10 @@ eco_gtest(unit NAME report_test LIBRARIES eco_report SOURCES
   tests/report/check_test.cc tests/report/kinds_test.cc tests/report/report_test.cc tests/report/summary_test.cc)
 eco_gtest(unit NAME area_test LIBRARIES eco_area SOURCES tests/area/area_test.cc)
 eco_gtest(rtl NAME emit_test LIBRARIES eco_gen SOURCES tests/gen/emit_test.cc)
+# Large arrays that differ little from those of every run.
+set_property(TEST emit_test APPEND PROPERTY ENVIRONMENT GTEST_FILTER=-Large/*)
+add_test(NAME emit_test_large COMMAND emit_test --gtest_filter=Large/*)
+set_tests_properties(emit_test_large PROPERTIES LABELS long TIMEOUT 1500)
 eco_gtest(rtl NAME lint_grid_test LIBRARIES eco_gen SOURCES tests/gen/lint_grid_test.cc)
 set_tests_properties(lint_grid_test PROPERTIES TIMEOUT 1800)
 eco_gtest(rtl NAME array_test LIBRARIES eco_tb SOURCES tests/tb/array_test.cc)
@@ -96,10 +100,10 @@ eco_sweep(e2e ecoflow_13x15 5)
 set_tests_properties(sweep_ecoflow_13x15_predict sweep_ecoflow_13x15_stall_0.3 PROPERTIES
   PASS_REGULAR_EXPRESSION "passes: >=3 in ([3-9][0-9]|100) %, several parts ([1-9][0-9]|100) %"
   FAIL_REGULAR_EXPRESSION "FAILED|REFUSED")
-eco_sweep(e2e eyeriss_12x14 2)
 foreach(array 1x1 1x16 16x1 7x3 small ids1_narrow ids2 ids8_wide wide_buses 4x4_latency2 4x4_latency3 4x4_latency4)
   eco_sweep(e2e ${CMAKE_SOURCE_DIR}/tests/data/${array}.json 15)
 endforeach()
+eco_sweep(long eyeriss_12x14 5)
 eco_sweep(long ${CMAKE_SOURCE_DIR}/tests/data/16x16.json 10)
 eco_sweep(long ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json 10)
 # bf16: values whose sums are rounded; with stalls zeros of both signs, subnormals, infinite ones, NaN as well.
@@ -127,8 +131,8 @@ set_tests_properties(predict_counters10 PROPERTIES LABELS e2e TIMEOUT 1500
 # Strips whose kernel rows are done residue by residue, and channels left over: layers that are large enough.
 foreach(layer AlexNet_CONV1 ShuffleNet_CONV2)
   add_test(NAME run_${layer}_latency3 COMMAND ecoflow run ${CMAKE_SOURCE_DIR}/workloads/paper_table5.json
-    --layer ${layer} --pass input-grad --batch 1 --config ${CMAKE_SOURCE_DIR}/tests/data/13x15_latency3.json)
-  set_tests_properties(run_${layer}_latency3 PROPERTIES LABELS e2e TIMEOUT 1500)
+    --layer ${layer} --pass input-grad --batch 1 --config ecoflow_13x15_bf16)
+  set_tests_properties(run_${layer}_latency3 PROPERTIES LABELS e2e TIMEOUT 1500 RESOURCE_LOCK model_ecoflow_13x15_bf16)
 endforeach()
 
 # Few strips wrap round (transposed, circular): among these some do.
