@@ -7,7 +7,7 @@ them. Yosys writes an and-inverter graph, its abc proves it: PDR, without a boun
 many cycles. Nets without a driver are refused before anything is proved. Exit status 1 when a proof fails
 or a planted bug is not found.
 
-usage: prove.py [NAME...] [--more 1] [--json F] [--timeout 900] [--keep DIR]
+usage: prove.py [NAME...] [--more 1] [--planted N] [--json F] [--timeout 900] [--keep DIR]
 """
 import argparse
 import pathlib
@@ -239,6 +239,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="proofs to run (default: all)")
     parser.add_argument("--more", type=int, default=0, help="cycles more than the bounds of the table")
+    parser.add_argument("--planted", type=int, help="planted bugs to try with each proof (default: all)")
     parser.add_argument("--json", help="write all results")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for a proof")
     parser.add_argument("--keep", help="folder for scripts, logs and graphs")
@@ -262,7 +263,7 @@ def main():
             if a.names and proof.name not in a.names:
                 continue
             tool = f"abc bmc3, {proof.bound}" if proof.bound else "abc pdr"
-            for number, (title, bug) in enumerate([(proof.says, None), *proof.bugs.items()]):
+            for number, (title, bug) in enumerate([(proof.says, None), *list(proof.bugs.items())[:a.planted]]):
                 folder = pathlib.Path(a.keep or temporary) / f"{proof.name}.{number}"
                 shutil.rmtree(folder, ignore_errors=True)
                 result, seconds = prove(proof, bug, generated, a.timeout, folder)
