@@ -6,6 +6,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "isa/pe_image.h"
 
@@ -45,20 +47,24 @@ double WaitInRow(const TileMapping& m, const HwConfig& hw) {
 // Cycles and words of a pass in which `blocks` blocks take part, each with `rows` rows of the kernel.
 Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int64_t rows) {
   const DirectProblem& p = m.problem;
-  const int64_t pes = blocks * m.block[0] * m.block[1];
+  const int64_t pes = m.crossed() ? m.cross.units() : blocks * m.block[0] * m.block[1];
+  // Who gets words of their own.
+  const int64_t inputs_apart = m.crossed() ? m.cross.groups * m.cross.windows : blocks;
+  const int64_t kernels_apart = m.crossed() ? m.cross.groups * m.cross.outc : blocks;
   const int64_t kernel_words = p.red * rows * m.columns;
   const int64_t input_rows = p.red * (m.BlockExtent(0) - (m.rows - rows) * p.dilation[0]);
   const double compute = Real(CyclesInTurn(m.tile_results(), kernel_words, hw.adder_latency));
   const auto network = [&](int64_t input, int64_t kernel, int64_t lanes) {
     int64_t beats = 0;
     if (kernel > 0) {
-      beats = m.crop ? p.red * rows * CeilDiv(m.columns, lanes) : m.kernel_turns() * CeilDiv(kernel, lanes);
+      beats = kernels_apart *
+              (m.crop ? p.red * rows * CeilDiv(m.columns, lanes) : m.kernel_turns() * CeilDiv(kernel, lanes));
     }
     if (input > 0) {
-      beats += m.in_turns() ? CeilDiv(m.input_words(), m.input_turn()) * CeilDiv(input, lanes)
-                            : input_rows * InputBeatsOfRow(m, input, lanes);
+      beats += inputs_apart * (m.in_turns() ? CeilDiv(m.input_words(), m.input_turn()) * CeilDiv(input, lanes)
+                                            : input_rows * InputBeatsOfRow(m, input, lanes));
     }
-    return Real(blocks * beats);
+    return Real(beats);
   };
   const double wide = network(m.input_wide, m.kernel_wide, hw.wide_lanes());
   const double narrow = network(m.input_narrow, m.kernel_narrow, hw.narrow_lanes());
@@ -70,7 +76,8 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   const double busy = std::max({compute + behind, std::max(wide, narrow) + wait, port});
   const double drain = WaitAfterBurst(m.tile_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
   const int64_t inputs = input_rows * m.BlockExtent(1);
-  return {busy + drain, Real(blocks * (inputs + kernel_words + m.kernel_fillers()) + pes * m.tile_results())};
+  return {busy + drain, Real(inputs_apart * inputs + kernels_apart * (kernel_words + m.kernel_fillers()) +
+                             pes * m.tile_results())};
 }
 
 constexpr int64_t kMostRounds = 4096;  // that are told apart
@@ -84,7 +91,9 @@ Cost Estimate(const TileMapping& m, const HwConfig& hw) {
     cost.cycles += times * Real(m.chunk_passes()) * pass.cycles;
     cost.words += times * Real(m.chunk_passes()) * pass.words;
   };
-  if (!m.crop || rounds > kMostRounds) {
+  if (m.crossed()) {
+    add(Real(rounds), m.cross.units(), m.rows);
+  } else if (!m.crop || rounds > kMostRounds) {
     int64_t rows = 0;
     for (int64_t y = 0; y < m.Blocks(0); ++y) rows += m.RowsOf(y);
     rows = CeilDiv(rows, m.Blocks(0));
@@ -105,7 +114,8 @@ Cost Estimate(const TileMapping& m, const HwConfig& hw) {
     }
   }
   // The window of the first pass has to fill.
-  cost.cycles += Real(blocks * CeilDiv(m.resident(), hw.wide_lanes()));
+  const int64_t windows = m.crossed() ? m.cross.groups * m.cross.windows : blocks;
+  cost.cycles += Real(windows * CeilDiv(m.resident(), hw.wide_lanes()));
   return cost;
 }
 
@@ -133,6 +143,14 @@ bool TagsFit(const TileMapping& m, const HwConfig& hw, int axis) {
          m.block[axis] + (m.shared() && m.KernelHasTag(axis)) <= hw.ids_per_controller;
 }
 
+// The same of units that cross; as many of them side by side as there are PEs.
+bool CrossFits(const TileMapping& m, const HwConfig& hw) {
+  const CrossTags tags = TagsOf(m.cross, hw);
+  return tags.groups_in_row * m.cross.inner() + tags.lines_in_row <= hw.num_tags() &&
+         tags.interval_tags + m.cross.groups <= hw.num_tags() && tags.row_ids <= hw.ids_per_controller &&
+         hw.ids_per_controller >= 2;
+}
+
 class Search {
  public:
   Search(const HwConfig& hw, Objective better) : hw_(hw), better_(better) {}
@@ -152,6 +170,7 @@ class Search {
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
   const std::optional<TileMapping>& best() const { return best_; }
+  const std::optional<TileMapping>& best_crossed() const { return best_crossed_; }
 
  private:
   void Blocks(TileMapping m) {
@@ -201,6 +220,8 @@ class Search {
       if (m.resident() > hw_.ifmap_depth) continue;
       // The PE has one coordinate to count with.
       if (m.TilesAreShort(0) + m.TilesAreShort(1) + m.LastBandIsShort() + m.LastChunkIsShort() > 1) continue;
+      m.chunks_apart = false;
+      if (m.one_tile() && !m.crop && m.bands == 1) Crosses(m);
       const int64_t visited = visited_;
       for (const bool apart : {false, true}) {
         m.chunks_apart = apart;
@@ -208,6 +229,62 @@ class Search {
         if (m.slots(hw_) <= hw_.accumulator_words) Networks(m);
       }
       if (visited_ > visited) ++ways;
+    }
+  }
+
+  // As many windows as PEs, in even shares of all, and as many channels as there is room for, likewise.
+  void Crosses(TileMapping m) {
+    const DirectProblem& p = m.problem;
+    const int64_t pes = hw_.pe_count(), windows = m.windows();
+    if (m.chunks > 1 && pes * m.tile_results() > hw_.accumulator_words) return;
+    int64_t before = 0;
+    for (int64_t rounds = CeilDiv(windows, pes); rounds <= windows; ++rounds) {
+      m.cross = {};
+      m.cross.windows = CeilDiv(windows, rounds);
+      if (m.cross.windows == before) {
+        // On to the next smaller number.
+        rounds = std::max(rounds, CeilDiv(windows, m.cross.windows - 1) - 1);
+        if (m.cross.windows == 1) break;
+        continue;
+      }
+      before = m.cross.windows;
+      m.cross.outc = CeilDiv(p.outc, CeilDiv(p.outc, pes / m.cross.windows));
+      if (m.cross.outc * m.cross.windows == 1) continue;
+      if (m.outc_rounds() * m.window_rounds() == 1) {
+        m.cross.groups = CeilDiv(p.groups, CeilDiv(p.groups, pes / (m.cross.outc * m.cross.windows)));
+      }
+      if (m.SomeAreMissing() && m.LastChunkIsShort()) continue;
+      // What the products take alone, and the words at best.
+      const int64_t slots = CyclesInTurn(m.tile_results(), m.kernel_words(), hw_.adder_latency);
+      const int64_t words = m.cross.groups * (m.cross.outc * m.kernel_words() + m.cross.windows * m.input_words());
+      const double least = Real(m.rounds(hw_) * m.chunks) * std::max(Real(slots), Real(words) / Real(hw_.wide_lanes() + hw_.narrow_lanes()));
+      if (best_crossed_ && better_ == FewestCycles && least >= best_crossed_->cost.cycles) continue;
+      for (const bool inside : {true, false}) {
+        m.cross.windows_inside = inside;
+        if (!CrossFits(m, hw_)) continue;
+        CrossNetworks(m);
+        break;
+      }
+    }
+  }
+
+  void CrossNetworks(TileMapping m) {
+    const int64_t wide = hw_.wide_lanes(), narrow = hw_.narrow_lanes();
+    for (int64_t kernel_wide = 0; kernel_wide <= 2 * wide; kernel_wide += wide) {
+      for (int64_t kernel_narrow = 0; kernel_narrow <= 4 * narrow; kernel_narrow += narrow) {
+        if (kernel_wide + kernel_narrow == 0) continue;
+        m.kernel_wide = kernel_wide;
+        m.kernel_narrow = kernel_narrow;
+        for (int64_t w = 0; w <= 4 * wide; w += wide) {
+          for (int64_t n = w == 0 ? narrow : 0; n <= 4 * narrow; n += narrow) {
+            m.input_wide = w;
+            m.input_narrow = n;
+            if (!KernelFits(m, hw_) || !WindowFits(m, hw_)) continue;
+            m.cost = Estimate(m, hw_);
+            if (!best_crossed_ || better_(m.cost, best_crossed_->cost)) best_crossed_ = m;
+          }
+        }
+      }
     }
   }
 
@@ -268,7 +345,7 @@ class Search {
   const HwConfig& hw_;
   Objective better_;
   int64_t visited_ = 0;  // mappings that fit
-  std::optional<TileMapping> best_;
+  std::optional<TileMapping> best_, best_crossed_;
   std::map<Frame, TileMapping> by_frame_;
 };
 
@@ -367,6 +444,14 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
   return best;
 }
 
+// Units that cross, of a whole problem.
+std::optional<TileParts> MapCrossed(const DirectProblem& problem, const HwConfig& hw, Objective better) {
+  Search search(hw, better);
+  search.Tiles(problem);
+  if (!search.best_crossed()) return std::nullopt;
+  return TileParts{.parts = {*search.best_crossed()}, .cost = search.best_crossed()->cost};
+}
+
 std::vector<Section> Whole(const DirectProblem& p, int axis) { return {{0, p.out[axis], 0, p.kernel[axis]}}; }
 
 // Cuts into more and more parts, those that save enough products.
@@ -409,10 +494,36 @@ std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, cons
   visit(whole);
   if (problems.size() > 1) return found;
   for (const CutProblem& cut : Cuts(problems[0], kMostParts)) visit({cut});
+  if (auto crossed = MapCrossed(problems[0], hw, better)) found.push_back(std::move(*crossed));
   return found;
 }
 
 }  // namespace
+
+CrossTags TagsOf(const TileMapping::Cross& cross, const HwConfig& hw) {
+  CrossTags tags;
+  const int64_t size = cross.lines_of_group() * cross.inner();  // of a group
+  // Of the PEs from `first` to `last`: units of so many that they meet.
+  const auto met = [](int64_t first, int64_t last, int64_t of) { return last / of - first / of + 1; };
+  const auto rows_of_line = [&](int64_t line) {
+    return met(line * cross.inner(), (line + 1) * cross.inner() - 1, hw.columns) - 1;
+  };
+  tags.span = hw.rows;
+  for (int64_t line = 0; line < cross.lines(); ++line) tags.span = std::min(tags.span, rows_of_line(line));
+  for (int64_t first = 0; first < cross.units(); first += hw.columns) {
+    const int64_t last = std::min(first + hw.columns, cross.units()) - 1;
+    const int64_t groups = met(first, last, size), lines = met(first, last, cross.inner());
+    tags.groups_in_row = std::max(tags.groups_in_row, groups);
+    tags.lines_in_row = std::max(tags.lines_in_row, lines);
+    std::set<std::pair<int64_t, int64_t>> intervals;
+    for (int64_t line = first / cross.inner(); line <= last / cross.inner(); ++line) {
+      intervals.insert({line * cross.inner() / hw.columns, ((line + 1) * cross.inner() - 1) / hw.columns});
+      tags.interval_tags = std::max(tags.interval_tags, tags.LineRowTag(intervals.rbegin()->first, intervals.rbegin()->second) + 1);
+    }
+    tags.row_ids = std::max(tags.row_ids, std::ssize(intervals) + groups);
+  }
+  return tags;
+}
 
 std::vector<TileParts> MapTiles(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
   if (problems.empty() || std::ssize(problems) > kMostParts) return {};
@@ -443,9 +554,17 @@ nlohmann::ordered_json ToJson(const TileParts& mapping) {
                      {"units", m.units()}});
   }
   const TileMapping& first = mapping.parts.front();
+  nlohmann::ordered_json cross;  // null where units share nothing
+  if (first.crossed()) {
+    cross = {{"groups", first.cross.groups},
+             {"channels", first.cross.outc},
+             {"windows", first.cross.windows},
+             {"lines", first.cross.windows_inside ? "channels" : "windows"}};
+  }
   return {{"family", "tile per PE"},
           {"exchanged", mapping.exchanged},
           {"block", first.block},
+          {"cross", std::move(cross)},
           {"input_turn", {first.input_wide, first.input_narrow}},
           {"kernel_turn", {first.kernel_wide, first.kernel_narrow}},
           {"parts", std::move(parts)},

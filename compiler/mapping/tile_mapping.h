@@ -7,6 +7,9 @@
 // Tiles that are neighbours on the map lie on neighbouring PEs and form a block: the kernel is multicast to all of
 // them, an input element to those whose windows hold it (IDs by interval, Sec. 4.2). A block is a unit of work:
 // one channel, one image, one `band` of the kernel's rows and perhaps one `chunk` of its columns.
+//
+// Or units cross: PEs are the pairs of some result channels and some windows (tiles, of any image) of a group. A kernel
+// element is multicast to all windows of its channel, an input element to all channels that meet its window.
 #pragma once
 
 #include <algorithm>
@@ -37,6 +40,18 @@ struct TileMapping {
   // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then.
   bool crop = false;
 
+  // Units that cross: groups side by side, and of each channels and windows; no windows: units share nothing. The
+  // PEs of an outer index are a line of neighbours; lines go on from row to row, so that any number fills the array.
+  struct Cross {
+    int64_t groups = 1, outc = 1, windows = 0;
+    bool windows_inside = true;  // lines have a channel each, else a window
+    int64_t inner() const { return windows_inside ? windows : outc; }
+    int64_t lines_of_group() const { return windows_inside ? outc : windows; }
+    int64_t lines() const { return groups * lines_of_group(); }
+    int64_t units() const { return lines() * inner(); }
+  };
+  Cross cross;
+
   // Words of a turn of the loaders, by network. A block of several tiles takes its input from one network, or, where its
   // tiles lie one below the other, parts of each row from both.
   int64_t input_wide = 1, input_narrow = 0;
@@ -58,9 +73,19 @@ struct TileMapping {
     return (axis == 0 ? hw.rows : hw.columns) / block[static_cast<std::size_t>(axis)];
   }
   int64_t rounds(const HwConfig& hw) const {
+    if (crossed()) return CeilDiv(problem.groups, cross.groups) * outc_rounds() * window_rounds();
     return CeilDiv(units(), BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1));
   }
 
+  // ---- of units that cross
+  bool crossed() const { return cross.windows > 0; }
+  int64_t windows() const { return problem.batch * Blocks(0) * Blocks(1); }  // of a group
+  int64_t outc_rounds() const { return CeilDiv(problem.outc, cross.outc); }
+  int64_t window_rounds() const { return CeilDiv(windows(), cross.windows); }
+  // Whether a round has channels or windows that do not exist: those PEs take the words of the others, and have no result.
+  bool SomeAreMissing() const {
+    return crossed() && (problem.outc % cross.outc != 0 || windows() % cross.windows != 0);
+  }
   // ---- rows of the kernel that a block takes: from the first that any of its results needs to the last
   int64_t BlockStep(int axis) const { return block[axis] * TileStep(axis); }
   int64_t FirstRow(int64_t block_y) const {
@@ -75,6 +100,7 @@ struct TileMapping {
 
   // Rectangles of PEs whose pass words differ: tiles of a block do, blocks unless they differ by channel alone.
   int64_t PassWordsApart(const HwConfig& hw) const {
+    if (crossed()) return Blocks(0) * Blocks(1) == 1 && !SomeAreMissing() ? hw.rows : hw.pe_count();
     const bool places = channels() % (BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1)) != 0;
     if ((block[0] > 1 && block[1] > 1) || places) return hw.pe_count();
     return std::max<int64_t>(block[0] > 1 ? hw.rows : 1, block[1] > 1 ? hw.columns : 1);
@@ -153,6 +179,19 @@ struct TileMapping {
   }
   Cost cost;  // estimated
 };
+
+// Tags of units that cross. Words of a line go by the rows that it lies in and its number among the lines that meet in
+// a row, modulo; the others by group and inner index, groups that meet in a row apart.
+struct CrossTags {
+  int64_t lines_in_row = 1, groups_in_row = 1;  // most that meet
+  int64_t span = 0;           // rows of a line but one, at least; some lie in one row more
+  int64_t interval_tags = 1;  // row tags of lines; those of groups come behind
+  int64_t row_ids = 1;        // most that the controller of a row needs
+
+  int64_t LineRowTag(int64_t first_row, int64_t last_row) const { return first_row + last_row - span; }
+  int64_t GroupRowTag(int64_t group) const { return interval_tags + group; }
+};
+CrossTags TagsOf(const TileMapping::Cross& cross, const HwConfig& hw);
 
 // Parts of the results that run one after the other; alike in what the array is set up for: blocks, networks, tags.
 struct TileParts {

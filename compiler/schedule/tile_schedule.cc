@@ -24,13 +24,43 @@ LoopNest PassNest(const TileMapping& m, const HwConfig& hw) {
 // different accumulators; the place on the map varies slowest.
 struct Unit {
   int number, channel, group, outc, batch, block_x, chunk, band, block_y;
+  Condition exists;
 };
+// Of units that cross: the one of a group, channel and window of those side by side.
+Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int window) {
+  Unit unit{};
+  const int rounds = nest.Quotient("outc_rounds", kRound, m.window_rounds());
+  unit.group = nest.Affine("group", 0, {{nest.Quotient("group_round", rounds, m.outc_rounds()), m.cross.groups}, {group, 1}});
+  unit.outc = nest.Affine("outc", 0, {{nest.Remainder("outc_round", rounds, m.outc_rounds()), m.cross.outc}, {outc, 1}});
+  const int number = nest.Affine("window", 0, {{nest.Remainder("window_round", kRound, m.window_rounds()), m.cross.windows},
+                                               {window, 1}});
+  unit.number = number;
+  unit.batch = nest.Remainder("batch", number, m.problem.batch);
+  const int place = nest.Quotient("place", number, m.problem.batch);
+  unit.block_x = nest.Remainder("block_x", place, m.Blocks(1));
+  unit.block_y = nest.Quotient("block_y", place, m.Blocks(1));
+  unit.chunk = kChunk;
+  unit.channel = unit.band = nest.Affine("zero", 0, {});
+  unit.exists = {{{group, 0, m.cross.groups}}, {{unit.group, 0, m.problem.groups}}};
+  return unit;
+}
 // Units that do not exist are kept only where `all` are asked for.
 Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block_row, int block_col, bool all = false) {
   const DirectProblem& p = m.problem;
   const int64_t across = m.BlocksOnArray(hw, 1);
+  if (m.crossed()) {
+    const int pe = nest.Affine("pe", 0, {{block_row, across}, {block_col, 1}});
+    const int line = nest.Quotient("line", pe, m.cross.inner());
+    const int group = nest.Quotient("group_in_array", line, m.cross.lines_of_group());
+    const int outer = nest.Remainder("line_of_group", line, m.cross.lines_of_group());
+    const int inner = nest.Remainder("in_line", pe, m.cross.inner());
+    Unit unit = m.cross.windows_inside ? AddCrossed(nest, m, group, outer, inner) : AddCrossed(nest, m, group, inner, outer);
+    if (!all) nest.keep.insert(nest.keep.end(), unit.exists.begin(), unit.exists.end());
+    return unit;
+  }
   Unit unit{};
   unit.number = nest.Affine("unit", 0, {{kRound, m.BlocksOnArray(hw, 0) * across}, {block_row, across}, {block_col, 1}});
+  unit.exists = {{{unit.number, 0, m.units()}}};
   if (!all) nest.Keep(unit.number, 0, m.units());
   unit.channel = nest.Remainder("channel", unit.number, m.channels());
   unit.outc = nest.Remainder("outc", unit.channel, p.outc);
@@ -44,6 +74,15 @@ Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block
   const int bands = nest.Quotient("bands", lines, m.chunk_units());
   unit.band = nest.Remainder("band", bands, m.bands);
   unit.block_y = nest.Quotient("block_y", bands, m.bands);
+  return unit;
+}
+
+// The same for words that units share which cross: of a group's window (input) or channel.
+Unit AddSharing(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row, int col, bool input) {
+  if (!m.crossed()) return AddUnit(nest, m, hw, row, col);
+  const int none = nest.Affine("none", 0, {});
+  Unit unit = input ? AddCrossed(nest, m, row, none, col) : AddCrossed(nest, m, row, col, none);
+  nest.keep.insert(nest.keep.end(), unit.exists.begin(), unit.exists.end());
   return unit;
 }
 
@@ -98,7 +137,7 @@ Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) 
   const auto missing = [&](RangeKind kind, int level, int64_t size) {
     program.Check(Moving::kZ, kind, size).Move(Moving::kZ, level, 1);
   };
-  if (m.TilesAreShort(0)) missing(kRangeResult, kTileY, m.tile[0]);
+  if (m.TilesAreShort(0) || (m.SomeAreMissing() && !m.TilesAreShort(1))) missing(kRangeResult, kTileY, m.tile[0]);
   if (m.TilesAreShort(1)) missing(kRangeResult, kTileX, m.tile[1]);
   if (m.LastBandIsShort()) missing(kRangeOperand, kKernelY, m.rows);
   if (m.LastChunkIsShort()) missing(kRangeOperand, kKernelX, m.columns);
@@ -131,6 +170,44 @@ IdList InputTags(const TileMapping& m, int axis, int64_t at) {
   return tags;
 }
 
+// Tags of units that cross, of a network that carries the words of inner indices, of lines or both.
+void CrossIdsOf(ArraySetup& setup, const TileMapping& m, const HwConfig& hw, bool wide, bool of_inner, bool of_lines) {
+  const CrossTags tags = TagsOf(m.cross, hw);
+  const auto add = [](IdList& ids, int64_t tag) {
+    if (std::find(ids.begin(), ids.end(), tag) == ids.end()) ids.push_back(tag);
+  };
+  const int64_t inner = m.cross.inner();
+  for (int64_t pe = 0; pe < m.cross.units(); ++pe) {
+    const int64_t row = pe / hw.columns, line = pe / inner, group = line / m.cross.lines_of_group();
+    IdList& of_row = (wide ? setup.row_wide : setup.row_narrow)[static_cast<std::size_t>(row)];
+    IdList& of_pe = wide ? setup.PeWide(row, pe % hw.columns) : setup.PeNarrow(row, pe % hw.columns);
+    if (of_inner) {
+      add(of_row, tags.GroupRowTag(group));
+      add(of_pe, group % tags.groups_in_row * inner + pe % inner);
+    }
+    if (of_lines) {
+      add(of_row, tags.LineRowTag(line * inner / hw.columns, ((line + 1) * inner - 1) / hw.columns));
+      add(of_pe, tags.groups_in_row * inner + line % tags.lines_in_row);
+    }
+  }
+}
+// The same of the words for an inner index or a line, by variables.
+void CrossTagsOf(GinDescriptor& d, const TileMapping& m, const HwConfig& hw, int group, int index, bool of_line) {
+  const CrossTags tags = TagsOf(m.cross, hw);
+  LoopNest& nest = d.nest;
+  const int64_t inner = m.cross.inner();
+  if (!of_line) {
+    d.row_tag = nest.Affine("row_tag", tags.GroupRowTag(0), {{group, 1}});
+    d.col_tag = nest.Affine("column_tag", 0, {{nest.Remainder("group_in_row", group, tags.groups_in_row), inner}, {index, 1}});
+    return;
+  }
+  const int line = nest.Affine("line", 0, {{group, m.cross.lines_of_group()}, {index, 1}});
+  const int first = nest.AddRegister({"first_row", 0, {{line, inner}}, hw.columns});
+  const int last = nest.AddRegister({"last_row", inner - 1, {{line, inner}}, hw.columns});
+  d.row_tag = nest.Affine("row_tag", -tags.span, {{first, 1}, {last, 1}});
+  d.col_tag = nest.Affine("column_tag", tags.groups_in_row * inner, {{nest.Remainder("line_in_row", line, tags.lines_in_row), 1}});
+}
+
 std::vector<uint64_t> Setup(const TileMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
   const bool input_wide = m.input_wide > 0, input_narrow = m.input_narrow > 0;
@@ -142,7 +219,12 @@ std::vector<uint64_t> Setup(const TileMapping& m, const HwConfig& hw) {
     if (kernel && std::find(ids.begin(), ids.end(), own) == ids.end()) ids.push_back(own);
     return ids;
   };
-  for (int64_t row = 0; row < m.BlocksOnArray(hw, 0) * m.block[0]; ++row) {
+  if (m.crossed()) {
+    const bool inside = m.cross.windows_inside;
+    CrossIdsOf(setup, m, hw, true, inside ? input_wide : kernel_wide, inside ? kernel_wide : input_wide);
+    CrossIdsOf(setup, m, hw, false, inside ? input_narrow : kernel_narrow, inside ? kernel_narrow : input_narrow);
+  }
+  for (int64_t row = 0; !m.crossed() && row < m.BlocksOnArray(hw, 0) * m.block[0]; ++row) {
     const auto at = static_cast<std::size_t>(row);
     setup.row_wide[at] = tags(0, row, input_wide, kernel_wide);
     setup.row_narrow[at] = tags(0, row, input_narrow, kernel_narrow);
@@ -175,15 +257,19 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
   }
   const int y_base = nest.Affine("y_base", -p.pad[0], y_terms);
   const int x_base = nest.Affine("x_base", -p.pad[1], {{at.tile_x, m.TileStep(1)}, {at.unit.chunk, m.columns * p.dilation[1]}});
-  d.active = {{{at.unit.number, 0, m.units()}}};
+  d.active = at.unit.exists;
   d.fields.push_back({"YBase", y_base});
   d.fields.push_back({"XBase", x_base});
-  // Of `size` at place `index` of `whole`.
+  // Of `size` at place `index` of `whole`; all where the PE has no unit that exists.
   const auto missing = [&](int64_t whole, int index, int64_t size) {
-    const int negative = nest.Affine("missing_negative", whole - size, {{index, -size}}, 0);
-    d.fields.push_back({"ZBase", nest.Affine("z_base", 0, {{negative, -1}}, size)});
+    std::vector<Term> terms = {{nest.Affine("missing_negative", whole - size, {{index, -size}}, 0), -1}};
+    if (m.SomeAreMissing()) {
+      terms.push_back({nest.Affine("no_channel_negative", p.outc - 1, {{at.unit.outc, -1}}, 0), -size});
+      terms.push_back({nest.Affine("no_window_negative", m.windows() - 1, {{at.unit.number, -1}}, 0), -size});
+    }
+    d.fields.push_back({"ZBase", nest.Affine("z_base", 0, std::move(terms), size)});
   };
-  if (m.TilesAreShort(0)) missing(p.out[0], at.tile_y, m.tile[0]);
+  if (m.TilesAreShort(0) || (m.SomeAreMissing() && !m.TilesAreShort(1))) missing(p.out[0], at.tile_y, m.tile[0]);
   if (m.TilesAreShort(1)) missing(p.out[1], at.tile_x, m.tile[1]);
   if (m.LastBandIsShort()) missing(p.kernel[0], at.unit.band, m.rows);
   if (m.LastChunkIsShort()) missing(p.kernel[1], at.unit.chunk, m.columns);
@@ -295,11 +381,12 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
   (void)nest.AddLoop("segment", 1);
   const int turn_in_step = nest.AddLoop("turn", most);
   const int piece = nest.AddLoop("piece", CeilDiv(share, lanes));
-  const int row = nest.AddLoop("row", hw.rows);
-  const int col = nest.AddLoop("column", hw.columns);
+  // Of units that cross: all that have words of their own.
+  const int row = nest.AddLoop(m.crossed() ? "group" : "row", m.crossed() ? m.cross.groups : hw.rows);
+  const int col = nest.AddLoop(m.crossed() ? "window" : "column", m.crossed() ? m.cross.windows : hw.columns);
   const int word = nest.AddLoop("word", lanes);
 
-  const Unit unit = AddUnit(nest, m, hw, row, col);
+  const Unit unit = AddSharing(nest, m, hw, row, col, true);
   const auto first_turn = [&](int of_step) {
     const int channel = nest.Quotient("red_of_step", of_step, m.rows);
     const int kernel_row = nest.Remainder("kernel_row", of_step, m.rows);
@@ -315,8 +402,12 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
   nest.Keep(beyond, -turns, 0);
   nest.Keep(in_share, 0, share);
   const int rows = nest.Quotient("rows", number, m.Extent(1));
-  d.row_tag = row;
-  d.col_tag = col;
+  if (m.crossed()) {
+    CrossTagsOf(d, m, hw, row, col, !m.cross.windows_inside);
+  } else {
+    d.row_tag = row;
+    d.col_tag = col;
+  }
   ReadsInput(d, m, unit, nest.Quotient("red", rows, m.Extent(0)), nest.Remainder("y_in_tile", rows, m.Extent(0)),
              nest.Remainder("x_in_tile", number, m.Extent(1)));
   return d;
@@ -331,11 +422,11 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const int step = nest.AddLoop("step", m.steps());
   const int segment = nest.AddLoop("segment", m.segments());
   const int turn_in_segment = nest.AddLoop("turn", CeilDiv(m.segment(), turn));
-  const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
-  const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
+  const int block_row = nest.AddLoop(m.crossed() ? "group" : "block_row", m.crossed() ? m.cross.groups : m.BlocksOnArray(hw, 0));
+  const int block_col = nest.AddLoop(m.crossed() ? "outc" : "block_column", m.crossed() ? m.cross.outc : m.BlocksOnArray(hw, 1));
   const int word = nest.AddLoop("word", share);
 
-  const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
+  const Unit unit = AddSharing(nest, m, hw, block_row, block_col, false);
   const int channel = nest.Quotient("channel_of_step", step, m.steps_of_channel());
   const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
   nest.Keep(channel, 0, p.red);
@@ -354,8 +445,12 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = nest.Quotient("red", rows, m.rows),
                         .row = nest.Affine("kernel_row", 0, {{unit.band, m.rows}, {row_in_band, 1}}),
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
-  d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
-  d.col_tag = nest.Affine("column_tag", KernelTag(m, hw, 1), {{block_col, KernelTagStep(m, 1)}});
+  if (m.crossed()) {
+    CrossTagsOf(d, m, hw, block_row, block_col, m.cross.windows_inside);
+  } else {
+    d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
+    d.col_tag = nest.Affine("column_tag", KernelTag(m, hw, 1), {{block_col, KernelTagStep(m, 1)}});
+  }
   d.destination = kDestFilter;
   return d;
 }

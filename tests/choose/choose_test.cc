@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "tests/e2e/random_layers.h"
 
 namespace ecoflow {
@@ -97,12 +98,14 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
       met["tiles cropped"] += tiles["parts"][0]["crop"] == true;
       met["tiles in blocks"] += tiles["block"][0] > 1 || tiles["block"][1] > 1;
       met["blocks over both"] += tiles["block"][0] > 1 && tiles["input_turn"][0] > 0 && tiles["input_turn"][1] > 0;
+      met["tiles crossed"] += !tiles["cross"].is_null();
       met["tiles that run"] += PredictCycles(one.schedule, config, {}).ok();
       ++met["tiles"];
     }
   }
   EXPECT_EQ(met["tiles that run"], met["tiles"]);
-  for (const char* kind : {"tiles in parts", "tiles exchanged", "tiles cropped", "tiles in blocks", "blocks over both"}) {
+  for (const char* kind : {"tiles in parts", "tiles exchanged", "tiles cropped", "tiles in blocks", "blocks over both",
+                           "tiles crossed"}) {
     EXPECT_GE(met[kind], 3) << kind << " of " << met["tiles"];
   }
   EXPECT_GE(met["rows over both"], 10);
@@ -110,6 +113,67 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
   EXPECT_GE(met["taps"], 20);
   EXPECT_GE(met["sections"], 20);
   EXPECT_GE(met["zeros"], 10);
+}
+
+// Units that cross on arrays of every shape: groups side by side that meet in a row or do not, lines of windows or of
+// channels, channels and windows that are missing in the last round, chunks of the kernel.
+TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
+  struct Grouped {
+    std::array<int, 4> input;
+    int channels, group, kernel, stride, pad;
+  };
+  const Grouped all[] = {{{1, 24, 9, 9}, 24, 3, 3, 2, 1}, {{2, 20, 6, 6}, 15, 5, 3, 1, 1},
+                         {{1, 3, 9, 60}, 20, 1, 3, 2, 1}, {{1, 26, 5, 5}, 14, 2, 3, 1, 0}};
+  std::map<std::string, int> met;
+  for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
+    const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
+    for (const Grouped& grouped : all) {
+      Layer layer;
+      layer.input = grouped.input;
+      layer.output_channels = grouped.channels;
+      layer.group = grouped.group;
+      layer.kernel = {grouped.kernel, grouped.kernel};
+      layer.strides = {grouped.stride, grouped.stride};
+      layer.pads = {grouped.pad, grouped.pad, grouped.pad, grouped.pad};
+      ASSERT_TRUE(CheckLayer(layer, "").ok()) << ToJsonText(layer);
+      for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
+        CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
+        const std::vector<Candidate> candidates = Candidates(one).value();
+        for (const Candidate& candidate : candidates) {
+          if (candidate.mapping.at("family") != "tile per PE" || candidate.mapping.at("cross").is_null()) continue;
+          ASSERT_TRUE(MakeSchedule(candidate, config, one.schedule).ok());
+          one.mapping = candidate.mapping;
+          const auto& cross = candidate.mapping.at("cross");
+          const Status proved = ProveCompiled(one);
+          ASSERT_TRUE(proved.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << proved.error().message;
+          const auto counts = PredictCycles(one.schedule, config, {});
+          ASSERT_TRUE(counts.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
+          ++met[array];
+          met["groups"] += cross.at("groups") > 1;
+          ++met["lines of " + cross.at("lines").get<std::string>()];
+          met["chunks"] += candidate.mapping.at("parts")[0].at("chunks") > 1;
+          met["channels missing"] += grouped.channels / grouped.group % cross.at("channels").get<int>() != 0;
+        }
+      }
+    }
+  }
+  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "groups", "lines of channels", "lines of windows", "chunks", "channels missing"}) {
+    EXPECT_GE(met[kind], 3) << kind;
+  }
+}
+
+// A word of such a layer serves all that need it: without, PEs wait for words, or most of them stand idle.
+TEST(ChooseOneTest, FilterGradientsOfFewChannelsAGroupAreFast) {
+  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
+  Layer layer;
+  layer.input = {1, 48, 28, 28};
+  layer.output_channels = 48;
+  layer.group = 6;
+  layer.kernel = {3, 3};
+  layer.strides = {2, 2};
+  layer.pads = {1, 1, 1, 1};
+  // Bound by words: 47,040 at seven a cycle.
+  EXPECT_LE(Choose(config, layer, Pass::kFilterGrad, "auto").value().counts.cycles, 8500);
 }
 
 // Residues as result channels, summed channels, batch: strides that divide the kernel, on one axis or both, with
