@@ -8,7 +8,8 @@ from a file, so that one Verilated model runs them all. What a mutant has to sur
 
   layers   random layers (sweep): a result is not the golden model's, a counter or the cycles are not the cycle
            model's, or the run locks up; without and with random pauses
-  array    tests/tb/array_test: random beats to random IDs, random commands, long loops
+  directed a test of its own: tests/tb/array_test (random beats to random IDs, random commands, long loops); of bf16
+           tests/arith/arith_bf16 on the netlist's modules (a million vectors against the host's arithmetic)
   proofs   the proofs of the module (proofs/, scripts/prove.py) with the mutant in it: a counterexample
 
 A survivor is compared with the RTL: both side by side on the same inputs, from reset, without a bound (abc: scorr,
@@ -16,12 +17,13 @@ PDR). Where no output that anybody reads can differ, the mutant is equivalent an
 survives and is listed. Clocks are not mutated. Exit status 1 when a smaller share than --least is killed.
 
 With --format bf16 the arithmetic of bf16 and what it changes in the PE and behind the GON: layers of normal and of special
-values (infinite, NaN, subnormal), then the comparison; array_test and the proofs are of int16.
+values (infinite, NaN, subnormal), arith_bf16, then the comparison; the proofs are of int16.
 
 usage: mutants.py [MODULE...] [--format int16] [--each 20] [--seed 1] [--jobs 2] [--least 0.95] [--json F] [--markdown F] [--keep DIR]
 """
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -198,6 +200,32 @@ def make(a, folder):
     return mutants
 
 
+def build_arith(a, folder):
+    """arith_bf16 on the modules of the netlist, at the latencies of the configuration, mutants in them."""
+    pe = json.loads(a.config.read_text())["pe"]
+    text = (ROOT / "tests/arith/arith_bf16.sv").read_text()
+    for stages, key in (("Mul", "multiplier_stages"), ("Add", "adder_latency")):
+        text = re.sub(rf"(int unsigned {stages}\[5\] = ).*;", rf"\1'{{{', '.join([str(pe[key])] * 5)}}};", text)
+    text = text.replace("  localparam int unsigned Mul", f"  reg [{BITS - 1}:0] eco_mutant_file [0:0];\n"
+                        "  initial $readmemh(\"mutant.hex\", eco_mutant_file);\n  localparam int unsigned Mul", 1)
+    base = (folder / "base.il").read_text()
+    for module in ("eco_mac", "eco_psum_add", "eco_result"):
+        name, = variants(base, module)
+        name = name if name.startswith("$") else name.removeprefix("\\")
+        text, count = re.subn(rf"\b{module}( #\([^;]*?\)\))? (u_\w+) \(", lambda m: f"\\{name}  {m[2]} (.eco_mutant(eco_mutant_file[0]), ", text)
+        if count != 1:
+            sys.exit(f"mutants.py: expected once in arith_bf16.sv: {module}")
+    (folder / "arith.sv").write_text(text)
+    for models in (1, 5):
+        subprocess.run(["verilator", "--cc", "--build", "-O3", "-Wno-lint", "-Wno-fatal", "--top-module", "arith_bf16", f"-GVariants={models}",
+                        "--prefix", f"Varith_bf16_{models}", "--Mdir", f"arith{models}", "netlist.v", "arith.sv"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    root = subprocess.run(["verilator", "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(["g++", "-std=c++20", "-O2", "-w", f"-I{ROOT}", f"-I{root}/include", "-Iarith1", "-Iarith5", ROOT / "tests/arith/arith_bf16.cc",
+                    f"{root}/include/verilated.cpp", f"{root}/include/verilated_threads.cpp", "arith1/Varith_bf16_1__ALL.a", "arith5/Varith_bf16_5__ALL.a", "-lfmt", "-pthread", "-o", "arith"],
+                   cwd=folder, check=True)
+    return folder / "arith"
+
+
 def trial(folder, number, command, seconds):
     """What a test says of a mutant: None when it notices nothing, "time" when it does not end."""
     place = folder / f"run{number}"
@@ -230,7 +258,7 @@ def trial(folder, number, command, seconds):
         return "time"
     if status in (2, 3, 127):
         sys.exit(f"mutants.py: {command[0]}: {last}")  # no verdict on the mutant
-    return f"signal {-status}: {last}" if status < 0 else None
+    return f"signal {-status}: {last}" if status < 0 else f"exit status {status}: {last}" if status else None
 
 
 class Formal:
@@ -414,13 +442,13 @@ def markdown(path, a, rows, mutants, seconds):
 
 Made by `scripts/mutants.py --each {a.each} --seed {a.seed}` in {seconds:.0f} s: small faults of Yosys' `mutate` in the RTL
 of `{a.config.relative_to(ROOT)}` (3 x 3 PEs, five IDs), and what notices them first: random layers, the directed test
-`tests/tb/array_test.cc`, proofs. Equivalent: proved that no output that is read can differ; not in the share.
+`{'tests/tb/array_test.cc' if a.format == 'int16' else 'tests/arith/arith_bf16.cc'}`, proofs. Equivalent: proved that no output that is read can differ; not in the share.
 
-| module | mutants | layers | array test | proofs | equivalent | survive | killed |
+| module | mutants | layers | directed test | proofs | equivalent | survive | killed |
 |---|---:|---:|---:|---:|---:|---:|---:|
 """
     for r in rows:
-        text += (f"| `{r['module']}` | {r['mutants']} | {r['layers']} | {r['array']} | {r['proofs']} | {r['equivalent']} | "
+        text += (f"| `{r['module']}` | {r['mutants']} | {r['layers']} | {r['directed']} | {r['proofs']} | {r['equivalent']} | "
                  f"{r['survives']} | {100 * r['share']:.1f} % |\n")
     for title, verdict in (("Survivors", "survives"), ("Killed by proofs only", "proofs"), ("Equivalent", "equivalent")):
         text += f"\n## {title}\n\n"
@@ -457,13 +485,15 @@ def main():
     sweep = [BIN / "sweep", "--config", a.config]
     tests = [("layers", [*sweep, *options]) for options in LAYERS[a.format]]
     if a.format == "int16":  # array_test's array
-        tests.append(("array", [BIN / "array_test"]))
+        tests.append(("directed", [BIN / "array_test"]))
 
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(a.keep or temporary).resolve()
         folder.mkdir(exist_ok=True)
         mutants = make(a, folder)
+        if a.format == "bf16":
+            tests.append(("directed", [build_arith(a, folder)]))
         for _, command in tests:  # the first builds the model, too
             problem = trial(folder, 0, command, BUILD_TIMEOUT)
             if problem:
@@ -496,7 +526,7 @@ def main():
             list(pool.map(lambda m: judge(formal, m), alive))
     seconds = time.monotonic() - begin
 
-    kinds = ("layers", "array", "proofs", "equivalent", "survives")
+    kinds = ("layers", "directed", "proofs", "equivalent", "survives")
     rows = []
     for module in [*a.modules, "all"]:
         mine = [m for m in mutants if module in ("all", m["module"])]
