@@ -242,9 +242,7 @@ class Search {
       m.cross = {};
       m.cross.windows = CeilDiv(windows, rounds);
       if (m.cross.windows == before) {
-        // On to the next smaller number.
-        rounds = std::max(rounds, CeilDiv(windows, m.cross.windows - 1) - 1);
-        if (m.cross.windows == 1) break;
+        rounds = CeilDiv(windows, before - 1) - 1;  // on to a smaller number; `before` is 1 in the last round only
         continue;
       }
       before = m.cross.windows;
