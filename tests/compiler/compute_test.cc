@@ -72,6 +72,12 @@ const Layer kBordered = [] {
   layer.strides = {1, 1};
   return layer;
 }();
+const Layer kPointwise = [] {
+  Layer layer = MakeLayer({2, 12, 13, 11}, 40, 1, false);
+  layer.kernel = {1, 1};
+  layer.strides = {1, 1};
+  return layer;
+}();
 const Layer kDepthwise = MakeLayer({2, 40, 13, 11}, 40, 40, true);
 INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
                          ::testing::Values(
@@ -81,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
     Family{"padded", "row-stationary", kSome, Pass::kInputGrad, "row-stationary"},
     Family{"product", "matrix product", kBorderless, Pass::kForward, "ecoflow"},
     Family{"parts", "matrix product", kBordered, Pass::kForward, "ecoflow"},
-    Family{"product_gradient", "matrix product", kBorderless, Pass::kFilterGrad, "auto"},
+    Family{"product_gradient", "matrix product", kPointwise, Pass::kFilterGrad, "auto"},
+    Family{"tiles_that_cross", "tile per PE", kBorderless, Pass::kFilterGrad, "auto"},
     Family{"scatter", "matrix product", kBorderless, Pass::kInputGrad, "auto"},
     Family{"plane", "plane per PE", kDepthwise, Pass::kForward, "ecoflow"},
     Family{"tiles", "tile per PE", kDepthwise, Pass::kFilterGrad, "ecoflow"}),
