@@ -143,7 +143,7 @@ bool TagsFit(const TileMapping& m, const HwConfig& hw, int axis) {
          m.block[axis] + (m.shared() && m.KernelHasTag(axis)) <= hw.ids_per_controller;
 }
 
-// The same of units that cross; as many of them side by side as there are PEs.
+// The same for units that cross.
 bool CrossFits(const TileMapping& m, const HwConfig& hw) {
   const CrossTags tags = TagsOf(m.cross, hw);
   return tags.groups_in_row * m.cross.inner() + tags.lines_in_row <= hw.num_tags() &&
@@ -151,9 +151,12 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
          hw.ids_per_controller >= 2;
 }
 
+// What shares words: tiles of a block, or units that cross.
+enum class Sharing { kBlocks, kCrossed };
+
 class Search {
  public:
-  Search(const HwConfig& hw, Objective better) : hw_(hw), better_(better) {}
+  Search(const HwConfig& hw, Objective better, Sharing sharing = Sharing::kBlocks) : hw_(hw), better_(better), sharing_(sharing) {}
 
   void Tiles(const DirectProblem& p) {
     TileMapping m;
@@ -170,10 +173,15 @@ class Search {
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
   const std::optional<TileMapping>& best() const { return best_; }
-  const std::optional<TileMapping>& best_crossed() const { return best_crossed_; }
 
  private:
   void Blocks(TileMapping m) {
+    if (sharing_ == Sharing::kCrossed) {
+      if (m.TilesAreShort(0) && m.TilesAreShort(1)) return;
+      m.rows = m.problem.kernel[0];
+      Chunks(m);
+      return;
+    }
     const auto most = [&](int axis) {
       return std::min({CeilDiv(m.problem.out[axis], m.tile[axis]), int64_t{axis == 0 ? hw_.rows : hw_.columns},
                        int64_t{hw_.ids_per_controller}});
@@ -220,15 +228,22 @@ class Search {
       if (m.resident() > hw_.ifmap_depth) continue;
       // The PE has one coordinate to count with.
       if (m.TilesAreShort(0) + m.TilesAreShort(1) + m.LastBandIsShort() + m.LastChunkIsShort() > 1) continue;
-      m.chunks_apart = false;
-      if (m.one_tile() && !m.crop && m.bands == 1) Crosses(m);
       const int64_t visited = visited_;
-      for (const bool apart : {false, true}) {
-        m.chunks_apart = apart;
-        if (apart && m.chunks == 1) continue;
-        if (m.slots(hw_) <= hw_.accumulator_words) Networks(m);
+      if (sharing_ == Sharing::kCrossed) {
+        Crosses(m);
+      } else {
+        OnBlocks(m);
       }
       if (visited_ > visited) ++ways;
+    }
+  }
+
+  // Chunks in passes of one block, or on blocks of their own.
+  void OnBlocks(TileMapping m) {
+    for (const bool apart : {false, true}) {
+      m.chunks_apart = apart;
+      if (apart && m.chunks == 1) continue;
+      if (m.slots(hw_) <= hw_.accumulator_words) Networks(m);
     }
   }
 
@@ -236,7 +251,7 @@ class Search {
   void Crosses(TileMapping m) {
     const DirectProblem& p = m.problem;
     const int64_t pes = hw_.pe_count(), windows = m.windows();
-    if (m.chunks > 1 && pes * m.tile_results() > hw_.accumulator_words) return;
+    if (m.slots(hw_) > hw_.accumulator_words) return;
     int64_t before = 0;
     for (int64_t rounds = CeilDiv(windows, pes); rounds <= windows; ++rounds) {
       m.cross = {};
@@ -255,8 +270,9 @@ class Search {
       // What the products take alone, and the words at best.
       const int64_t slots = CyclesInTurn(m.tile_results(), m.kernel_words(), hw_.adder_latency);
       const int64_t words = m.cross.groups * (m.cross.outc * m.kernel_words() + m.cross.windows * m.input_words());
-      const double least = Real(m.rounds(hw_) * m.chunks) * std::max(Real(slots), Real(words) / Real(hw_.wide_lanes() + hw_.narrow_lanes()));
-      if (best_crossed_ && better_ == FewestCycles && least >= best_crossed_->cost.cycles) continue;
+      const double transfer = Real(words) / Real(hw_.wide_lanes() + hw_.narrow_lanes());
+      const double least = Real(m.rounds(hw_) * m.chunks) * std::max(Real(slots), transfer);
+      if (best_ && better_ == FewestCycles && least >= best_->cost.cycles) continue;
       for (const bool inside : {true, false}) {
         m.cross.windows_inside = inside;
         if (!CrossFits(m, hw_)) continue;
@@ -277,9 +293,7 @@ class Search {
           for (int64_t n = w == 0 ? narrow : 0; n <= 4 * narrow; n += narrow) {
             m.input_wide = w;
             m.input_narrow = n;
-            if (!KernelFits(m, hw_) || !WindowFits(m, hw_)) continue;
-            m.cost = Estimate(m, hw_);
-            if (!best_crossed_ || better_(m.cost, best_crossed_->cost)) best_crossed_ = m;
+            if (KernelFits(m, hw_) && WindowFits(m, hw_)) Take(m);
           }
         }
       }
@@ -332,18 +346,23 @@ class Search {
     m.input_wide = input_wide;
     m.input_narrow = input_narrow;
     if (!TagsFit(m, hw_, 0) || !TagsFit(m, hw_, 1) || !KernelFits(m, hw_) || !WindowFits(m, hw_)) return;
-    ++visited_;
-    m.cost = Estimate(m, hw_);
-    if (!best_ || better_(m.cost, best_->cost)) best_ = m;
+    Take(m);
     if (!m.AllMeet(0) || !m.AllMeet(1)) return;
     const auto [at, is_new] = by_frame_.try_emplace(FrameOf(m), m);
     if (!is_new && better_(m.cost, at->second.cost)) at->second = m;
   }
 
+  void Take(TileMapping& m) {
+    ++visited_;
+    m.cost = Estimate(m, hw_);
+    if (!best_ || better_(m.cost, best_->cost)) best_ = m;
+  }
+
   const HwConfig& hw_;
   Objective better_;
+  Sharing sharing_;
   int64_t visited_ = 0;  // mappings that fit
-  std::optional<TileMapping> best_, best_crossed_;
+  std::optional<TileMapping> best_;
   std::map<Frame, TileMapping> by_frame_;
 };
 
@@ -444,10 +463,10 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
 
 // Units that cross, of a whole problem.
 std::optional<TileParts> MapCrossed(const DirectProblem& problem, const HwConfig& hw, Objective better) {
-  Search search(hw, better);
+  Search search(hw, better, Sharing::kCrossed);
   search.Tiles(problem);
-  if (!search.best_crossed()) return std::nullopt;
-  return TileParts{.parts = {*search.best_crossed()}, .cost = search.best_crossed()->cost};
+  if (!search.best()) return std::nullopt;
+  return TileParts{.parts = {*search.best()}, .cost = search.best()->cost};
 }
 
 std::vector<Section> Whole(const DirectProblem& p, int axis) { return {{0, p.out[axis], 0, p.kernel[axis]}}; }

@@ -115,27 +115,26 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
   EXPECT_GE(met["zeros"], 10);
 }
 
-// Units that cross on arrays of every shape: groups side by side that meet in a row or do not, lines of windows or of
+Layer GroupedLayer(std::array<int, 4> input, int channels, int group, int stride, int pad) {
+  Layer layer;
+  layer.input = input;
+  layer.output_channels = channels;
+  layer.group = group;
+  layer.kernel = {3, 3};
+  layer.strides = {stride, stride};
+  layer.pads = {pad, pad, pad, pad};
+  return layer;
+}
+
+// Units that cross on arrays of several shapes: groups side by side that meet in a row or do not, lines of windows or of
 // channels, channels and windows that are missing in the last round, chunks of the kernel.
 TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
-  struct Grouped {
-    std::array<int, 4> input;
-    int channels, group, kernel, stride, pad;
-  };
-  const Grouped all[] = {{{1, 24, 9, 9}, 24, 3, 3, 2, 1}, {{2, 20, 6, 6}, 15, 5, 3, 1, 1},
-                         {{1, 3, 9, 60}, 20, 1, 3, 2, 1}, {{1, 26, 5, 5}, 14, 2, 3, 1, 0}};
+  const Layer all[] = {GroupedLayer({1, 24, 9, 9}, 24, 3, 2, 1), GroupedLayer({2, 20, 6, 6}, 15, 5, 1, 1),
+                       GroupedLayer({1, 3, 9, 60}, 20, 1, 2, 1), GroupedLayer({1, 26, 5, 5}, 14, 2, 1, 0)};
   std::map<std::string, int> met;
   for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
     const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
-    for (const Grouped& grouped : all) {
-      Layer layer;
-      layer.input = grouped.input;
-      layer.output_channels = grouped.channels;
-      layer.group = grouped.group;
-      layer.kernel = {grouped.kernel, grouped.kernel};
-      layer.strides = {grouped.stride, grouped.stride};
-      layer.pads = {grouped.pad, grouped.pad, grouped.pad, grouped.pad};
-      ASSERT_TRUE(CheckLayer(layer, "").ok()) << ToJsonText(layer);
+    for (const Layer& layer : all) {
       for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
         CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
         const std::vector<Candidate> candidates = Candidates(one).value();
@@ -152,7 +151,7 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
           met["groups"] += cross.at("groups") > 1;
           ++met["lines of " + cross.at("lines").get<std::string>()];
           met["chunks"] += candidate.mapping.at("parts")[0].at("chunks") > 1;
-          met["channels missing"] += grouped.channels / grouped.group % cross.at("channels").get<int>() != 0;
+          met["channels missing"] += layer.output_channels / layer.group % cross.at("channels").get<int>() != 0;
         }
       }
     }
@@ -165,13 +164,7 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
 // A word of such a layer serves all that need it: without, PEs wait for words, or most of them stand idle.
 TEST(ChooseOneTest, FilterGradientsOfFewChannelsAGroupAreFast) {
   const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
-  Layer layer;
-  layer.input = {1, 48, 28, 28};
-  layer.output_channels = 48;
-  layer.group = 6;
-  layer.kernel = {3, 3};
-  layer.strides = {2, 2};
-  layer.pads = {1, 1, 1, 1};
+  const Layer layer = GroupedLayer({1, 48, 28, 28}, 48, 6, 2, 1);
   // Bound by words: 47,040 at seven a cycle.
   EXPECT_LE(Choose(config, layer, Pass::kFilterGrad, "auto").value().counts.cycles, 8500);
 }
