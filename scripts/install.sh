@@ -5,11 +5,11 @@
 # scripts/signoff.sh needs beyond them.
 set -euo pipefail
 
-run=(g++ make cmake ninja-build ccache verilator yosys qflow-tech-osu018 perl
+run=(g++ clang make cmake ninja-build ccache verilator yosys qflow-tech-osu018 perl
      libcli11-dev libfmt-dev nlohmann-json3-dev libvalijson-dev libxxhash-dev zlib1g-dev)
 tests=(libgtest-dev libbenchmark-dev libdnnl-dev python3 python3-matplotlib python3-numpy
        python3-sklearn dataset-fashion-mnist python3-torch python3-onnx python3-yaml libonnx-testdata iverilog)
-signoff=(clang libclang-rt-14-dev nextpnr-ice40 fpga-icestorm opensta)
+signoff=(libclang-rt-14-dev nextpnr-ice40 fpga-icestorm opensta)
 
 wanted=("${run[@]}")
 case "${1:-run}" in
