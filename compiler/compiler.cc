@@ -161,12 +161,38 @@ void DropHopelessPhases(std::vector<Candidate>& candidates, Objective better) {
   });
 }
 
+int64_t MostPhases(const std::vector<DirectProblem>& problems) {
+  int64_t most = 0;
+  for (const DirectProblem& problem : problems) most = std::max(most, problem.phases.all());
+  return most;
+}
+
 // Residues of the stride as result channels.
 void AddPhases(std::vector<Candidate>& candidates, const std::vector<DirectProblem>& problems, const HwConfig& hw,
                Objective better) {
   const std::size_t first = candidates.size();
   AddResidues(candidates, problems, hw, better);
   TellPhases(candidates, first, "result channels", problems);
+}
+
+// Likewise residues that are alike but for a shift, where that makes more phases than `before`; where it does only with
+// taps that are zeros, and with few of them, as tiles.
+void AddShiftedPhases(std::vector<Candidate>& candidates, const TransposedProblem& problem, int64_t before,
+                      const HwConfig& hw, Objective better) {
+  constexpr double kMostZeros = 1.35;  // products, of the useful ones
+  const std::vector<DirectProblem> shifted = ShiftedPhaseProblems(problem, false);
+  if (MostPhases(shifted) > before) AddPhases(candidates, shifted, hw, better);
+  const std::vector<DirectProblem> filled = ShiftedPhaseProblems(problem, true);
+  if (MostPhases(filled) <= std::max(before, MostPhases(shifted))) return;
+  const auto products = [](const std::vector<DirectProblem>& problems) {
+    int64_t sum = 0;
+    for (const DirectProblem& each : problems) sum += UsefulMacs(each);
+    return static_cast<double>(sum);
+  };
+  if (products(filled) > kMostZeros * products(shifted)) return;
+  const std::size_t first = candidates.size();
+  AddTiles(candidates, filled, hw, better);
+  TellPhases(candidates, first, "result channels", filled);
 }
 
 // Residues of the stride as summed channels, of the dilation as more of the batch, for the families in which
@@ -224,6 +250,7 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
       const std::vector<DirectProblem> residues = ResidueProblems(problem), phases = PhaseProblems(problem);
       AddResidues(candidates, residues, hw, better);
       if (phases.size() < residues.size()) AddPhases(candidates, phases, hw, better);
+      AddShiftedPhases(candidates, problem, MostPhases(phases), hw, better);
     }
   } else {
     const DirectProblem problem = MakeDirectProblem(layer, pass);

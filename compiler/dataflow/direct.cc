@@ -2,7 +2,9 @@
 #include "compiler/dataflow/direct.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/ints.h"
@@ -145,13 +147,13 @@ int64_t CeilOf(int64_t a, int64_t b) { return a > 0 ? CeilDiv(a, b) : -(-a / b);
 // One axis of a residue problem; false when it has no tap or no result. With g = gcd(stride, dilation), s' =
 // stride / g and d' = dilation / g, result y is met where o * s' + i * d' = (y + pad) / g = residue + s' * m:
 // taps i = first_tap + s' * k, errors o = m + (residue - first_tap * d') / s' - d' * k.
-bool CutToResidue(DirectProblem& d, const TransposedProblem& p, int axis, int64_t residue) {
+bool CutToResidue(DirectProblem& d, const TransposedProblem& p, int axis, int64_t residue, bool fill) {
   const int64_t g = std::gcd(p.stride[axis], p.dilation[axis]);
   const int64_t period = p.stride[axis] / g, dilation = p.dilation[axis] / g;
   int64_t first_tap = 0;
   while (first_tap * dilation % period != residue) ++first_tap;
   if (first_tap >= p.kernel[axis]) return false;
-  const int64_t taps = (p.kernel[axis] - 1 - first_tap) / period + 1;
+  const int64_t taps = fill ? CeilDiv(p.kernel[axis], period) : (p.kernel[axis] - 1 - first_tap) / period + 1;
   const int64_t first = CeilOf(p.pad[axis] - g * residue, p.stride[axis]);  // of m
   const int64_t at = g * residue + p.stride[axis] * first - p.pad[axis];
   if (at >= p.out[axis]) return false;
@@ -164,6 +166,7 @@ bool CutToResidue(DirectProblem& d, const TransposedProblem& p, int axis, int64_
   int64_t TensorAddress::*const along = axis == 0 ? &TensorAddress::row : &TensorAddress::col;
   d.kernel_at.base += (first_tap + period * (taps - 1)) * (d.kernel_at.*along);
   d.kernel_at.*along *= -period;
+  if (fill) d.taps[axis] = {first_tap + period * (taps - 1), -period, 0, p.kernel[axis]};
   d.result_at.base += at * (d.result_at.*along);
   d.result_at.*along *= p.stride[axis];
   return true;
@@ -174,6 +177,7 @@ struct Residues {
   DirectProblem first;  // of which the fields of the axis count
   int64_t count = 1;
   int64_t input_step = 0, kernel_step = 0, result_step = 0;  // from a residue's addresses to the next one's
+  int64_t tap_step = 0;  // likewise of the taps' numbers
 };
 
 // Whether residue `d` is the next one of `r`.
@@ -181,9 +185,11 @@ bool Continues(const Residues& r, const DirectProblem& d, int axis) {
   const DirectProblem& a = r.first;
   return a.in[axis] == d.in[axis] && a.out[axis] == d.out[axis] && a.kernel[axis] == d.kernel[axis] &&
          a.stride[axis] == d.stride[axis] && a.dilation[axis] == d.dilation[axis] && a.pad[axis] == d.pad[axis] &&
+         a.taps[axis].size == d.taps[axis].size &&
          (r.count == 1 || (d.input_at.base - a.input_at.base == r.count * r.input_step &&
                            d.kernel_at.base - a.kernel_at.base == r.count * r.kernel_step &&
-                           d.result_at.base - a.result_at.base == r.count * r.result_step));
+                           d.result_at.base - a.result_at.base == r.count * r.result_step &&
+                           d.taps[axis].base - a.taps[axis].base == r.count * r.tap_step));
 }
 
 // Puts neighbours that are alike together.
@@ -199,6 +205,46 @@ std::vector<Residues> Together(const std::vector<DirectProblem>& residues, int a
       run.input_step = d.input_at.base - run.first.input_at.base;
       run.kernel_step = d.kernel_at.base - run.first.kernel_at.base;
       run.result_step = d.result_at.base - run.first.result_at.base;
+      run.tap_step = d.taps[axis].base - run.first.taps[axis].base;
+    }
+  }
+  return runs;
+}
+
+// Puts those together that are alike where they meet the same input elements, whichever number a result has; what of
+// them lies before and behind is left apart.
+std::vector<Residues> TogetherShifted(const std::vector<DirectProblem>& residues, int axis) {
+  std::map<std::pair<int64_t, int64_t>, std::vector<DirectProblem>> alike;  // by taps and dilation
+  for (const DirectProblem& d : residues) alike[{d.kernel[axis], d.dilation[axis]}].push_back(d);
+  std::vector<Residues> runs;
+  for (auto& [taps_and_dilation, group] : alike) {
+    // In numbers of the input element that the first tap meets.
+    int64_t first = -group.front().pad[axis], end = first + group.front().out[axis];
+    for (const DirectProblem& d : group) {
+      first = std::max(first, -d.pad[axis]);
+      end = std::min(end, d.out[axis] - d.pad[axis]);
+    }
+    std::vector<DirectProblem> shared, before, behind;
+    for (const DirectProblem& d : group) {
+      const auto add = [&](std::vector<DirectProblem>& to, int64_t from, int64_t count) {
+        if (count <= 0) return;
+        DirectProblem part = Cut(d, axis, {from, count, 0, d.kernel[axis]});
+        Trim(part, axis);
+        to.push_back(part);
+      };
+      if (end <= first) {
+        add(shared, 0, d.out[axis]);
+        continue;
+      }
+      const int64_t from = first + d.pad[axis];
+      add(before, 0, from);
+      add(shared, from, end - first);
+      add(behind, from + end - first, d.out[axis] - (from + end - first));
+    }
+    std::sort(shared.begin(), shared.end(), [](const auto& a, const auto& b) { return a.result_at.base < b.result_at.base; });
+    for (const auto* part : {&before, &shared, &behind}) {
+      const std::vector<Residues> together = Together(*part, axis);
+      runs.insert(runs.end(), together.begin(), together.end());
     }
   }
   return runs;
@@ -226,6 +272,8 @@ DirectProblem Combine(const DirectProblem& whole, const Residues& rows, const Re
   address(d.kernel_at, c.kernel_at, whole.kernel_at, rows.kernel_step, columns.kernel_step);
   address(d.result_at, c.result_at, whole.result_at, rows.result_step, columns.result_step);
   d.phases = {index, {rows.count, columns.count}};
+  d.taps = {rows.first.taps[0], columns.first.taps[1]};
+  d.taps[0].phase_step = rows.tap_step, d.taps[1].phase_step = columns.tap_step;
   d.*size *= d.phases.all();
   return d;
 }
@@ -289,12 +337,12 @@ Residues AllAlike(const DirectProblem& whole, int axis, int64_t count,
 }
 
 // Every residue of one axis of a transposed convolution that has a product.
-std::vector<DirectProblem> ResiduesOfAxis(const DirectProblem& whole, const TransposedProblem& p, int axis) {
+std::vector<DirectProblem> ResiduesOfAxis(const DirectProblem& whole, const TransposedProblem& p, int axis, bool fill = false) {
   std::vector<DirectProblem> residues;
   const int64_t period = p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
   for (int64_t residue = 0; residue < period; ++residue) {
     DirectProblem d = whole;
-    if (!CutToResidue(d, p, axis, residue)) continue;
+    if (!CutToResidue(d, p, axis, residue, fill)) continue;
     Trim(d, axis);
     if (!d.empty) residues.push_back(d);
   }
@@ -332,7 +380,7 @@ TensorView DirectProblem::Input() const {
 TensorView DirectProblem::Kernel() const {
   return {1 - input_operand, kernel_at,
           {groups, 1, outc, red, CeilDiv(kernel[0], kernel_step[0]), CeilDiv(kernel[1], kernel_step[1])},
-          phases};
+          phases, taps};
 }
 TensorView DirectProblem::Results() const {
   return {0, result_at, {groups, batch, outc, 1, out[0], out[1]}, phases};
@@ -360,6 +408,16 @@ std::vector<DirectProblem> PhaseProblems(const TransposedProblem& p) {
   if (p.empty) return {};
   const DirectProblem whole = Whole(p);
   return CombineAll(whole, Together(ResiduesOfAxis(whole, p, 0), 0), Together(ResiduesOfAxis(whole, p, 1), 1));
+}
+
+std::vector<DirectProblem> ShiftedPhaseProblems(const TransposedProblem& p, bool fill) {
+  if (p.empty) return {};
+  const DirectProblem whole = Whole(p);
+  const auto runs = [&](int axis) {
+    const int64_t period = p.stride[axis] / std::gcd(p.stride[axis], p.dilation[axis]);
+    return TogetherShifted(ResiduesOfAxis(whole, p, axis, fill && p.kernel[axis] % period != 0), axis);
+  };
+  return CombineAll(whole, runs(0), runs(1));
 }
 
 std::optional<DirectProblem> PhasesOfSum(const DirectProblem& p) {
@@ -438,6 +496,7 @@ std::vector<Section> TapSections(const DirectProblem& p, int axis) {
 DirectProblem Cut(DirectProblem p, int axis, const Section& s) {
   p.pad[axis] -= s.first * p.stride[axis] + s.first_tap * p.dilation[axis];
   p.kernel_at.base += s.first_tap * (axis == 0 ? p.kernel_at.row : p.kernel_at.col);
+  p.taps[axis].base += s.first_tap * p.taps[axis].step;
   p.result_at.base += s.first * (axis == 0 ? p.result_at.row : p.result_at.col);
   p.kernel[axis] = s.taps;
   p.out[axis] = s.count;

@@ -38,6 +38,7 @@ struct DirectProblem {
   TensorAddress input_at, kernel_at, result_at;  // rows and columns count real elements
   int input_operand = 0;                         // which of PassOperands; the kernel is the other
   Phases phases;                                 // counted by one of outc, red and batch
+  std::array<TapNumbers, 2> taps;                // where phases differ in how many they have
   bool empty = false;                            // no product has two real elements
 
   TensorView Input() const;
@@ -57,6 +58,10 @@ std::vector<DirectProblem> ResidueProblems(const TransposedProblem& problem);
 // The same with fewer problems: neighbouring residues of an axis that are the same problem with other addresses are
 // phases of it, and as such result channels ("sub-pixel convolution").
 std::vector<DirectProblem> PhaseProblems(const TransposedProblem& problem);
+// Likewise where residues are alike but for a shift by whole strides, as of a kernel of 4 x 4 at stride 2 with padding 1: the
+// results of all phases that meet the same input elements, and before and behind them those that only some have.
+// With `fill`, residues that have a tap less than others get one that no filter has: zeros, under one more phase.
+std::vector<DirectProblem> ShiftedPhaseProblems(const TransposedProblem& problem, bool fill);
 
 // A direct convolution whose taps are put together by the residue of the input that they meet, modulo the stride: phases
 // of the summed channels ("space to depth"), stride 1. On the axes where all residues are alike; none where

@@ -24,6 +24,12 @@ struct Phases {
   int64_t all() const { return count[0] * count[1]; }
 };
 
+// Of an axis of a kernel whose phases have different numbers of taps: the index of a tap and the phase give its number in
+// the filter, base + step * index + phase_step * phase; beyond `size` there is none. Size 0: all exist.
+struct TapNumbers {
+  int64_t base = 0, step = 0, phase_step = 0, size = 0;
+};
+
 // How many elements it has along each axis; 1 where it has no such axis.
 struct TensorSize {
   int64_t group = 1, batch = 1, outc = 1, red = 1, row = 1, col = 1;
@@ -35,6 +41,7 @@ struct TensorView {
   TensorAddress at;
   TensorSize size;
   Phases phases = {};
+  std::array<TapNumbers, 2> taps = {};  // rows, columns of a kernel
 };
 
 // The three tensors of a layer (golden model, tb/golden): a large map, a small map, the filter. In maps

@@ -154,9 +154,24 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
 // What shares words: tiles of a block, or units that cross.
 enum class Sharing { kBlocks, kCrossed };
 
+constexpr double kNear = 1.25;          // of the best part: what another frame may take, since parts have one in common
+constexpr std::size_t kMostFrames = 32;  // that other parts than the largest are tried with
+
 class Search {
  public:
-  Search(const HwConfig& hw, Objective better, Sharing sharing = Sharing::kBlocks) : hw_(hw), better_(better), sharing_(sharing) {}
+  // What parts of a schedule must have in common.
+  using Frame = std::array<int64_t, 11>;
+  static Frame FrameOf(const TileMapping& m) {
+    return {m.block[0], m.block[1], m.cross.groups, m.cross.outc, m.cross.windows, m.cross.windows_inside,
+            m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
+  }
+
+  // Without `frames` those that are much slower than the best are left out.
+  Search(const HwConfig& hw, Objective better, Sharing sharing, bool frames = true)
+      : hw_(hw), better_(better), sharing_(sharing), near_(frames ? kNear : 1) {}
+  // Of units that cross, the mappings that have the frame of one of these.
+  Search(const HwConfig& hw, Objective better, std::vector<TileMapping> given)
+      : hw_(hw), better_(better), sharing_(Sharing::kCrossed), given_(std::move(given)) {}
 
   void Tiles(const DirectProblem& p) {
     TileMapping m;
@@ -165,14 +180,17 @@ class Search {
       for (m.tile[1] = 1; m.tile[1] <= std::min<int64_t>(p.out[1], hw_.psum_depth / m.tile[0]); ++m.tile[1]) Blocks(m);
     }
   }
-  // What parts of a schedule must have in common.
-  using Frame = std::array<int64_t, 7>;
-  static Frame FrameOf(const TileMapping& m) {
-    return {m.block[0], m.block[1], m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
-  }
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
   const std::optional<TileMapping>& best() const { return best_; }
+  // The best of the frames, best first.
+  std::vector<TileMapping> BestFrames(std::size_t count) const {
+    std::vector<TileMapping> found;
+    for (const auto& [frame, m] : by_frame_) found.push_back(m);
+    std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return better_(a.cost, b.cost); });
+    found.resize(std::min(found.size(), count));
+    return found;
+  }
 
  private:
   void Blocks(TileMapping m) {
@@ -229,7 +247,9 @@ class Search {
       // The PE has one coordinate to count with.
       if (m.TilesAreShort(0) + m.TilesAreShort(1) + m.LastBandIsShort() + m.LastChunkIsShort() > 1) continue;
       const int64_t visited = visited_;
-      if (sharing_ == Sharing::kCrossed) {
+      if (!given_.empty()) {
+        InFrames(m);
+      } else if (sharing_ == Sharing::kCrossed) {
         Crosses(m);
       } else {
         OnBlocks(m);
@@ -244,6 +264,16 @@ class Search {
       m.chunks_apart = apart;
       if (apart && m.chunks == 1) continue;
       if (m.slots(hw_) <= hw_.accumulator_words) Networks(m);
+    }
+  }
+
+  void InFrames(TileMapping m) {
+    if (m.slots(hw_) > hw_.accumulator_words) return;
+    for (const TileMapping& frame : given_) {
+      m.cross = frame.cross;
+      m.kernel_wide = frame.kernel_wide, m.kernel_narrow = frame.kernel_narrow;
+      m.input_wide = frame.input_wide, m.input_narrow = frame.input_narrow;
+      if (!(m.SomeAreMissing() && m.LastChunkIsShort())) VisitCrossed(m);
     }
   }
 
@@ -272,7 +302,7 @@ class Search {
       const int64_t words = m.cross.groups * (m.cross.outc * m.kernel_words() + m.cross.windows * m.input_words());
       const double transfer = Real(words) / Real(hw_.wide_lanes() + hw_.narrow_lanes());
       const double least = Real(m.rounds(hw_) * m.chunks) * std::max(Real(slots), transfer);
-      if (best_ && better_ == FewestCycles && least >= best_->cost.cycles) continue;
+      if (best_ && better_ == FewestCycles && least >= near_ * best_->cost.cycles) continue;
       for (const bool inside : {true, false}) {
         m.cross.windows_inside = inside;
         if (!CrossFits(m, hw_)) continue;
@@ -293,11 +323,17 @@ class Search {
           for (int64_t n = w == 0 ? narrow : 0; n <= 4 * narrow; n += narrow) {
             m.input_wide = w;
             m.input_narrow = n;
-            if (KernelFits(m, hw_) && WindowFits(m, hw_)) Take(m);
+            VisitCrossed(m);
           }
         }
       }
     }
+  }
+
+  void VisitCrossed(TileMapping m) {
+    if (!KernelFits(m, hw_) || !WindowFits(m, hw_)) return;
+    Take(m);
+    Keep(m);
   }
 
   void Networks(TileMapping m) {
@@ -347,7 +383,10 @@ class Search {
     m.input_narrow = input_narrow;
     if (!TagsFit(m, hw_, 0) || !TagsFit(m, hw_, 1) || !KernelFits(m, hw_) || !WindowFits(m, hw_)) return;
     Take(m);
-    if (!m.AllMeet(0) || !m.AllMeet(1)) return;
+    if (m.AllMeet(0) && m.AllMeet(1)) Keep(m);
+  }
+
+  void Keep(const TileMapping& m) {
     const auto [at, is_new] = by_frame_.try_emplace(FrameOf(m), m);
     if (!is_new && better_(m.cost, at->second.cost)) at->second = m;
   }
@@ -361,6 +400,8 @@ class Search {
   const HwConfig& hw_;
   Objective better_;
   Sharing sharing_;
+  double near_ = kNear;  // of the best: the least that a mapping may take
+  std::vector<TileMapping> given_;
   int64_t visited_ = 0;  // mappings that fit
   std::optional<TileMapping> best_;
   std::map<Frame, TileMapping> by_frame_;
@@ -419,19 +460,11 @@ struct CutProblem {
 };
 
 // The best mappings of the sections of all problems, all with the same frame.
-std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better) {
-  std::map<std::array<int64_t, 8>, Search> searches;  // parts of the same size have the same mappings
-  std::vector<std::pair<DirectProblem, const Search*>> cuts;
+std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better, Sharing sharing) {
+  std::vector<DirectProblem> cuts;
   for (const auto& [problem, sections] : problems) {
     for (const Section& y : sections[0]) {
-      for (const Section& x : sections[1]) {
-        const DirectProblem cut = Cut(Cut(problem, 0, y), 1, x);
-        const auto [at, is_new] = searches.try_emplace(
-            {cut.out[0], cut.out[1], cut.kernel[0], cut.kernel[1], cut.pad[0], cut.in[0], cut.stride[0], cut.dilation[0]},
-            hw, better);
-        if (is_new) at->second.Tiles(cut);
-        cuts.emplace_back(cut, &at->second);
-      }
+      for (const Section& x : sections[1]) cuts.push_back(Cut(Cut(problem, 0, y), 1, x));
     }
   }
   const auto part = [](const DirectProblem& cut, TileMapping m) {
@@ -440,16 +473,39 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
   };
   TileParts best;
   if (cuts.size() == 1) {
-    if (!cuts[0].second->best()) return std::nullopt;
-    best.parts.push_back(part(cuts[0].first, *cuts[0].second->best()));
+    Search search(hw, better, sharing, false);
+    search.Tiles(cuts[0]);
+    if (!search.best()) return std::nullopt;
+    best.parts.push_back(*search.best());
     best.cost = best.parts[0].cost;
     return best;
   }
-  for (const auto& [frame, first] : cuts[0].second->by_frame()) {
+  // The part with the most products decides about frames of units that cross.
+  const auto largest = std::max_element(cuts.begin(), cuts.end(), [](const auto& a, const auto& b) { return PaddedMacs(a) < PaddedMacs(b); });
+  Search first(hw, better, sharing);
+  first.Tiles(*largest);
+  const std::vector<TileMapping> given = sharing == Sharing::kCrossed ? first.BestFrames(kMostFrames) : std::vector<TileMapping>{};
+  if (sharing == Sharing::kCrossed && given.empty()) return std::nullopt;
+
+  std::map<std::array<int64_t, 11>, Search> searches;  // parts of the same size have the same mappings
+  const auto size = [](const DirectProblem& p) {
+    return std::array<int64_t, 11>{p.batch, p.outc, p.red, p.out[0], p.out[1], p.kernel[0], p.kernel[1], p.pad[0], p.in[0],
+                                   p.stride[0], p.dilation[0]};
+  };
+  const auto search_of = [&](const DirectProblem& cut) -> const Search& {
+    const auto known = searches.find(size(cut));
+    if (known != searches.end()) return known->second;
+    Search search = sharing == Sharing::kCrossed ? Search(hw, better, given) : Search(hw, better, sharing);
+    search.Tiles(cut);
+    return searches.emplace(size(cut), std::move(search)).first->second;
+  };
+  searches.emplace(size(*largest), first);
+  for (const auto& [frame, lead] : first.by_frame()) {
     TileParts one;
-    for (const auto& [cut, search] : cuts) {
-      const auto at = search->by_frame().find(frame);
-      if (at == search->by_frame().end()) break;
+    for (const DirectProblem& cut : cuts) {
+      const auto& by_frame = search_of(cut).by_frame();
+      const auto at = by_frame.find(frame);
+      if (at == by_frame.end()) break;
       one.parts.push_back(part(cut, at->second));
       one.cost.cycles += at->second.cost.cycles + kPartStart;
       one.cost.words += at->second.cost.words;
@@ -459,14 +515,6 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
   }
   if (best.parts.empty()) return std::nullopt;
   return best;
-}
-
-// Units that cross, of a whole problem.
-std::optional<TileParts> MapCrossed(const DirectProblem& problem, const HwConfig& hw, Objective better) {
-  Search search(hw, better, Sharing::kCrossed);
-  search.Tiles(problem);
-  if (!search.best()) return std::nullopt;
-  return TileParts{.parts = {*search.best()}, .cost = search.best()->cost};
 }
 
 std::vector<Section> Whole(const DirectProblem& p, int axis) { return {{0, p.out[axis], 0, p.kernel[axis]}}; }
@@ -501,7 +549,7 @@ std::vector<CutProblem> Cuts(const DirectProblem& p, int64_t most_parts) {
 std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
   std::vector<TileParts> found;
   const auto visit = [&](const std::vector<CutProblem>& cuts) {
-    auto one = MapParts(cuts, hw, better);
+    auto one = MapParts(cuts, hw, better, Sharing::kBlocks);
     if (!one || (!found.empty() && !better(one->cost, found.back().cost))) return;
     if (found.size() == 2) found.pop_back();
     found.push_back(std::move(*one));
@@ -509,9 +557,10 @@ std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, cons
   std::vector<CutProblem> whole;
   for (const DirectProblem& p : problems) whole.push_back({p, {Whole(p, 0), Whole(p, 1)}});
   visit(whole);
-  if (problems.size() > 1) return found;
-  for (const CutProblem& cut : Cuts(problems[0], kMostParts)) visit({cut});
-  if (auto crossed = MapCrossed(problems[0], hw, better)) found.push_back(std::move(*crossed));
+  if (problems.size() == 1) {
+    for (const CutProblem& cut : Cuts(problems[0], kMostParts)) visit({cut});
+  }
+  if (auto crossed = MapParts(whole, hw, better, Sharing::kCrossed)) found.push_back(std::move(*crossed));
   return found;
 }
 

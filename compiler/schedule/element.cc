@@ -53,7 +53,7 @@ int AddAddress(LoopNest& nest, const TensorView& tensor, const Element& element)
   return nest.Affine("address", base, std::move(terms));
 }
 
-Condition Inside(const LoopNest& nest, const TensorView& tensor, const Element& element) {
+Condition Inside(LoopNest& nest, const TensorView& tensor, const Element& element) {
   Condition inside;
   for (const Axis& axis : kAxes) {
     const int var = element.*axis.index;
@@ -61,6 +61,19 @@ Condition Inside(const LoopNest& nest, const TensorView& tensor, const Element& 
     const int64_t size = tensor.size.*axis.size;
     const Range bounds = nest.Bounds(var);
     if (bounds.low < 0 || bounds.high > size) inside.push_back({{var, 0, size}});
+  }
+  for (const int axis : {0, 1}) {
+    const TapNumbers& taps = tensor.taps[static_cast<std::size_t>(axis)];
+    if (taps.size == 0) continue;
+    std::vector<Term> terms;
+    if (const int tap = axis == 0 ? element.row : element.col; tap >= 0) terms.push_back({tap, taps.step});
+    if (taps.phase_step != 0 && element.outc >= 0) {
+      const auto& [rows, columns] = tensor.phases.count;
+      const int phase = nest.AddRegister({"phase", tensor.phases.first, {{element.outc, 1}}, axis == 0 ? columns : 1,
+                                          axis == 0 ? rows : columns});
+      terms.push_back({phase, taps.phase_step});
+    }
+    inside.push_back({{nest.Affine("tap", taps.base, std::move(terms)), 0, taps.size}});
   }
   return inside;
 }

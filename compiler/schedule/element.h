@@ -15,8 +15,9 @@ struct Element {
 // Adds the register of its address.
 int AddAddress(LoopNest& nest, const TensorView& tensor, const Element& element);
 
-// Holds where the element exists: a range for each index that the nest lets run out of the tensor.
-Condition Inside(const LoopNest& nest, const TensorView& tensor, const Element& element);
+// Holds where the element exists: a range for each index that the nest lets run out of the tensor, and for taps that some
+// phases do not have.
+Condition Inside(LoopNest& nest, const TensorView& tensor, const Element& element);
 
 // The words are elements of an operand, fillers where there is none.
 void Reads(GinDescriptor& words, const TensorView& tensor, const Element& element);

@@ -169,6 +169,25 @@ TEST(ChooseOneTest, FilterGradientsOfFewChannelsAGroupAreFast) {
   EXPECT_LE(Choose(config, layer, Pass::kFilterGrad, "auto").value().counts.cycles, 8500);
 }
 
+// The last layer of a vocoder: one result channel, so that an input element is sent once for all residues of the stride only
+// where these are phases, shifted ones (kernel 16, stride 8, padding 4) or some with a tap of zeros (25, 4, 11).
+TEST(ChooseOneTest, TransposedConvolutionsToOneChannelAreFast) {
+  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
+  Layer layer;
+  layer.op = Op::kConvTranspose;
+  layer.input = {1, 48, 1, 2000};
+  layer.output_channels = 1;
+  layer.kernel = {1, 16};
+  layer.strides = {1, 8};
+  layer.pads = {0, 4, 0, 4};
+  EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 18700);
+  layer.kernel = {1, 25};
+  layer.strides = {1, 4};
+  layer.pads = {0, 11, 0, 11};
+  layer.output_padding = {0, 1};
+  EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 23200);
+}
+
 // Residues as result channels, summed channels, batch: strides that divide the kernel, on one axis or both, with
 // padding, groups, images; residues of the other axis that are not alike.
 TEST(ChooseOneTest, EveryCandidateWithPhasesIsProved) {
@@ -182,6 +201,8 @@ TEST(ChooseOneTest, EveryCandidateWithPhasesIsProved) {
                          {{4, 4}, {2, 2}, {0, 0, 0, 0}, 1, 2}, {{4, 4}, {2, 2}, {2, 2, 2, 2}, 2, 2},
                          {{1, 6}, {1, 3}, {0, 0, 0, 3}, 1, 1}, {{3, 4}, {2, 2}, {1, 0, 0, 0}, 1, 2},
                          {{8, 8}, {4, 4}, {2, 2, 2, 2}, 1, 1}, {{7, 6}, {3, 3}, {0, 3, 1, 0}, 3, 1},
+                         {{4, 4}, {2, 2}, {1, 1, 1, 1}, 1, 1}, {{1, 11}, {1, 4}, {0, 3, 0, 4}, 1, 2},
+                         {{7, 1}, {4, 1}, {3, 0, 2, 0}, 3, 1},
                          {{4, 4}, {2, 2}, {0, 0, 0, 0}, 4, 1, true}, {{4, 6}, {4, 3}, {0, 3, 0, 0}, 5, 2, true}};
   std::map<std::string, int> met;
   for (const Strided& strided : all) {
@@ -209,6 +230,8 @@ TEST(ChooseOneTest, EveryCandidateWithPhasesIsProved) {
           ASSERT_TRUE(counts.ok()) << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
           ++met[candidate.mapping.at("phases_of").get<std::string>() + ", " +
                 candidate.mapping.at("family").get<std::string>()];
+          met["parts that cross"] += candidate.mapping.at("family") == "tile per PE" &&
+                                     candidate.mapping.at("parts").size() > 1 && !candidate.mapping.at("cross").is_null();
         }
       }
     }
@@ -217,7 +240,7 @@ TEST(ChooseOneTest, EveryCandidateWithPhasesIsProved) {
                          "result channels, results per PE", "result channels, tile per PE",
                          "result channels, plane per PE", "summed channels, row-stationary",
                          "summed channels, results per PE", "summed channels, tile per PE", "batch, row-stationary",
-                         "batch, results per PE", "batch, tile per PE"}) {
+                         "batch, results per PE", "batch, tile per PE", "parts that cross"}) {
     EXPECT_GE(met[of], 3) << of;
   }
 }

@@ -146,6 +146,10 @@ Products ProductsOf(const TransposedProblem& p) {
 int64_t AddressOf(const TensorAddress& at, std::array<int64_t, 2> phase) {
   return phase[0] * at.phase_row + phase[1] * at.phase_col;
 }
+bool HasTap(const TapNumbers& taps, int64_t index, int64_t phase) {
+  const int64_t number = taps.base + taps.step * index + taps.phase_step * phase;
+  return taps.size == 0 || (number >= 0 && number < taps.size);
+}
 void AddProducts(const DirectProblem& p, Products& products, std::array<int64_t, 2> phase) {
   for (int64_t y = 0; y < p.out[0]; ++y) {
     for (int64_t x = 0; x < p.out[1]; ++x) {
@@ -154,6 +158,7 @@ void AddProducts(const DirectProblem& p, Products& products, std::array<int64_t,
           const int64_t v = y * p.stride[0] + i * p.dilation[0] - p.pad[0];
           const int64_t u = x * p.stride[1] + j * p.dilation[1] - p.pad[1];
           if (v < 0 || v >= p.in[0] || u < 0 || u >= p.in[1]) continue;
+          if (!HasTap(p.taps[0], i, phase[0]) || !HasTap(p.taps[1], j, phase[1])) continue;
           products.insert({AddressOf(p.input_at, 0, 1, v, u) + AddressOf(p.input_at, phase),
                            AddressOf(p.kernel_at, 1, 1, i, j) + AddressOf(p.kernel_at, phase),
                            AddressOf(p.result_at, 1, 0, y, x) + AddressOf(p.result_at, phase)});
@@ -252,6 +257,30 @@ TEST(PhaseTest, ProductsAreThoseOfTheTransposedConvolution) {
   EXPECT_GE(some, 20);
 }
 
+// Shifts by whole strides, and taps that some phases do not have.
+TEST(PhaseTest, ShiftedProductsAreThoseOfTheTransposedConvolution) {
+  std::map<bool, int> more;  // phases than without
+  std::vector<Layer> layers = StridedLayers();
+  for (const Layer& layer : OddTransposedLayers()) layers.push_back(layer);
+  const auto most = [](const std::vector<DirectProblem>& problems) {
+    int64_t phases = 0;
+    for (const DirectProblem& d : problems) phases = std::max(phases, d.phases.all());
+    return phases;
+  };
+  for (const Layer& layer : layers) {
+    const TransposedProblem transposed = MakeTransposedProblem(layer);
+    for (const bool fill : {false, true}) {
+      const std::vector<DirectProblem> problems = ShiftedPhaseProblems(transposed, fill);
+      Products products;
+      for (const DirectProblem& d : problems) AddProducts(d, products);
+      ASSERT_EQ(products, ProductsOf(transposed)) << ToJsonText(layer) << fill;
+      more[fill] += most(problems) > most(fill ? ShiftedPhaseProblems(transposed, false) : PhaseProblems(transposed));
+    }
+  }
+  EXPECT_GE(more[false], 20);
+  EXPECT_GE(more[true], 20);
+}
+
 TEST(PhaseTest, OneProblemWhereTheStrideDividesKernelAndPadding) {
   Layer layer = Square(10, 64, 32);
   std::vector<DirectProblem> problems = PhaseProblems(MakeTransposedProblem(layer));
@@ -266,6 +295,12 @@ TEST(PhaseTest, OneProblemWhereTheStrideDividesKernelAndPadding) {
   layer = Square(10, 4, 2);
   layer.pads = {1, 1, 1, 1};  // residues whose taps begin at different errors
   EXPECT_EQ(PhaseProblems(MakeTransposedProblem(layer)).size(), 4u);
+  // All but the outermost results together, these by side and corner.
+  const auto shifted = ShiftedPhaseProblems(MakeTransposedProblem(layer), false);
+  ASSERT_EQ(shifted.size(), 9u);
+  EXPECT_TRUE(std::any_of(shifted.begin(), shifted.end(), [](const DirectProblem& d) {
+    return d.phases.all() == 4 && d.out == std::array<int64_t, 2>{10, 10} && d.kernel == std::array<int64_t, 2>{2, 2};
+  }));
 }
 
 TEST(PhaseTest, ProductsAreThoseOfTheDirectConvolution) {
