@@ -45,7 +45,9 @@ NO_FIELD = "no field there: isa/image_fields.def, headers, loader and ID words e
 COUNTER = "upper bits of a counter and its wrap: runs are shorter than 2^k cycles, words or psums"
 LANE = "Local links are wide for two psums; a PE sends one a cycle (departure in eco_pe_psum.sv)"
 EDGE = "constant: nothing is above row 0 and nothing below the last row, and no lane but the first is used"
-SLOT = "upper bits of accumulator slots: layers here keep fewer than 4096 sums in a lane"
+SLOT = "upper bits of accumulator slots: layers here keep fewer than 2048 sums in a lane"
+ADD = r"rtl/arith/bf16/eco_fp32_add\.sv"
+NO_BIT = "constant: room for signs and places that the numbers there do not use"
 RECT = "rectangles end at row 7 or column 5 at most, arrays are small; upper bits are for up to 64 rows and columns"
 ERROR = "errors of programs are made by tests/tb/array_test on 3 x 3 PEs; these rows and columns are in larger arrays"
 DEPTH = "9 bits and their sums are for 256 entries, files here have 75 and 224"
@@ -79,6 +81,7 @@ HOLES = [
     (r"rtl/mem/eco_counter\.sv", r"low_q|shown_q", (21, 23), COUNTER),
     (r"rtl/mem/eco_counter\.sv", r"high_q", (0, 23), COUNTER),
     (r"rtl/mem/eco_counter\.sv", r"carry_q|wrap_o", None, COUNTER),
+    (ARRAY, r"held_cycles", (6, 47), COUNTER),
     (ARRAY, r"stat_o|cycles|cfg_words|wide_words|narrow_words|all_gon_words", (15, 47), COUNTER),
     (COUNTERS, r"carry_q|wrapped_o", None, COUNTER),
     (COUNTERS, r"if: .*wrapped_o <= 1'b1;", None, COUNTER),
@@ -93,8 +96,20 @@ HOLES = [
     (r"rtl/top/eco_row\.sv", r"program_error", (3, 4), ERROR),
     (ARRAY, r"gon_words(_q)?", (2, 7), "at most two GON lanes here, so at most two words a cycle"),
     (ARRAY, r"case: .*", None, "stat_sel_i is 0 to 6; the drivers never read the code 7, which gives zero"),
-    (r"rtl/mem/.*", r"slot_i|slot_q|waddr_i|raddr_i", (12, 14), SLOT),
-    (r"rtl/(noc/eco_gon|top/eco_array)\.sv", r"cmd_slot_i|acc_slot|order_slot|slot_q|gon_slot_i", (26, 27), SLOT),
+    (r"rtl/mem/.*", r"(next_)?slot_i|slot_q|slot_end|waddr_i|raddr_i", (11, 14), SLOT),
+    (r"rtl/mem/eco_accumulator\.sv", r"slot_q", (25, 27), SLOT),
+    (r"rtl/mem/eco_accumulator\.sv", r"slot_q", (39, 41), SLOT),
+    (r"rtl/(noc/eco_gon|top/eco_array)\.sv", r"cmd_slot_i|acc_slot|order_slot|slot_q|gon_slot_i", (25, 27), SLOT),
+    (ADD, r"a_exp", (8, 9), NO_BIT),
+    (ADD, r"(exp|shift)(_0|_1)?", (9, 9), NO_BIT),
+    (ADD, r"close_y(_0)?", (24, 24), NO_BIT),
+    (ADD, r"x", range(0, 28, 27), NO_BIT),
+    (ADD, r"x", (1, 2), NO_BIT),
+    (ADD, r"stop", (24, 24), "constant: numbers of the least exponent have nothing to normalise"),
+    (ADD, r"stop", (0, 17), "numbers with exponents from 8 to 25 that cancel: in the vectors of arith_bf16, not in layers"),
+    (r"rtl/arith/int16/eco_result\.sv", r"round_i", None, "int16 has no rounding"),
+    (PSUM, r"wait_turn", None, "a slot that starts with a psum from below right behind one that ends with one: passes of both "
+                              "kinds do not follow each other in layers here"),
     (CONFIG, r"(row|col)_hi_q|col_lo_q|col_q", (3, 7), RECT),
 ]
 
