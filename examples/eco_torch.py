@@ -5,9 +5,11 @@ Operands are rounded to bfloat16, results are fp32. `Reference` computes the sam
 network can be trained on either; without a backend a layer is PyTorch's own, in fp32, with its autograd.
 """
 import collections
+import concurrent.futures
 import itertools
 import json
 import pathlib
+import queue
 import subprocess
 import tempfile
 
@@ -26,13 +28,15 @@ def to_bf16(x):
 class Array:
     """An array, on its RTL or (functional) by the compute and cycle models.
 
-    Two processes simulate it, so that both gradients of a layer are under way at once; a forward pass, beside which
-    there is nothing else to do, is cut in two, each process has half of the images. That saves time here and changes no
-    result: `cycles` are those of one array that computes one after the other.
+    Two processes simulate it. Passes wait in one queue; those over images are cut in two halves of the batch, and filter
+    gradients need not be there before `finish`, so that both processes always have something to do. That saves time here
+    and changes no result: `cycles` are those of one array that computes one after the other.
 
     Counts: `layers`, `cycles` (also by `kind`), `seconds` of simulation, `worst`: the largest error as a share of the
     bound of the golden model, `failed`: layers whose results are not within it.
     """
+
+    PROCESSES = 2
 
     def __init__(self, config="ecoflow_13x15_bf16", functional=False, compare=True):
         self.folder = tempfile.TemporaryDirectory()
@@ -41,63 +45,72 @@ class Array:
         self.layers = self.cycles = self.failed = 0
         self.seconds = self.worst = 0.0
         self.kind = collections.Counter()
+        self.gradients = []  # of filters, under way: parameter and what `start` returned
+        self.free = queue.SimpleQueue()
+        self.pool = concurrent.futures.ThreadPoolExecutor(self.PROCESSES)  # a thread waits for each process
         self.processes = [subprocess.Popen(
             [ROOT / "build/bin/ecoflow", "serve", "--config", config] + ["--functional"] * functional,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        self.free = list(self.processes)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(self.PROCESSES)]
+        for process in self.processes:
+            self.free.put(process)
 
     def start(self, layer, pass_name, **tensors):
         """Starts one pass of a layer (as in a layer file) on float32 tensors; `result` of what it returns is to follow."""
-        images = layer["input"][0]
-        if pass_name != "forward" or images == 1:
-            return [self.ask(layer, pass_name, tensors)]
-        return [self.ask(layer | {"input": [len(part), *layer["input"][1:]]}, pass_name, tensors | {"ifmap": part})
-                for part in tensors["ifmap"].split((images + 1) // 2)]
+        streamed = {"forward": "ifmap", "input-grad": "error"}.get(pass_name)
+        if streamed is None:
+            return [self.pool.submit(self.ask, layer, pass_name, tensors)]
+        return [self.pool.submit(self.ask, layer | {"input": [len(part), *layer["input"][1:]]}, pass_name, tensors | {streamed: part})
+                for part in tensors[streamed].chunk(self.PROCESSES)]
 
     def ask(self, layer, pass_name, tensors):
+        """Request, report and output of a pass, from the next process that is free."""
         stem = pathlib.Path(self.folder.name) / str(next(self.number))
         request = {"layer": layer, "pass": pass_name, "output": f"{stem}.output.npy", "compare": self.compare}
         for name, values in tensors.items():
             request[name] = f"{stem}.{name}.npy"
             np.save(request[name], np.ascontiguousarray(values.numpy()))
-        process = self.free.pop()
+        process = self.free.get()
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-        return process, request
-
-    def answer(self, process, request):
-        """Report and output of what was asked."""
         line = process.stdout.readline()
+        self.free.put(process)
         if not line:
             raise RuntimeError("ecoflow serve ended")
-        self.free.append(process)
         report = json.loads(line)
         if "error" in report:
             raise RuntimeError(report["error"])
         output = torch.from_numpy(np.load(request["output"]))
-        for name in ("ifmap", "filter", "error", "output"):
-            if name in request:
-                pathlib.Path(request[name]).unlink()
-        return report, output
+        for name in ("output", *tensors):
+            pathlib.Path(request[name]).unlink()
+        return request, report, output
 
     def result(self, started):
         """The output of a pass, a float32 tensor."""
-        reports, outputs = zip(*(self.answer(*each) for each in started))
-        _, request = started[0]
+        requests, reports, outputs = zip(*(each.result() for each in started))
         cycles = sum(report["cycles"] for report in reports)
         self.layers += 1
         self.cycles += cycles
-        self.kind[request["layer"]["op"], request["pass"]] += cycles
+        self.kind[requests[0]["layer"]["op"], requests[0]["pass"]] += cycles
         self.seconds += sum(report["sim_seconds"] for report in reports)
         if self.compare:
             self.failed += not all(report["match"] for report in reports)
             self.worst = max(self.worst, *(report["worst_error_of_bound"] for report in reports))
         return torch.cat(outputs)
 
+    def start_gradient(self, parameter, *of_pass, **tensors):
+        """Starts a filter gradient, which `finish` adds to that of `parameter`."""
+        self.gradients.append((parameter, self.start(*of_pass, **tensors)))
+
+    def finish(self):
+        for parameter, started in self.gradients:
+            add_gradient(parameter, self.result(started))
+        self.gradients.clear()
+
     def close(self):
         for process in self.processes:
             process.stdin.close()
             process.wait()
+        self.pool.shutdown()
         self.folder.cleanup()
 
 
@@ -124,13 +137,31 @@ class Reference:
     def result(self, started):
         return started
 
+    def start_gradient(self, parameter, *of_pass, **tensors):
+        add_gradient(parameter, self.start(*of_pass, **tensors))
+
+    def finish(self):
+        pass
+
+
+def add_gradient(parameter, gradient):
+    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+
+def backward(loss, backend):
+    """Gradients of all parameters."""
+    loss.backward()
+    if backend is not None:
+        backend.finish()
+
 
 class Convolution(torch.autograd.Function):
-    """Conv or ConvTranspose without bias; all three passes by `backend`."""
+    """Conv or ConvTranspose without bias; all three passes by `backend`. The filter's gradient is there after the
+    function `backward`, not before."""
 
     @staticmethod
     def forward(ctx, x, weight, op, name, stride, padding, backend):
-        ctx.backend = backend
+        ctx.backend, ctx.parameter = backend, weight
         outputs = weight.shape[0] if op == "Conv" else weight.shape[1]
         ctx.layer = {"name": name, "op": op, "input": list(x.shape), "output_channels": outputs,
                      "kernel_shape": list(weight.shape[2:]), "strides": [stride] * 2, "pads": [padding] * 4}
@@ -142,13 +173,10 @@ class Convolution(torch.autograd.Function):
     def backward(ctx, error):
         x, weight = ctx.saved_tensors
         error = to_bf16(error)
-        started = []
-        if ctx.needs_input_grad[0]:
-            started.append(ctx.backend.start(ctx.layer, "input-grad", error=error, filter=weight))
+        started = ctx.backend.start(ctx.layer, "input-grad", error=error, filter=weight) if ctx.needs_input_grad[0] else None
         if ctx.needs_input_grad[1]:
-            started.append(ctx.backend.start(ctx.layer, "filter-grad", ifmap=x, error=error))
-        grads = iter([ctx.backend.result(each) for each in started])
-        return tuple(next(grads) if needed else None for needed in ctx.needs_input_grad)
+            ctx.backend.start_gradient(ctx.parameter, ctx.layer, "filter-grad", ifmap=x, error=error)
+        return (None if started is None else ctx.backend.result(started), *[None] * 6)
 
 
 class Layer(torch.nn.Module):

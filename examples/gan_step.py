@@ -45,10 +45,10 @@ def gradients(backend, batch, seed):
     fake = generate(noise)
     one, zero = torch.ones(batch), torch.zeros(batch)
     loss_d = binary_cross_entropy_with_logits(judge(real), one) + binary_cross_entropy_with_logits(judge(fake.detach()), zero)
-    loss_d.backward()
+    eco_torch.backward(loss_d, backend)
     found = {f"{module.name} {kind} (discriminator)": getattr(module, kind).grad.clone() for module in down for kind in ("weight", "bias")}
     loss_g = binary_cross_entropy_with_logits(judge(fake), one)
-    loss_g.backward()
+    eco_torch.backward(loss_g, backend)
     found |= {f"{module.name} {kind} (generator)": getattr(module, kind).grad for module in up for kind in ("weight", "bias")}
     return (float(loss_d), float(loss_g)), found
 

@@ -69,7 +69,7 @@ def accuracy(model, data):
         return float((model(x).argmax(1) == y).float().mean())
 
 
-def train(model, data, steps, rate, seed, told):
+def train(model, backend, data, steps, rate, seed, told):
     """Losses of the steps; `rate` gives the learning rate of a step."""
     x, y = data
     sgd = torch.optim.SGD(model.parameters(), RATE, MOMENTUM)
@@ -81,7 +81,7 @@ def train(model, data, steps, rate, seed, told):
         batch, order = order[:BATCH], order[BATCH:]
         loss = torch.nn.functional.cross_entropy(model(x[batch]), y[batch])
         sgd.zero_grad()
-        loss.backward()
+        eco_torch.backward(loss, backend)
         sgd.param_groups[0]["lr"] = rate(step)
         sgd.step()
         losses.append(float(loss))
@@ -149,7 +149,7 @@ def main():
     for name, backend in ((f"array ({where}, bf16)", array), ("PyTorch, bf16 operands", eco_torch.Reference()),
                           ("PyTorch, fp32", None)):
         model = network(shapes, inputs, backend, a.seed)
-        losses[name] = train(model, training, steps, rate, a.seed, told if backend is array else lambda *_: None)
+        losses[name] = train(model, backend, training, steps, rate, a.seed, told if backend is array else lambda *_: None)
         if backend is array:
             seconds = time.monotonic() - begin
         accuracies[name] = accuracy(use(model, backend and eco_torch.Reference()), test)
