@@ -49,14 +49,14 @@ Position AddPosition(LoopNest& nest, const DirectProblem& p, int number) {
   return {nest.Quotient("b", rows, p.out[0]), nest.Remainder("y", rows, p.out[0]),
           nest.Remainder("x", number, p.out[1])};
 }
-// The summed channel and tap that a word of k stands for.
+// The summed channel and tap that a word of k stands for; -1 where there is one tap.
 struct Tap {
   int r, i, j;
 };
 Tap AddTap(LoopNest& nest, const DirectProblem& p, int k) {
   const int rows = nest.Quotient("kernel_rows", k, p.kernel[1]);
-  return {nest.Quotient("r", rows, p.kernel[0]), nest.Remainder("i", rows, p.kernel[0]),
-          nest.Remainder("j", k, p.kernel[1])};
+  return {nest.Quotient("r", rows, p.kernel[0]), p.kernel[0] == 1 ? -1 : nest.Remainder("i", rows, p.kernel[0]),
+          p.kernel[1] == 1 ? -1 : nest.Remainder("j", k, p.kernel[1])};
 }
 
 // An error of a transposed convolution, and the kernel element and channel of an item. Kernel
@@ -84,8 +84,12 @@ void AddInput(GinDescriptor& d, const DirectProblem& p, int number, int k) {
   LoopNest& nest = d.nest;
   const Tap tap = AddTap(nest, p, k);
   const Position at = AddPosition(nest, p, number);
-  const int y = nest.Affine("y_in", -p.pad[0], {{at.y, p.stride[0]}, {tap.i, p.dilation[0]}});
-  const int x = nest.Affine("x_in", -p.pad[1], {{at.x, p.stride[1]}, {tap.j, p.dilation[1]}});
+  const auto input = [&](const char* name, std::size_t axis, int at_axis, int tap_of_axis) {
+    std::vector<Term> terms = {{at_axis, p.stride[axis]}};
+    if (tap_of_axis >= 0) terms.push_back({tap_of_axis, p.dilation[axis]});
+    return nest.Affine(name, -p.pad[axis], std::move(terms));
+  };
+  const int y = input("y_in", 0, at.y, tap.i), x = input("x_in", 1, at.x, tap.j);
   Reads(d, p.Input(), {.group = kGroup, .batch = at.b, .red = tap.r, .row = y, .col = x});
 }
 void AddFilter(GinDescriptor& d, const DirectProblem& p, int number, int k) {

@@ -25,28 +25,44 @@ void to_json(json& document, const Register& reg) {
   if (reg.modulus != plain.modulus) document["modulus"] = reg.modulus;
   if (reg.cap != plain.cap) document["cap"] = reg.cap;
 }
+// What is as in a descriptor that says nothing is left out: parts make images long.
+template <typename Value>
+void AddUnless(const Value& plain, const char* key, const Value& value, json& document) {
+  if (value != plain) document[key] = value;
+}
+void AddIfAny(const char* key, const Condition& condition, json& document) {
+  if (!condition.empty()) document[key] = condition;
+}
 void to_json(json& document, const LoopNest& nest) {
-  document = {{"loops", nest.loops}, {"registers", nest.registers}, {"keep", nest.keep}};
+  document = {{"loops", nest.loops}, {"registers", nest.registers}};
+  AddIfAny("keep", nest.keep, document);
 }
 void to_json(json& document, const GinDescriptor& d) {
+  const GinDescriptor plain;
   document = {{"nest", d.nest},       {"operand", d.operand}, {"destination", d.destination},
               {"row_tag", d.row_tag}, {"col_tag", d.col_tag}, {"address", d.address},
-              {"real", d.real},       {"interleave", d.interleave},
-              {"turn_loops", d.turn_loops}, {"part", d.part}};
-  if (d.lead != 0) document["lead"] = d.lead;
+              {"part", d.part}};
+  AddIfAny("real", d.real, document);
+  AddUnless(plain.interleave, "interleave", d.interleave, document);
+  AddUnless(plain.turn_loops, "turn_loops", d.turn_loops, document);
+  AddUnless(plain.lead, "lead", d.lead, document);
 }
 void to_json(json& document, const GonDescriptor& d) {
-  document = {{"nest", d.nest},       {"row", d.row},     {"col", d.col},   {"slot", d.slot},
-              {"address", d.address}, {"first", d.first}, {"last", d.last}, {"part", d.part}};
+  document = {{"nest", d.nest}, {"row", d.row}, {"col", d.col}, {"slot", d.slot}, {"address", d.address}, {"part", d.part}};
+  AddIfAny("first", d.first, document);
+  AddIfAny("last", d.last, document);
 }
 void to_json(json& document, const ParamField& field) {
   document = {{"name", field.name}, {"var", field.var}};
 }
 void to_json(json& document, const PassDescriptor& d) {
-  document = {{"nest", d.nest},           {"pass_loops", d.pass_loops}, {"round_loops", d.round_loops},
-              {"fields", d.fields},
-              {"active", d.active},       {"from_below", d.from_below}, {"to_above", d.to_above},
-              {"first_program", d.first_program}, {"variant", d.variant}};
+  const PassDescriptor plain;
+  document = {{"nest", d.nest}, {"pass_loops", d.pass_loops}, {"fields", d.fields}, {"first_program", d.first_program}};
+  AddUnless(plain.round_loops, "round_loops", d.round_loops, document);
+  AddUnless(plain.variant, "variant", d.variant, document);
+  AddIfAny("active", d.active, document);
+  AddIfAny("from_below", d.from_below, document);
+  AddIfAny("to_above", d.to_above, document);
 }
 json ToJson(const Schedule& s) {
   return {{"setup", s.setup}, {"programs", s.programs}, {"passes", s.passes}, {"wide", s.wide},
@@ -108,7 +124,7 @@ static Status Read(const JsonPlace& at, std::vector<Register>& registers, const 
 static Status Read(const JsonPlace& at, LoopNest& nest) {
   ECO_RETURN_IF_ERROR(at.Get("loops", nest.loops));
   ECO_RETURN_IF_ERROR(at.Get("registers", nest.registers, nest));
-  return at.Get("keep", nest.keep, VariableOf(nest));
+  return at.GetIfAny("keep", nest.keep, VariableOf(nest));
 }
 static Status Read(const JsonPlace& at, GinDescriptor& d, const Schedule& schedule) {
   ECO_RETURN_IF_ERROR(at.Get("nest", d.nest));
@@ -119,9 +135,9 @@ static Status Read(const JsonPlace& at, GinDescriptor& d, const Schedule& schedu
   ECO_RETURN_IF_ERROR(at.Get("row_tag", d.row_tag, variable));
   ECO_RETURN_IF_ERROR(at.Get("col_tag", d.col_tag, variable));
   ECO_RETURN_IF_ERROR(at.Get("address", d.address, variable));
-  ECO_RETURN_IF_ERROR(at.Get("real", d.real, variable));
-  ECO_RETURN_IF_ERROR(at.Get("interleave", d.interleave, IntegerRange{-1, loops - 1}));
-  ECO_RETURN_IF_ERROR(at.Get("turn_loops", d.turn_loops, IntegerRange{0, loops}));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("real", d.real, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("interleave", d.interleave, IntegerRange{-1, loops - 1}));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("turn_loops", d.turn_loops, IntegerRange{0, loops}));
   ECO_RETURN_IF_ERROR(at.GetIfAny("lead", d.lead, IntegerRange{0, kHuge}));
   return at.Get("part", d.part, IndexOf(schedule.passes));
 }
@@ -132,8 +148,8 @@ static Status Read(const JsonPlace& at, GonDescriptor& d, const Schedule& schedu
   ECO_RETURN_IF_ERROR(at.Get("col", d.col, variable));
   ECO_RETURN_IF_ERROR(at.Get("slot", d.slot, variable));
   ECO_RETURN_IF_ERROR(at.Get("address", d.address, variable));
-  ECO_RETURN_IF_ERROR(at.Get("first", d.first, variable));
-  ECO_RETURN_IF_ERROR(at.Get("last", d.last, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("first", d.first, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("last", d.last, variable));
   return at.Get("part", d.part, IndexOf(schedule.passes));
 }
 static Status Read(const JsonPlace& at, ParamField& field, const IntegerRange& variable) {
@@ -145,13 +161,13 @@ static Status Read(const JsonPlace& at, PassDescriptor& d, const Schedule& sched
   const IntegerRange variable = VariableOf(d.nest);
   const auto loops = static_cast<int64_t>(d.nest.loops.size());
   ECO_RETURN_IF_ERROR(at.Get("pass_loops", d.pass_loops, IntegerRange{0, loops - 2}));
-  ECO_RETURN_IF_ERROR(at.Get("round_loops", d.round_loops, IntegerRange{0, d.pass_loops}));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("round_loops", d.round_loops, IntegerRange{0, d.pass_loops}));
   ECO_RETURN_IF_ERROR(at.Get("fields", d.fields, variable));
-  ECO_RETURN_IF_ERROR(at.Get("active", d.active, variable));
-  ECO_RETURN_IF_ERROR(at.Get("from_below", d.from_below, variable));
-  ECO_RETURN_IF_ERROR(at.Get("to_above", d.to_above, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("active", d.active, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("from_below", d.from_below, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("to_above", d.to_above, variable));
   ECO_RETURN_IF_ERROR(at.Get("first_program", d.first_program, IndexOf(schedule.programs)));
-  return at.Get("variant", d.variant, IntegerRange{-1, variable.high});
+  return at.GetIfAny("variant", d.variant, IntegerRange{-1, variable.high});
 }
 
 Status Read(const JsonPlace& at, Schedule& schedule) {
@@ -170,9 +186,14 @@ int64_t ImageBytes(const Schedule& schedule) {
 
 void AppendParts(Schedule& schedule, Schedule next) {
   const auto parts = static_cast<int>(schedule.passes.size());
-  const auto programs = static_cast<int>(schedule.programs.size());
+  // Parts that differ by addresses alone have the same programs.
+  const auto known = std::search(schedule.programs.begin(), schedule.programs.end(), next.programs.begin(), next.programs.end());
+  const auto first = static_cast<int>(known - schedule.programs.begin());
+  if (known == schedule.programs.end()) {
+    schedule.programs.insert(schedule.programs.end(), next.programs.begin(), next.programs.end());
+  }
   for (PassDescriptor& d : next.passes) {
-    d.first_program += programs;
+    d.first_program += first;
     schedule.passes.push_back(std::move(d));
   }
   const auto append = [&](auto& to, auto& from) {
@@ -184,7 +205,6 @@ void AppendParts(Schedule& schedule, Schedule next) {
   append(schedule.wide, next.wide);
   append(schedule.narrow, next.narrow);
   append(schedule.gon, next.gon);
-  for (auto& program : next.programs) schedule.programs.push_back(std::move(program));
   schedule.num_passes += next.num_passes;
 }
 

@@ -188,6 +188,20 @@ TEST(ChooseOneTest, TransposedConvolutionsToOneChannelAreFast) {
   EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 23200);
 }
 
+// A dilated kernel over a small map: nine taps apart, in two halves of the channels, are 18 parts, whose image must not be
+// longer than one may be. Without them zeros are multiplied.
+TEST(ChooseOneTest, DilatedTransposedConvolutionsOfSmallMapsAreFast) {
+  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
+  Layer layer;
+  layer.op = Op::kConvTranspose;
+  layer.input = {1, 96, 10, 10};
+  layer.output_channels = 144;
+  layer.kernel = {3, 3};
+  layer.dilations = {3, 3};
+  layer.pads = {1, 1, 1, 1};
+  EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 66000);
+}
+
 // Residues as result channels, summed channels, batch: strides that divide the kernel, on one axis or both, with
 // padding, groups, images; residues of the other axis that are not alike.
 TEST(ChooseOneTest, EveryCandidateWithPhasesIsProved) {

@@ -114,5 +114,56 @@ TEST(CheckScheduleTest, RefusesVariablesThatOverflow) {
   EXPECT_FALSE(check(int64_t{1} << 39, 0, int64_t{1} << 39));
 }
 
+// Programs of parts: those that are the same are kept once, in the order of their variants.
+TEST(AppendPartsTest, KeepsEqualProgramsOnce) {
+  const auto part = [](std::vector<std::vector<uint64_t>> programs) {
+    Schedule one;
+    one.programs = std::move(programs);
+    one.passes.emplace_back();
+    one.num_passes = 1;
+    return one;
+  };
+  Schedule all = part({{1, 2}, {3}});
+  AppendParts(all, part({{3}}));
+  AppendParts(all, part({{1, 2}, {3}}));
+  AppendParts(all, part({{3}, {1, 2}}));
+  EXPECT_EQ(all.programs, (std::vector<std::vector<uint64_t>>{{1, 2}, {3}, {3}, {1, 2}}));
+  std::vector<int> first;
+  for (const PassDescriptor& d : all.passes) first.push_back(d.first_program);
+  EXPECT_EQ(first, (std::vector<int>{0, 1, 0, 2}));
+  EXPECT_EQ(all.num_passes, 4);
+}
+
+// What a descriptor leaves out of its JSON comes back as it was; what is not as usual is there.
+TEST(AppendPartsTest, JsonOfDescriptorsComesBack) {
+  Schedule plain;
+  plain.programs = {{1}};
+  PassDescriptor& pass = plain.passes.emplace_back();
+  pass.nest.AddLoop("row", 1);
+  pass.nest.AddLoop("column", 1);
+  plain.wide.emplace_back().nest.AddLoop("word", 1);
+  plain.gon.emplace_back().nest.AddLoop("word", 1);
+  plain.num_passes = 1;
+  Schedule full = plain;
+  const Condition some = {{{0, 0, 1}}};
+  full.passes[0].nest.AddLoop("third", 1);
+  full.passes[0].pass_loops = full.passes[0].round_loops = 1;
+  full.passes[0].variant = 0;
+  full.passes[0].active = full.passes[0].from_below = full.passes[0].to_above = some;
+  full.wide[0].nest.keep = full.wide[0].real = some;
+  full.wide[0].interleave = 0;
+  full.wide[0].turn_loops = full.wide[0].lead = 1;
+  full.gon[0].first = full.gon[0].last = some;
+  for (const Schedule& schedule : {plain, full}) {
+    const auto document = ToJson(schedule);
+    Schedule back;
+    ASSERT_TRUE(Read(JsonPlace(document, "image"), back).ok());
+    EXPECT_EQ(ToJson(back), document);
+  }
+  EXPECT_FALSE(ToJson(plain)["wide"][0].contains("real"));
+  EXPECT_EQ(ToJson(full)["wide"][0]["lead"], 1);
+  EXPECT_EQ(ToJson(full)["passes"][0]["variant"], 0);
+}
+
 }  // namespace
 }  // namespace ecoflow
