@@ -395,8 +395,9 @@ struct ResultBlock {
   TensorAddress slot_at;
   int64_t slots = 0;
 };
+// In even shares, or with `full` in multiples of the columns, so that only the last one leaves PEs without a vector.
 template <typename Problem>
-std::vector<ResultBlock> ResultBlocks(const Problem& p, const HwConfig& hw) {
+std::vector<ResultBlock> ResultBlocks(const Problem& p, bool full, const HwConfig& hw) {
   const int64_t positions = p.batch * p.out[0] * p.out[1];
   // One more than a multiple of the lanes: neighbours in either direction go to different accumulators.
   const auto pitch = [&](int64_t channels) { return CeilDiv(channels - 1, hw.gon_lanes()) * hw.gon_lanes() + 1; };
@@ -404,7 +405,9 @@ std::vector<ResultBlock> ResultBlocks(const Problem& p, const HwConfig& hw) {
   if (room == 0) return {};
   int64_t split = CeilDiv(p.outc, room);
   while (pitch(CeilDiv(p.outc, split)) > room) ++split;
-  const int64_t channels = CeilDiv(p.outc, split);
+  int64_t channels = CeilDiv(p.outc, split);
+  if (full && split > 1) channels = CeilDiv(channels, hw.columns) * hw.columns;
+  if (pitch(channels) > room) return {};
   const int64_t groups = channels < p.outc ? 1 : std::min(p.groups, room / pitch(channels));
   std::vector<ResultBlock> blocks;
   if (CeilDiv(p.groups, groups) * CeilDiv(p.outc, channels) > kMostParts) return blocks;
@@ -449,15 +452,16 @@ void Narrow(Problem& p, const ResultBlock& block, TensorAddress& input, TensorAd
 }
 
 // A product for each rectangle of tap sections, in the order of the taps, for as many result channels at a
-// time as the accumulator has room for; `rows_whole`, `columns_whole`: that axis is not cut. Empty where nothing
-// is to be cut.
-Cuts CutTaps(const DirectProblem& p, bool rows_whole, bool columns_whole, const HwConfig& hw) {
+// time as the accumulator has room for (`full`: in blocks that fill the columns, where these are others);
+// `rows_whole`, `columns_whole`: that axis is not cut. Empty where nothing is to be cut.
+Cuts CutTaps(const DirectProblem& p, bool rows_whole, bool columns_whole, bool full, const HwConfig& hw) {
   const std::vector<Section> rows =
       rows_whole ? std::vector<Section>{{0, p.out[0], 0, p.kernel[0]}} : TapSections(p, 0);
   const std::vector<Section> columns =
       columns_whole ? std::vector<Section>{{0, p.out[1], 0, p.kernel[1]}} : TapSections(p, 1);
   if (rows.size() * columns.size() == 1) return {};
-  const std::vector<ResultBlock> blocks = ResultBlocks(p, hw);
+  const std::vector<ResultBlock> blocks = ResultBlocks(p, full, hw);
+  if (full && (blocks.size() < 2 || blocks[0].channels == ResultBlocks(p, false, hw)[0].channels)) return {};
   if (std::ssize(blocks) * std::ssize(rows) * std::ssize(columns) > kMostParts) return {};
   Cuts cuts;
   for (const ResultBlock& of : blocks) {
@@ -485,7 +489,7 @@ Cuts CutTaps(const DirectProblem& p, bool rows_whole, bool columns_whole, const 
 // order of the errors. Empty where there are too many.
 Cuts CutScatter(const TransposedProblem& p, const HwConfig& hw) {
   const std::vector<ErrorRange> rows = ErrorRanges(p, 0), columns = ErrorRanges(p, 1);
-  const std::vector<ResultBlock> blocks = ResultBlocks(p, hw);
+  const std::vector<ResultBlock> blocks = ResultBlocks(p, false, hw);
   if (std::ssize(blocks) * std::ssize(rows) * std::ssize(columns) > kMostParts) return {};
   Cuts cuts;
   for (const ResultBlock& of : blocks) {
@@ -516,8 +520,10 @@ std::vector<Cuts> WaysToCut(const DirectProblem& p, Borders borders, const HwCon
     if (std::ssize(cuts) <= kMostParts) ways.push_back(std::move(cuts));
   };
   const auto add_taps = [&](bool rows_whole, bool columns_whole) {
-    Cuts cuts = CutTaps(p, rows_whole, columns_whole, hw);
-    if (!cuts.empty()) ways.push_back(std::move(cuts));
+    for (const bool full : {false, true}) {
+      Cuts cuts = CutTaps(p, rows_whole, columns_whole, full, hw);
+      if (!cuts.empty()) ways.push_back(std::move(cuts));
+    }
   };
   constexpr int kEverywhere = 2;
   if (borders == Borders::kSections) {

@@ -188,6 +188,17 @@ TEST(ChooseOneTest, TransposedConvolutionsToOneChannelAreFast) {
   EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 23200);
 }
 
+// More sums than the accumulator holds: blocks of result channels that are multiples of the columns (90 and 70, not 80 twice).
+TEST(ChooseOneTest, BlocksOfResultChannelsFillTheColumns) {
+  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
+  Layer layer;
+  layer.input = {1, 160, 14, 14};
+  layer.output_channels = 104;
+  layer.kernel = {3, 3};
+  layer.pads = {1, 1, 1, 1};
+  EXPECT_LE(Choose(config, layer, Pass::kInputGrad, "auto").value().counts.cycles, 142500);
+}
+
 // A dilated kernel over a small map: nine taps apart, in two halves of the channels, are 18 parts, whose image must not be
 // longer than one may be. Without them zeros are multiplied.
 TEST(ChooseOneTest, DilatedTransposedConvolutionsOfSmallMapsAreFast) {
