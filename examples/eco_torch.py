@@ -59,7 +59,8 @@ class Array:
         streamed = {"forward": "ifmap", "input-grad": "error"}.get(pass_name)
         if streamed is None:
             return [self.pool.submit(self.ask, layer, pass_name, tensors)]
-        return [self.pool.submit(self.ask, layer | {"input": [len(part), *layer["input"][1:]]}, pass_name, tensors | {streamed: part})
+        return [self.pool.submit(self.ask, layer | {"input": [len(part), *layer["input"][1:]]}, pass_name,
+                                 tensors | {streamed: part})
                 for part in tensors[streamed].chunk(self.PROCESSES)]
 
     def ask(self, layer, pass_name, tensors):

@@ -460,7 +460,8 @@ struct CutProblem {
 };
 
 // The best mappings of the sections of all problems, all with the same frame.
-std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better, Sharing sharing) {
+std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better,
+                                  Sharing sharing) {
   std::vector<DirectProblem> cuts;
   for (const auto& [problem, sections] : problems) {
     for (const Section& y : sections[0]) {
@@ -481,11 +482,13 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
     return best;
   }
   // The part with the most products decides about frames of units that cross.
-  const auto largest = std::max_element(cuts.begin(), cuts.end(), [](const auto& a, const auto& b) { return PaddedMacs(a) < PaddedMacs(b); });
+  const bool crossed = sharing == Sharing::kCrossed;
+  const auto fewer = [](const DirectProblem& a, const DirectProblem& b) { return PaddedMacs(a) < PaddedMacs(b); };
+  const auto largest = std::max_element(cuts.begin(), cuts.end(), fewer);
   Search first(hw, better, sharing);
   first.Tiles(*largest);
-  const std::vector<TileMapping> given = sharing == Sharing::kCrossed ? first.BestFrames(kMostFrames) : std::vector<TileMapping>{};
-  if (sharing == Sharing::kCrossed && given.empty()) return std::nullopt;
+  const std::vector<TileMapping> given = crossed ? first.BestFrames(kMostFrames) : std::vector<TileMapping>{};
+  if (crossed && given.empty()) return std::nullopt;
 
   std::map<std::array<int64_t, 11>, Search> searches;  // parts of the same size have the same mappings
   const auto size = [](const DirectProblem& p) {
@@ -495,7 +498,7 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
   const auto search_of = [&](const DirectProblem& cut) -> const Search& {
     const auto known = searches.find(size(cut));
     if (known != searches.end()) return known->second;
-    Search search = sharing == Sharing::kCrossed ? Search(hw, better, given) : Search(hw, better, sharing);
+    Search search = crossed ? Search(hw, better, given) : Search(hw, better, sharing);
     search.Tiles(cut);
     return searches.emplace(size(cut), std::move(search)).first->second;
   };
