@@ -400,7 +400,7 @@ class Search {
   const HwConfig& hw_;
   Objective better_;
   Sharing sharing_;
-  double near_ = kNear;  // of the best: the least that a mapping may take
+  double near_ = kNear;  // of the best: what a mapping may take at least to be of use
   std::vector<TileMapping> given_;
   int64_t visited_ = 0;  // mappings that fit
   std::optional<TileMapping> best_;

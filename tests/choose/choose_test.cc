@@ -161,56 +161,39 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
   }
 }
 
+int64_t CyclesOf(const Layer& layer, Pass pass) {
+  return Choose(LoadHwConfig("ecoflow_13x15").value(), layer, pass, "auto").value().counts.cycles;
+}
+
 // A word of such a layer serves all that need it: without, PEs wait for words, or most of them stand idle.
 TEST(ChooseOneTest, FilterGradientsOfFewChannelsAGroupAreFast) {
-  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
-  const Layer layer = GroupedLayer({1, 48, 28, 28}, 48, 6, 2, 1);
   // Bound by words: 47,040 at seven a cycle.
-  EXPECT_LE(Choose(config, layer, Pass::kFilterGrad, "auto").value().counts.cycles, 8500);
+  EXPECT_LE(CyclesOf(GroupedLayer({1, 48, 28, 28}, 48, 6, 2, 1), Pass::kFilterGrad), 8500);
 }
 
 // The last layer of a vocoder: one result channel, so that an input element is sent once for all residues of the stride only
 // where these are phases, shifted ones (kernel 16, stride 8, padding 4) or some with a tap of zeros (25, 4, 11).
 TEST(ChooseOneTest, TransposedConvolutionsToOneChannelAreFast) {
-  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
-  Layer layer;
-  layer.op = Op::kConvTranspose;
-  layer.input = {1, 48, 1, 2000};
-  layer.output_channels = 1;
-  layer.kernel = {1, 16};
-  layer.strides = {1, 8};
-  layer.pads = {0, 4, 0, 4};
-  EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 18700);
-  layer.kernel = {1, 25};
-  layer.strides = {1, 4};
-  layer.pads = {0, 11, 0, 11};
-  layer.output_padding = {0, 1};
-  EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 23200);
+  const Layer shifted = {.op = Op::kConvTranspose, .input = {1, 48, 1, 2000}, .output_channels = 1, .kernel = {1, 16},
+                         .strides = {1, 8}, .pads = {0, 4, 0, 4}};
+  EXPECT_LE(CyclesOf(shifted, Pass::kForward), 18700);
+  const Layer filled = {.op = Op::kConvTranspose, .input = {1, 48, 1, 2000}, .output_channels = 1, .kernel = {1, 25},
+                        .strides = {1, 4}, .pads = {0, 11, 0, 11}, .output_padding = {0, 1}};
+  EXPECT_LE(CyclesOf(filled, Pass::kForward), 23200);
 }
 
 // More sums than the accumulator holds: blocks of result channels that are multiples of the columns (90 and 70, not 80 twice).
 TEST(ChooseOneTest, BlocksOfResultChannelsFillTheColumns) {
-  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
-  Layer layer;
-  layer.input = {1, 160, 14, 14};
-  layer.output_channels = 104;
-  layer.kernel = {3, 3};
-  layer.pads = {1, 1, 1, 1};
-  EXPECT_LE(Choose(config, layer, Pass::kInputGrad, "auto").value().counts.cycles, 142500);
+  const Layer layer = {.input = {1, 160, 14, 14}, .output_channels = 104, .kernel = {3, 3}, .pads = {1, 1, 1, 1}};
+  EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 142500);
 }
 
 // A dilated kernel over a small map: nine taps apart, in two halves of the channels, are 18 parts, whose image must not be
 // longer than one may be. Without them zeros are multiplied.
 TEST(ChooseOneTest, DilatedTransposedConvolutionsOfSmallMapsAreFast) {
-  const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
-  Layer layer;
-  layer.op = Op::kConvTranspose;
-  layer.input = {1, 96, 10, 10};
-  layer.output_channels = 144;
-  layer.kernel = {3, 3};
-  layer.dilations = {3, 3};
-  layer.pads = {1, 1, 1, 1};
-  EXPECT_LE(Choose(config, layer, Pass::kForward, "auto").value().counts.cycles, 66000);
+  const Layer layer = {.op = Op::kConvTranspose, .input = {1, 96, 10, 10}, .output_channels = 144, .kernel = {3, 3},
+                       .pads = {1, 1, 1, 1}, .dilations = {3, 3}};
+  EXPECT_LE(CyclesOf(layer, Pass::kForward), 66000);
 }
 
 // Residues as result channels, summed channels, batch: strides that divide the kernel, on one axis or both, with
