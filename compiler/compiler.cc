@@ -57,6 +57,7 @@ void AddTiles(std::vector<Candidate>& candidates, const std::vector<DirectProble
               Objective better) {
   for (const TileParts& mapping : MapTiles(problems, hw, better)) {
     candidates.push_back(MakeCandidate(mapping, hw, &ScheduleTiles));
+    for (const TileMapping& part : mapping.parts) candidates.back().least_cycles += part.LeastCycles(hw);
   }
 }
 

@@ -35,7 +35,7 @@ struct Candidate {
   Cost cost;
   nlohmann::ordered_json mapping;
   std::function<Result<Schedule>()> schedule;
-  int64_t least_cycles = 0;  // no array of this size takes fewer
+  int64_t least_cycles = 0;  // no run of it takes fewer
 };
 
 // What the image and descriptors of a layer may have.

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
@@ -51,9 +52,9 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   // Who gets words of their own.
   const int64_t inputs_apart = m.crossed() ? m.cross.groups * m.cross.windows : blocks;
   const int64_t kernels_apart = m.crossed() ? m.cross.groups * m.cross.outc : blocks;
-  const int64_t kernel_words = p.red * rows * m.columns;
+  const int64_t taps = p.red * rows * m.columns;
   const int64_t input_rows = p.red * (m.BlockExtent(0) - (m.rows - rows) * p.dilation[0]);
-  const double compute = Real(CyclesInTurn(m.tile_results(), kernel_words, hw.adder_latency));
+  const double compute = Real(CyclesInTurn(m.pe_results(), taps, hw.adder_latency));
   const auto network = [&](int64_t input, int64_t kernel, int64_t lanes) {
     int64_t beats = 0;
     if (kernel > 0) {
@@ -73,11 +74,12 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   const int64_t rows_behind = std::min((m.block[0] - 1) * m.TileStep(0) / p.dilation[0], rows);
   const double behind = Real(rows_behind * m.columns * m.tile_results());
   const double port = PortCycles(m.PassWordsApart(hw), hw.pe_count());
-  const double busy = std::max({compute + behind, std::max(wide, narrow) + wait, port});
-  const double drain = WaitAfterBurst(m.tile_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
+  const double results = Real(pes * m.pe_results()) / hw.gon_lanes();
+  const double busy = std::max({compute + behind, std::max(wide, narrow) + wait, port, results});
+  const double drain = WaitAfterBurst(m.pe_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
   const int64_t inputs = input_rows * m.BlockExtent(1);
-  return {busy + drain, Real(inputs_apart * inputs + kernels_apart * (kernel_words + m.kernel_fillers()) +
-                             pes * m.tile_results())};
+  return {busy + drain, Real(inputs_apart * inputs + kernels_apart * (taps * m.filters + m.kernel_fillers()) +
+                             pes * m.pe_results())};
 }
 
 constexpr int64_t kMostRounds = 4096;  // that are told apart
@@ -126,7 +128,7 @@ bool KernelFits(const TileMapping& m, const HwConfig& hw) {
   const int64_t rows = (m.block[0] * m.tile[0] - 1) * p.stride[0] / p.dilation[0];
   const int64_t columns = m.block[1] * m.tile[1] * p.stride[1] / p.dilation[1];
   const int64_t ahead = m.in_segments() ? columns + 2 * m.segment() : std::min(rows + 2, p.red * m.rows) * m.columns;
-  return ahead + 2 * m.kernel_turn() <= hw.filter_depth;
+  return ahead * m.filters + 2 * m.kernel_turn() <= hw.filter_depth;
 }
 
 bool WindowFits(const TileMapping& m, const HwConfig& hw) {
@@ -151,6 +153,10 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
          hw.ids_per_controller >= 2;
 }
 
+constexpr std::size_t kMostNetworks = 4;  // choices of what networks carry that are offered
+constexpr double kWorthTrying = 2;  // times the least cycles of any way to cross, at best
+constexpr std::size_t kMostCrosses = 1000;  // ways to cross that are tried on the networks
+
 // What shares words: tiles of a block, or units that cross.
 enum class Sharing { kBlocks, kCrossed };
 
@@ -160,15 +166,15 @@ constexpr std::size_t kMostFrames = 32;  // that other parts than the largest ar
 class Search {
  public:
   // What parts of a schedule must have in common.
-  using Frame = std::array<int64_t, 11>;
+  using Frame = std::array<int64_t, 12>;
   static Frame FrameOf(const TileMapping& m) {
     return {m.block[0], m.block[1], m.cross.groups, m.cross.outc, m.cross.windows, m.cross.windows_inside,
-            m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
+            m.filters, m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
   }
 
   // Without `frames` those that are much slower than the best are left out.
   Search(const HwConfig& hw, Objective better, Sharing sharing, bool frames = true)
-      : hw_(hw), better_(better), sharing_(sharing), near_(frames ? kNear : 1) {}
+      : hw_(hw), better_(better), sharing_(sharing), near_(frames ? kNear : 1), copies_(!frames) {}
   // Of units that cross, the mappings that have the frame of one of these.
   Search(const HwConfig& hw, Objective better, std::vector<TileMapping> given)
       : hw_(hw), better_(better), sharing_(Sharing::kCrossed), given_(std::move(given)) {}
@@ -179,25 +185,40 @@ class Search {
     for (m.tile[0] = 1; m.tile[0] <= std::min<int64_t>(p.out[0], hw_.psum_depth); ++m.tile[0]) {
       for (m.tile[1] = 1; m.tile[1] <= std::min<int64_t>(p.out[1], hw_.psum_depth / m.tile[0]); ++m.tile[1]) Blocks(m);
     }
+    TakeCrosses();
   }
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
   const std::optional<TileMapping>& best() const { return best_; }
   // The best of the frames, best first.
-  std::vector<TileMapping> BestFrames(std::size_t count) const {
+  std::vector<TileMapping> BestFrames(std::size_t count) const { return FirstOf(by_frame_, count); }
+  // Of units that cross, the best for each choice of what the networks carry and of the kernel's turn, and for tiles of one
+  // result, which take kernel elements as fast as they multiply. How well all keep up is for the cycle model to tell.
+  std::vector<TileMapping> BestOfNetworks() const {
+    std::vector<TileMapping> found = FirstOf(by_networks_[0], kMostNetworks);
+    for (TileMapping& m : FirstOf(by_networks_[1], kMostNetworks)) found.push_back(std::move(m));
+    return found;
+  }
+
+ private:
+  template <typename Map>
+  std::vector<TileMapping> FirstOf(const Map& map, std::size_t count) const {
     std::vector<TileMapping> found;
-    for (const auto& [frame, m] : by_frame_) found.push_back(m);
+    for (const auto& [key, m] : map) found.push_back(m);
     std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return better_(a.cost, b.cost); });
     found.resize(std::min(found.size(), count));
     return found;
   }
 
- private:
   void Blocks(TileMapping m) {
     if (sharing_ == Sharing::kCrossed) {
       if (m.TilesAreShort(0) && m.TilesAreShort(1)) return;
       m.rows = m.problem.kernel[0];
-      Chunks(m);
+      if (given_.empty()) Filters(m);
+      for (const TileMapping& frame : given_) {
+        m.filters = frame.filters;
+        if (m.pe_results() <= hw_.psum_depth) CrossedChunks(m, &frame);
+      }
       return;
     }
     const auto most = [&](int axis) {
@@ -209,6 +230,56 @@ class Search {
         if (m.TilesAreShort(0) && m.TilesAreShort(1)) continue;
         Bands(m);
         Crop(m);
+      }
+    }
+  }
+
+  // Even shares of the channels that fit the psum file.
+  void Filters(TileMapping m) {
+    const int64_t outc = m.problem.outc;
+    for (int64_t blocks = outc; blocks >= 1; blocks = CeilDiv(outc, m.filters) - 1) {
+      m.filters = CeilDiv(outc, blocks);
+      if (m.pe_results() > hw_.psum_depth || (m.filters > 1 && hw_.num_levels() < 6)) return;
+      CrossedBands(m);
+    }
+  }
+
+  // Bands and chunks side by side as PEs are left over, where a part is the whole: parts have a frame in common.
+  int64_t MostCopies(const TileMapping& m) const {
+    return copies_ ? std::max<int64_t>(1, hw_.pe_count() / (m.problem.groups * m.outc_blocks() * m.windows())) : 1;
+  }
+  void CrossedBands(TileMapping m) {
+    const int64_t rows = m.problem.kernel[0], most = std::min(rows, MostCopies(m));
+    int64_t before = 0;
+    for (int64_t bands = 1; bands <= most; ++bands) {
+      m.rows = CeilDiv(rows, bands);
+      m.bands = CeilDiv(rows, m.rows);
+      if (m.rows == before) continue;
+      before = m.rows;
+      CrossedChunks(m);
+    }
+  }
+  // In any way, or in that of a frame.
+  void CrossedChunks(TileMapping m, const TileMapping* frame = nullptr) {
+    const int64_t columns = m.problem.kernel[1];
+    m.kernel_narrow = hw_.narrow_lanes();  // the shortest turn
+    // Of the columns that a pass can have at most.
+    int64_t most = 0;
+    for (int64_t beyond = std::min(columns, most::LevelFiles::Last + 1) + 1; beyond - most > 1;) {
+      m.columns = std::midpoint(most, beyond);
+      (m.resident() <= hw_.ifmap_depth && KernelFits(m, hw_) ? most : beyond) = m.columns;
+    }
+    if (most == 0) return;
+    const int64_t most_apart = std::min(MostCopies(m) / m.bands, columns);
+    for (m.chunks_apart = 1; m.chunks_apart <= most_apart; ++m.chunks_apart) {
+      const int64_t fewest = CeilDiv(columns, m.chunks_apart * most);
+      int64_t before = 0;
+      for (int64_t passes = fewest; passes < fewest + kMostWays && passes * m.chunks_apart <= columns; ++passes) {
+        m.columns = CeilDiv(columns, passes * m.chunks_apart);
+        m.chunks = CeilDiv(columns, m.columns);
+        if (m.columns == before || m.chunks % m.chunks_apart != 0 || !m.CanCount()) continue;
+        before = m.columns;
+        frame == nullptr ? Crosses(m) : InFrame(m, *frame);
       }
     }
   }
@@ -244,16 +315,9 @@ class Search {
       if (m.columns == before) continue;
       before = m.columns;
       if (m.resident() > hw_.ifmap_depth) continue;
-      // The PE has one coordinate to count with.
-      if (m.TilesAreShort(0) + m.TilesAreShort(1) + m.LastBandIsShort() + m.LastChunkIsShort() > 1) continue;
+      if (!m.CanCount()) continue;
       const int64_t visited = visited_;
-      if (!given_.empty()) {
-        InFrames(m);
-      } else if (sharing_ == Sharing::kCrossed) {
-        Crosses(m);
-      } else {
-        OnBlocks(m);
-      }
+      OnBlocks(m);
       if (visited_ > visited) ++ways;
     }
   }
@@ -261,20 +325,18 @@ class Search {
   // Chunks in passes of one block, or on blocks of their own.
   void OnBlocks(TileMapping m) {
     for (const bool apart : {false, true}) {
-      m.chunks_apart = apart;
+      m.chunks_apart = apart ? m.chunks : 1;
       if (apart && m.chunks == 1) continue;
       if (m.slots(hw_) <= hw_.accumulator_words) Networks(m);
     }
   }
 
-  void InFrames(TileMapping m) {
-    if (m.slots(hw_) > hw_.accumulator_words) return;
-    for (const TileMapping& frame : given_) {
-      m.cross = frame.cross;
-      m.kernel_wide = frame.kernel_wide, m.kernel_narrow = frame.kernel_narrow;
-      m.input_wide = frame.input_wide, m.input_narrow = frame.input_narrow;
-      if (!(m.SomeAreMissing() && m.LastChunkIsShort())) VisitCrossed(m);
-    }
+  void InFrame(TileMapping m, const TileMapping& frame) {
+    m.cross = frame.cross;
+    if (m.slots(hw_) > hw_.accumulator_words || !m.CanCount()) return;
+    m.kernel_wide = frame.kernel_wide, m.kernel_narrow = frame.kernel_narrow;
+    m.input_wide = frame.input_wide, m.input_narrow = frame.input_narrow;
+    VisitCrossed(m);
   }
 
   // As many windows as PEs, in even shares of all, and as many channels as there is room for, likewise.
@@ -291,25 +353,37 @@ class Search {
         continue;
       }
       before = m.cross.windows;
-      m.cross.outc = CeilDiv(p.outc, CeilDiv(p.outc, pes / m.cross.windows));
+      const int64_t outc = m.outc_blocks(), room = pes / m.copies();
+      if (room < m.cross.windows) continue;
+      m.cross.outc = CeilDiv(outc, CeilDiv(outc, room / m.cross.windows));
       if (m.cross.outc * m.cross.windows == 1) continue;
       if (m.outc_rounds() * m.window_rounds() == 1) {
-        m.cross.groups = CeilDiv(p.groups, CeilDiv(p.groups, pes / (m.cross.outc * m.cross.windows)));
+        m.cross.groups = CeilDiv(p.groups, CeilDiv(p.groups, room / (m.cross.outc * m.cross.windows)));
       }
-      if (m.SomeAreMissing() && m.LastChunkIsShort()) continue;
-      // What the products take alone, and the words at best.
-      const int64_t slots = CyclesInTurn(m.tile_results(), m.kernel_words(), hw_.adder_latency);
-      const int64_t words = m.cross.groups * (m.cross.outc * m.kernel_words() + m.cross.windows * m.input_words());
-      const double transfer = Real(words) / Real(hw_.wide_lanes() + hw_.narrow_lanes());
-      const double least = Real(m.rounds(hw_) * m.chunks) * std::max(Real(slots), transfer);
-      if (best_ && better_ == FewestCycles && least >= near_ * best_->cost.cycles) continue;
+      m.cross.groups *= m.copies();
+      if (!m.CanCount()) continue;
+      m.cost = {Real(m.LeastCycles(hw_)), Real(m.rounds(hw_) * m.chunk_passes() * (m.crossed_words_in() + m.crossed_words_out()))};
+      if (crosses_.empty() || better_(m.cost, least_)) least_ = m.cost;
+      if (m.cost.cycles <= kWorthTrying * least_.cycles) crosses_.push_back(m);
+    }
+  }
+
+  // Of the best by what they take at least, until the others cannot be near.
+  void TakeCrosses() {
+    std::stable_sort(crosses_.begin(), crosses_.end(), [&](const auto& a, const auto& b) { return better_(a.cost, b.cost); });
+    std::size_t taken = 0;
+    for (TileMapping& m : crosses_) {
+      if (best_ && (better_ == FewestCycles ? m.cost.cycles >= near_ * best_->cost.cycles : m.cost.words >= best_->cost.words)) break;
+      if (taken == kMostCrosses) break;
       for (const bool inside : {true, false}) {
         m.cross.windows_inside = inside;
         if (!CrossFits(m, hw_)) continue;
         CrossNetworks(m);
+        ++taken;
         break;
       }
     }
+    crosses_.clear();
   }
 
   void CrossNetworks(TileMapping m) {
@@ -321,6 +395,7 @@ class Search {
         m.kernel_narrow = kernel_narrow;
         for (int64_t w = 0; w <= 4 * wide; w += wide) {
           for (int64_t n = w == 0 ? narrow : 0; n <= 4 * narrow; n += narrow) {
+            if ((w == 0 && n > narrow) || (n == 0 && w > wide)) continue;  // on one network turns do not matter
             m.input_wide = w;
             m.input_narrow = n;
             VisitCrossed(m);
@@ -333,7 +408,8 @@ class Search {
   void VisitCrossed(TileMapping m) {
     if (!KernelFits(m, hw_) || !WindowFits(m, hw_)) return;
     Take(m);
-    Keep(m);
+    Keep(m, by_frame_, FrameOf(m));
+    Keep(m, by_networks_[m.tile_results() == 1], {m.input_wide > 0, m.input_narrow > 0, m.kernel_narrow > 0, m.kernel_wide});
   }
 
   void Networks(TileMapping m) {
@@ -383,11 +459,12 @@ class Search {
     m.input_narrow = input_narrow;
     if (!TagsFit(m, hw_, 0) || !TagsFit(m, hw_, 1) || !KernelFits(m, hw_) || !WindowFits(m, hw_)) return;
     Take(m);
-    if (m.AllMeet(0) && m.AllMeet(1)) Keep(m);
+    if (m.AllMeet(0) && m.AllMeet(1)) Keep(m, by_frame_, FrameOf(m));
   }
 
-  void Keep(const TileMapping& m) {
-    const auto [at, is_new] = by_frame_.try_emplace(FrameOf(m), m);
+  template <typename Map>
+  void Keep(const TileMapping& m, Map& map, const typename Map::key_type& key) {
+    const auto [at, is_new] = map.try_emplace(key, m);
     if (!is_new && better_(m.cost, at->second.cost)) at->second = m;
   }
 
@@ -401,10 +478,14 @@ class Search {
   Objective better_;
   Sharing sharing_;
   double near_ = kNear;  // of the best: what a mapping may take at least to be of use
+  bool copies_ = false;  // bands and chunks side by side, of units that cross
   std::vector<TileMapping> given_;
+  Cost least_;  // of crosses_
+  std::vector<TileMapping> crosses_;  // what remains to be tried on the networks; cost: at least
   int64_t visited_ = 0;  // mappings that fit
   std::optional<TileMapping> best_;
   std::map<Frame, TileMapping> by_frame_;
+  std::array<std::map<std::array<int64_t, 4>, TileMapping>, 2> by_networks_;
 };
 
 constexpr int64_t kMostParts = 10;  // so that images stay below kMostImageBytes
@@ -562,8 +643,12 @@ std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, cons
   visit(whole);
   if (problems.size() == 1) {
     for (const CutProblem& cut : Cuts(problems[0], kMostParts)) visit({cut});
+    Search search(hw, better, Sharing::kCrossed, false);
+    search.Tiles(problems[0]);
+    for (TileMapping& m : search.BestOfNetworks()) found.push_back({{m}, false, m.cost});
+  } else if (auto crossed = MapParts(whole, hw, better, Sharing::kCrossed)) {
+    found.push_back(std::move(*crossed));
   }
-  if (auto crossed = MapParts(whole, hw, better, Sharing::kCrossed)) found.push_back(std::move(*crossed));
   return found;
 }
 
@@ -614,6 +699,7 @@ nlohmann::ordered_json ToJson(const TileParts& mapping) {
     parts.push_back({{"out", m.problem.out},
                      {"kernel", m.problem.kernel},
                      {"tile", m.tile},
+                     {"filters", m.filters},
                      {"bands", m.bands},
                      {"crop", m.crop},
                      {"rows", m.rows},

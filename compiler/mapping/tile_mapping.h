@@ -9,7 +9,8 @@
 // one channel, one image, one `band` of the kernel's rows and perhaps one `chunk` of its columns.
 //
 // Or units cross: PEs are the pairs of some result channels and some windows (tiles, of any image) of a group. A kernel
-// element is multicast to all windows of its channel, an input element to all channels that meet its window.
+// element is multicast to all windows of its channel, an input element to all channels that meet its window. A PE may
+// have several channels then, and parts of the kernel lie side by side as groups do.
 #pragma once
 
 #include <algorithm>
@@ -31,16 +32,19 @@ struct TileMapping {
   std::array<int64_t, 2> tile = {1, 1};   // results of a PE
   std::array<int64_t, 2> block = {1, 1};  // tiles that share words, on as many rows and columns of PEs
 
+  int64_t filters = 1;  // result channels of a PE; more than one where units cross
+
   int64_t bands = 1;    // of the kernel's rows, on blocks of their own
   int64_t rows = 1;     // of the kernel in a band
-  int64_t chunks = 1;   // of the kernel's columns: a pass each, or
-  bool chunks_apart = false;  // on blocks of their own
+  int64_t chunks = 1;   // of the kernel's columns, in passes of
+  int64_t chunks_apart = 1;  // each, on blocks of their own: all of them or one; where units cross any divisor
   int64_t columns = 1;  // of the kernel in a chunk
 
   // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then.
   bool crop = false;
 
-  // Units that cross: groups side by side, and of each channels and windows; no windows: units share nothing. The
+  // Units that cross: groups side by side, and of each blocks of `filters` channels and windows; no windows: units share
+  // nothing. A group counts once for each band and for each chunk that is apart: they have words of their own, too. The
   // PEs of an outer index are a line of neighbours; lines go on from row to row, so that any number fills the array.
   struct Cross {
     int64_t groups = 1, outc = 1, windows = 0;
@@ -62,29 +66,43 @@ struct TileMapping {
   bool TilesAreShort(int axis) const { return Blocks(axis) * block[axis] * tile[axis] > problem.out[axis]; }
   bool LastBandIsShort() const { return bands * rows > problem.kernel[0]; }
   bool LastChunkIsShort() const { return chunks * columns > problem.kernel[1]; }
+  bool FiltersAreShort() const { return problem.outc % filters != 0; }
+  // A PE has a coordinate to count each of these with: Z, and those of axes without a border.
+  bool CanCount() const {
+    const int results = TilesAreShort(0) + TilesAreShort(1) + FiltersAreShort();
+    const int needed = (results == 0 ? SomeAreMissing() : results) + LastBandIsShort() + LastChunkIsShort();
+    return needed <= 1 + !HasBorder(0) + !HasBorder(1);
+  }
+  // Whether a result meets an element that is not there.
+  bool HasBorder(std::size_t axis) const {
+    const int64_t last = (problem.out[axis] - 1) * problem.stride[axis] + (problem.kernel[axis] - 1) * problem.dilation[axis];
+    return problem.pad[axis] > 0 || last - problem.pad[axis] >= problem.in[axis];
+  }
   int64_t channels() const { return problem.groups * problem.outc * problem.batch; }
-  int64_t chunk_units() const { return chunks_apart ? chunks : 1; }
-  int64_t chunk_passes() const { return chunks_apart ? 1 : chunks; }
-  int64_t units() const { return channels() * bands * chunk_units() * Blocks(0) * Blocks(1); }
+  int64_t chunk_passes() const { return chunks / chunks_apart; }
+  int64_t units() const { return channels() * bands * chunks_apart * Blocks(0) * Blocks(1); }
   int64_t tile_results() const { return tile[0] * tile[1]; }
+  int64_t pe_results() const { return filters * tile_results(); }
 
   // ---- of an array: blocks side by side
   int64_t BlocksOnArray(const HwConfig& hw, int axis) const {
     return (axis == 0 ? hw.rows : hw.columns) / block[static_cast<std::size_t>(axis)];
   }
   int64_t rounds(const HwConfig& hw) const {
-    if (crossed()) return CeilDiv(problem.groups, cross.groups) * outc_rounds() * window_rounds();
+    if (crossed()) return CeilDiv(problem.groups, cross.groups / copies()) * outc_rounds() * window_rounds();
     return CeilDiv(units(), BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1));
   }
 
   // ---- of units that cross
   bool crossed() const { return cross.windows > 0; }
   int64_t windows() const { return problem.batch * Blocks(0) * Blocks(1); }  // of a group
-  int64_t outc_rounds() const { return CeilDiv(problem.outc, cross.outc); }
+  int64_t copies() const { return bands * chunks_apart; }  // of a group, side by side
+  int64_t outc_blocks() const { return CeilDiv(problem.outc, filters); }
+  int64_t outc_rounds() const { return CeilDiv(outc_blocks(), cross.outc); }
   int64_t window_rounds() const { return CeilDiv(windows(), cross.windows); }
   // Whether a round has channels or windows that do not exist: those PEs take the words of the others, and have no result.
   bool SomeAreMissing() const {
-    return crossed() && (problem.outc % cross.outc != 0 || windows() % cross.windows != 0);
+    return crossed() && (outc_blocks() % cross.outc != 0 || windows() % cross.windows != 0);
   }
   // ---- rows of the kernel that a block takes: from the first that any of its results needs to the last
   int64_t BlockStep(int axis) const { return block[axis] * TileStep(axis); }
@@ -96,6 +114,17 @@ struct TileMapping {
     const int64_t after = problem.in[0] - 1 + problem.pad[0] - block_y * BlockStep(0);
     if (!crop) return rows;
     return after < 0 ? 0 : std::min(rows - 1, after / problem.dilation[0]) - FirstRow(block_y) + 1;
+  }
+
+  // Of units that cross, what a pass takes in and sends, in words, and the cycles of all passes at least: of the products,
+  // and of the words on all lanes.
+  int64_t crossed_words_in() const { return cross.groups * (cross.outc * kernel_words() + cross.windows * input_words()); }
+  int64_t crossed_words_out() const { return cross.units() * pe_results(); }
+  int64_t LeastCycles(const HwConfig& hw) const {
+    if (!crossed()) return 0;
+    return rounds(hw) * chunk_passes() *
+           std::max({CyclesInTurn(pe_results(), taps(), hw.adder_latency),
+                     crossed_words_in() / (hw.wide_lanes() + hw.narrow_lanes()), crossed_words_out() / hw.gon_lanes()});
   }
 
   // Rectangles of PEs whose pass words differ: tiles of a block do, blocks unless they differ by channel alone.
@@ -143,13 +172,14 @@ struct TileMapping {
   }
   // A step has parts where the windows have one row: `segment` columns of the kernel and as many of the input.
   bool in_segments() const {
-    return tile[0] * block[0] * problem.dilation[0] == 1 && !in_turns() && !input_on_both();
+    return tile[0] * block[0] * problem.dilation[0] == 1 && (in_turns() || !input_on_both());
   }
-  int64_t segment() const { return in_segments() ? std::min<int64_t>(columns, 16) : columns; }
+  int64_t segment() const { return in_segments() ? std::min<int64_t>(columns, CeilDiv(16, filters)) : columns; }
   int64_t segments() const { return CeilDiv(columns, segment()); }
 
-  // ---- kernel elements of a pass
-  int64_t kernel_words() const { return problem.red * rows * columns; }
+  // ---- kernel elements of a pass: of a tap those of all filters
+  int64_t taps() const { return problem.red * rows * columns; }
+  int64_t kernel_words() const { return taps() * filters; }
   int64_t kernel_turn() const { return kernel_wide + kernel_narrow; }
   int64_t kernel_turns() const { return CeilDiv(kernel_words(), kernel_turn()); }
   int64_t kernel_fillers() const { return kernel_turns() * kernel_turn() - kernel_words(); }
@@ -172,10 +202,10 @@ struct TileMapping {
   }
 
   // Words of the accumulator: units of one sum anywhere, chunks in a round.
-  bool units_meet() const { return bands * chunk_units() > 1; }
+  bool units_meet() const { return copies() > 1; }
   int64_t slots(const HwConfig& hw) const {
     if (units_meet()) return channels() * problem.out[0] * problem.out[1];
-    return chunks > 1 ? hw.pe_count() * tile_results() : 0;
+    return chunks > 1 ? hw.pe_count() * pe_results() : 0;
   }
   Cost cost;  // estimated
 };

@@ -10,8 +10,16 @@
 namespace ecoflow {
 namespace {
 
-// Loop levels of the program: tile, kernel, summed channels.
-enum Level { kTileX, kTileY, kKernelX, kKernelY, kRed };
+// Loops of the program, innermost first: tile, filters, kernel, summed channels and, of those that are too many for
+// one level, blocks.
+enum Loop { kTileX, kTileY, kFilter, kKernelX, kKernelY, kRed, kRedBlock };
+// A single filter takes no level: some arrays have five.
+int LevelOf(const TileMapping& m, Loop loop) { return m.filters == 1 && loop > kFilter ? loop - 1 : loop; }
+int64_t RedBlocks(const TileMapping& m) {
+  int64_t blocks = CeilDiv(m.problem.red, most::LevelFiles::Last + 1);
+  while (m.problem.red % blocks != 0) ++blocks;
+  return blocks;
+}
 
 // The pass loops that every stream starts with, outermost first; chunks add up.
 enum PassLoop { kRound, kChunk, kPassLoops };
@@ -23,15 +31,24 @@ LoopNest PassNest(const TileMapping& m, const HwConfig& hw) {
 // What the block at a place of the array computes. Neighbours have different channels, so that their sums go to
 // different accumulators; the place on the map varies slowest.
 struct Unit {
-  int number, channel, group, outc, batch, block_x, chunk, band, block_y;
+  int number, channel, group, outc, batch, block_x, chunk, band, block_y;  // channel, outc: of its first filter
   Condition exists;
 };
+// Of those apart, the one of a copy.
+int AddChunk(LoopNest& nest, const TileMapping& m, int copy) {
+  if (m.chunks_apart == 1) return kChunk;
+  const int apart = nest.Remainder("chunk_apart", copy, m.chunks_apart);
+  return m.chunk_passes() == 1 ? apart : nest.Affine("chunk", 0, {{kChunk, m.chunks_apart}, {apart, 1}});
+}
 // Of units that cross: the one of a group, channel and window of those side by side.
 Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int window) {
   Unit unit{};
   const int rounds = nest.Quotient("outc_rounds", kRound, m.window_rounds());
-  unit.group = nest.Affine("group", 0, {{nest.Quotient("group_round", rounds, m.outc_rounds()), m.cross.groups}, {group, 1}});
-  unit.outc = nest.Affine("outc", 0, {{nest.Remainder("outc_round", rounds, m.outc_rounds()), m.cross.outc}, {outc, 1}});
+  const int in_round = nest.Quotient("group_in_round", group, m.copies());
+  unit.group = nest.Affine("group", 0, {{nest.Quotient("group_round", rounds, m.outc_rounds()), m.cross.groups / m.copies()},
+                                        {in_round, 1}});
+  unit.outc = nest.Affine("outc", 0, {{nest.Remainder("outc_round", rounds, m.outc_rounds()), m.cross.outc * m.filters},
+                                      {outc, m.filters}});
   const int number = nest.Affine("window", 0, {{nest.Remainder("window_round", kRound, m.window_rounds()), m.cross.windows},
                                                {window, 1}});
   unit.number = number;
@@ -39,8 +56,11 @@ Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int w
   const int place = nest.Quotient("place", number, m.problem.batch);
   unit.block_x = nest.Remainder("block_x", place, m.Blocks(1));
   unit.block_y = nest.Quotient("block_y", place, m.Blocks(1));
-  unit.chunk = kChunk;
-  unit.channel = unit.band = nest.Affine("zero", 0, {});
+  const int copy = m.copies() > 1 ? nest.Remainder("copy", group, m.copies()) : nest.Affine("zero", 0, {});
+  unit.chunk = AddChunk(nest, m, copy);
+  unit.band = nest.Quotient("band", copy, m.chunks_apart);
+  if (m.copies() > 1) unit.channel = nest.Affine("channel", 0, {{unit.batch, m.problem.groups * m.problem.outc}, {unit.group, m.problem.outc},
+                                            {unit.outc, 1}});
   unit.exists = {{{group, 0, m.cross.groups}}, {{unit.group, 0, m.problem.groups}}};
   return unit;
 }
@@ -70,8 +90,8 @@ Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block
   const int place = nest.Quotient("place", unit.number, m.channels());
   unit.block_x = nest.Remainder("block_x", place, m.Blocks(1));
   const int lines = nest.Quotient("lines", place, m.Blocks(1));
-  unit.chunk = m.chunks_apart ? nest.Remainder("chunk", lines, m.chunks) : static_cast<int>(kChunk);
-  const int bands = nest.Quotient("bands", lines, m.chunk_units());
+  unit.chunk = AddChunk(nest, m, lines);
+  const int bands = nest.Quotient("bands", lines, m.chunks_apart);
   unit.band = nest.Remainder("band", bands, m.bands);
   unit.block_y = nest.Quotient("block_y", bands, m.bands);
   return unit;
@@ -117,33 +137,60 @@ CroppedRows AddRows(LoopNest& nest, const TileMapping& m, const Unit& unit) {
   return {first_negative, nest.Affine("more_rows", 0, {{last, 1}, {first_negative, 1}})};
 }
 
+// What may be missing at the end of a tile, of a PE's filters or of the kernel: `size` of a loop.
+struct Count {
+  Moving coordinate;
+  const char* field;  // of the pass word: what is missing
+  RangeKind kind;
+  Loop loop;
+  int64_t size;
+};
+std::vector<Count> Counts(const TileMapping& m) {
+  std::vector<std::pair<Moving, const char*>> free = {{Moving::kZ, "ZBase"}};
+  if (!m.HasBorder(0)) free.push_back({Moving::kY, "YBase"});
+  if (!m.HasBorder(1)) free.push_back({Moving::kX, "XBase"});
+  std::vector<Count> counts;
+  const auto add = [&](RangeKind kind, Loop loop, int64_t size) {
+    CHECK(counts.size() < free.size());
+    const auto& [coordinate, field] = free[counts.size()];
+    counts.push_back({coordinate, field, kind, loop, size});
+  };
+  if (m.TilesAreShort(1)) add(kRangeResult, kTileX, m.tile[1]);
+  if (m.FiltersAreShort()) add(kRangeResult, kFilter, m.filters);
+  if (m.TilesAreShort(0) || (m.SomeAreMissing() && counts.empty())) add(kRangeResult, kTileY, m.tile[0]);
+  if (m.LastBandIsShort()) add(kRangeOperand, kKernelY, m.rows);
+  if (m.LastChunkIsShort()) add(kRangeOperand, kKernelX, m.columns);
+  return counts;
+}
+
 Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   ProgramBuilder program(hw);
-  program.Loop(kTileX, m.tile[1]).Loop(kTileY, m.tile[0]);
-  program.Loop(kKernelX, m.columns).Loop(kRed, p.red);
+  const auto level = [&](Loop loop) { return LevelOf(m, loop); };
+  program.Loop(kTileX, m.tile[1]).Loop(kTileY, m.tile[0]).Loop(level(kKernelX), m.columns);
+  program.Move(Moving::kPsum, kTileX, 1).Move(Moving::kPsum, kTileY, m.tile[1]);
+  if (m.filters > 1) program.Loop(kFilter, m.filters).Move(Moving::kPsum, kFilter, m.tile_results());
   if (m.crop) {
-    program.ParamLoop(kKernelY);
+    program.ParamLoop(level(kKernelY));
   } else {
-    program.Loop(kKernelY, m.rows);
+    program.Loop(level(kKernelY), m.rows);
   }
-  program.Move(Moving::kPsum, kTileX, 1).Move(Moving::kPsum, kTileY, m.tile[1]).Sum({kKernelX, kKernelY, kRed});
-  program.Free(Moving::kFilter, kKernelX, 1).FreeAtEnd(Moving::kFilter, 1 + m.kernel_fillers());
+  program.Sum({level(kKernelX), level(kKernelY), level(kRed)}).Loop(level(kRed), p.red / RedBlocks(m));
+  if (RedBlocks(m) > 1) program.Sum({level(kRedBlock)}).Loop(level(kRedBlock), RedBlocks(m));
+  program.Free(Moving::kFilter, kFilter, 1).FreeAtEnd(Moving::kFilter, 1 + m.kernel_fillers());
   program.Move(Moving::kIfmap, kTileX, p.stride[1]).Move(Moving::kIfmap, kTileY, p.stride[0] * m.Extent(1));
-  program.Free(Moving::kIfmap, kKernelX, p.dilation[1]).Free(Moving::kIfmap, kKernelY, m.row_release());
-  program.Free(Moving::kIfmap, kRed, m.channel_release());
+  program.Free(Moving::kIfmap, level(kKernelX), p.dilation[1]).Free(Moving::kIfmap, level(kKernelY), m.row_release());
+  program.Free(Moving::kIfmap, level(kRed), m.channel_release());
   program.FreeAtEnd(Moving::kIfmap, m.channel_release() + m.input_fillers());
-  // Z counts what may be missing at the end of a tile or of the kernel, from how much is.
-  const auto missing = [&](RangeKind kind, int level, int64_t size) {
-    program.Check(Moving::kZ, kind, size).Move(Moving::kZ, level, 1);
-  };
-  if (m.TilesAreShort(0) || (m.SomeAreMissing() && !m.TilesAreShort(1))) missing(kRangeResult, kTileY, m.tile[0]);
-  if (m.TilesAreShort(1)) missing(kRangeResult, kTileX, m.tile[1]);
-  if (m.LastBandIsShort()) missing(kRangeOperand, kKernelY, m.rows);
-  if (m.LastChunkIsShort()) missing(kRangeOperand, kKernelX, m.columns);
-  program.Check(Moving::kY, kRangeOperand, p.in[0]).Check(Moving::kX, kRangeOperand, p.in[1]);
-  program.Move(Moving::kY, kTileY, p.stride[0]).Move(Moving::kY, kKernelY, p.dilation[0]);
-  program.Move(Moving::kX, kTileX, p.stride[1]).Move(Moving::kX, kKernelX, p.dilation[1]);
+  for (const Count& count : Counts(m)) program.Check(count.coordinate, count.kind, count.size).Move(count.coordinate, level(count.loop), 1);
+  if (m.HasBorder(0)) {
+    program.Check(Moving::kY, kRangeOperand, p.in[0]);
+    program.Move(Moving::kY, kTileY, p.stride[0]).Move(Moving::kY, level(kKernelY), p.dilation[0]);
+  }
+  if (m.HasBorder(1)) {
+    program.Check(Moving::kX, kRangeOperand, p.in[1]);
+    program.Move(Moving::kX, kTileX, p.stride[1]).Move(Moving::kX, level(kKernelX), p.dilation[1]);
+  }
   return program.Words();
 }
 
@@ -255,24 +302,30 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
     const int negative = nest.Affine("more_rows_negative", 0, {{cropped.more, -1}}, 0);
     d.fields.push_back({"ParamLast", nest.Affine("param_last", 0, {{negative, -1}})});
   }
-  const int y_base = nest.Affine("y_base", -p.pad[0], y_terms);
-  const int x_base = nest.Affine("x_base", -p.pad[1], {{at.tile_x, m.TileStep(1)}, {at.unit.chunk, m.columns * p.dilation[1]}});
   d.active = at.unit.exists;
-  d.fields.push_back({"YBase", y_base});
-  d.fields.push_back({"XBase", x_base});
-  // Of `size` at place `index` of `whole`; all where the PE has no unit that exists.
-  const auto missing = [&](int64_t whole, int index, int64_t size) {
-    std::vector<Term> terms = {{nest.Affine("missing_negative", whole - size, {{index, -size}}, 0), -1}};
-    if (m.SomeAreMissing()) {
-      terms.push_back({nest.Affine("no_channel_negative", p.outc - 1, {{at.unit.outc, -1}}, 0), -size});
-      terms.push_back({nest.Affine("no_window_negative", m.windows() - 1, {{at.unit.number, -1}}, 0), -size});
+  if (m.HasBorder(0)) d.fields.push_back({"YBase", nest.Affine("y_base", -p.pad[0], y_terms)});
+  if (m.HasBorder(1)) {
+    d.fields.push_back({"XBase", nest.Affine("x_base", -p.pad[1], {{at.tile_x, m.TileStep(1)},
+                                                                   {at.unit.chunk, m.columns * p.dilation[1]}})});
+  }
+  // What is missing of `whole` behind place `index`, counted in `step`; all results where the PE has no unit that exists.
+  const auto missing = [&](const Count& count, int64_t whole, int index, int64_t step) {
+    std::vector<Term> terms = {{nest.Affine("missing_negative", whole - count.size, {{index, -step}}, 0), -1}};
+    if (m.SomeAreMissing() && count.kind == kRangeResult) {
+      terms.push_back({nest.Affine("no_channel_negative", p.outc - 1, {{at.unit.outc, -1}}, 0), -count.size});
+      terms.push_back({nest.Affine("no_window_negative", m.windows() - 1, {{at.unit.number, -1}}, 0), -count.size});
     }
-    d.fields.push_back({"ZBase", nest.Affine("z_base", 0, std::move(terms), size)});
+    d.fields.push_back({count.field, nest.Affine("missing", 0, std::move(terms), count.size)});
   };
-  if (m.TilesAreShort(0) || (m.SomeAreMissing() && !m.TilesAreShort(1))) missing(p.out[0], at.tile_y, m.tile[0]);
-  if (m.TilesAreShort(1)) missing(p.out[1], at.tile_x, m.tile[1]);
-  if (m.LastBandIsShort()) missing(p.kernel[0], at.unit.band, m.rows);
-  if (m.LastChunkIsShort()) missing(p.kernel[1], at.unit.chunk, m.columns);
+  for (const Count& count : Counts(m)) {
+    switch (count.loop) {
+      case kTileX: missing(count, p.out[1], at.tile_x, m.tile[1]); break;
+      case kTileY: missing(count, p.out[0], at.tile_y, m.tile[0]); break;
+      case kFilter: missing(count, p.outc, at.unit.outc, 1); break;
+      case kKernelY: missing(count, p.kernel[0], at.unit.band, m.rows); break;
+      default: missing(count, p.kernel[1], at.unit.chunk, m.columns); break;
+    }
+  }
   d.from_below = d.to_above = {{{at.row, hw.rows, hw.rows + 1}}};
   return d;
 }
@@ -367,18 +420,22 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
   const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int64_t share = wide ? m.input_wide : m.input_narrow;
   const int64_t row_words = p.dilation[0] * m.Extent(1), channel_words = m.Extent(0) * m.Extent(1);
-  // Turns go in step with the kernel's rows, so that these can be sent between them: the first word of a step is the
-  // first that the step's row does not leave to the next.
-  const auto first_turn_of = [&](int64_t step) {
-    return CeilDiv(step / m.rows * channel_words + step % m.rows * row_words, m.input_turn());
+  // Turns go in step with the kernel's rows and their segments, so that these can be sent between them: the first word of
+  // a step is the first that the step's row or segment does not leave to the next.
+  const int64_t segments = m.segments(), segment_words = m.segment() * p.dilation[1];
+  const auto first_turn_of = [&](int64_t step, int64_t segment) {
+    return CeilDiv(step / m.rows * channel_words + step % m.rows * row_words + segment * segment_words, m.input_turn());
   };
   int64_t most = 1;  // turns of a step
   for (int64_t step = 0; step < std::min(2 * m.input_turn(), p.red) * m.rows; ++step) {
-    most = std::max(most, first_turn_of(step + 1) - first_turn_of(step));
+    most = std::max(most, first_turn_of(step + 1, 0) - first_turn_of(step, segments - 1));
+    for (int64_t k = 1; k < std::min(segments, m.input_turn() + 1); ++k) {
+      most = std::max(most, first_turn_of(step, k) - first_turn_of(step, k - 1));
+    }
   }
   const int64_t turns = CeilDiv(m.input_words(), m.input_turn());
   const int step = nest.AddLoop("step", m.steps());
-  (void)nest.AddLoop("segment", 1);
+  const int segment = nest.AddLoop("segment", segments);
   const int turn_in_step = nest.AddLoop("turn", most);
   const int piece = nest.AddLoop("piece", CeilDiv(share, lanes));
   // Of units that cross: all that have words of their own.
@@ -387,14 +444,23 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
   const int word = nest.AddLoop("word", lanes);
 
   const Unit unit = AddSharing(nest, m, hw, row, col, true);
-  const auto first_turn = [&](int of_step) {
+  const auto first_turn = [&](int of_step, int of_segment) {
     const int channel = nest.Quotient("red_of_step", of_step, m.rows);
     const int kernel_row = nest.Remainder("kernel_row", of_step, m.rows);
-    return nest.AddRegister({"first_turn", m.input_turn() - 1, {{channel, channel_words}, {kernel_row, row_words}},
-                             m.input_turn()});
+    std::vector<Term> terms = {{channel, channel_words}, {kernel_row, row_words}};
+    if (segments > 1) terms.push_back({of_segment, segment_words});
+    return nest.AddRegister({"first_turn", m.input_turn() - 1, std::move(terms), m.input_turn()});
   };
-  const int first = first_turn(step);
-  const int next = first_turn(nest.Affine("next_step", 1, {{step, 1}}));
+  const int first = first_turn(step, segment);
+  int next_step = segment, next_segment = segment;
+  if (segments > 1) {
+    const int part = nest.Affine("next_part", 1, {{step, segments}, {segment, 1}});
+    next_step = nest.Quotient("next_step", part, segments);
+    next_segment = nest.Remainder("next_segment", part, segments);
+  } else {
+    next_step = nest.Affine("next_step", 1, {{step, 1}});
+  }
+  const int next = first_turn(next_step, next_segment);
   const int turn = nest.Affine("turn_number", 0, {{first, 1}, {turn_in_step, 1}});
   const int beyond = nest.Affine("turn_of_next_step", 0, {{turn, 1}, {next, -1}});
   const int in_share = nest.Affine("word_in_turn", 0, {{piece, lanes}, {word, 1}});
@@ -421,7 +487,8 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const int64_t share = wide ? m.kernel_wide : m.kernel_narrow, turn = m.kernel_turn();
   const int step = nest.AddLoop("step", m.steps());
   const int segment = nest.AddLoop("segment", m.segments());
-  const int turn_in_segment = nest.AddLoop("turn", CeilDiv(m.segment(), turn));
+  const int64_t row_words = m.columns * m.filters, segment_words = m.segment() * m.filters;
+  const int turn_in_segment = nest.AddLoop("turn", CeilDiv(segment_words, turn));
   const int block_row = nest.AddLoop(m.crossed() ? "group" : "block_row", m.crossed() ? m.cross.groups : m.BlocksOnArray(hw, 0));
   const int block_col = nest.AddLoop(m.crossed() ? "outc" : "block_column", m.crossed() ? m.cross.outc : m.BlocksOnArray(hw, 1));
   const int word = nest.AddLoop("word", share);
@@ -432,17 +499,20 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   nest.Keep(channel, 0, p.red);
   nest.Keep(row_of_step, 0, m.rows);
   // Elements of the segment; a turn goes with the one in which it begins.
-  const int row_begins = nest.Affine("row_begins", 0, {{channel, m.rows * m.columns}, {row_of_step, m.columns}});
-  const int in_row = nest.Affine("columns_to_segment_end", m.segment(), {{segment, m.segment()}}, m.columns);
-  const int first = nest.AddRegister({"first_turn", turn - 1, {{row_begins, 1}, {segment, m.segment()}}, turn});
+  const int row_begins = nest.Affine("row_begins", 0, {{channel, m.rows * row_words}, {row_of_step, row_words}});
+  const int in_row = nest.Affine("words_to_segment_end", segment_words, {{segment, segment_words}}, row_words);
+  const int first = nest.AddRegister({"first_turn", turn - 1, {{row_begins, 1}, {segment, segment_words}}, turn});
   const int turn_number = nest.Affine("turn_number", 0, {{first, 1}, {turn_in_segment, 1}});
   const int to_end = nest.Affine("to_end", 0, {{turn_number, -turn}, {row_begins, 1}, {in_row, 1}});
-  nest.Keep(to_end, 1, m.segment() + 1);
+  nest.Keep(to_end, 1, segment_words + 1);
   const int number = nest.Affine("number", wide ? 0 : m.kernel_wide, {{turn_number, turn}, {word, 1}});
-  const int rows = nest.Quotient("rows", number, m.columns);
+  const int tap = m.filters > 1 ? nest.Quotient("tap", number, m.filters) : number;
+  const int rows = nest.Quotient("rows", tap, m.columns);
   const int row_in_band = nest.Remainder("row_in_band", rows, m.rows);
-  const int col_in_chunk = nest.Remainder("column_in_chunk", number, m.columns);
-  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = nest.Quotient("red", rows, m.rows),
+  const int col_in_chunk = nest.Remainder("column_in_chunk", tap, m.columns);
+  int outc = unit.outc;
+  if (m.filters > 1) outc = nest.Affine("filter", 0, {{outc, 1}, {nest.Remainder("filter_in_pe", number, m.filters), 1}});
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = outc, .red = nest.Quotient("red", rows, m.rows),
                         .row = nest.Affine("kernel_row", 0, {{unit.band, m.rows}, {row_in_band, 1}}),
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
   if (m.crossed()) {
@@ -493,6 +563,7 @@ GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
   LoopNest& nest = d.nest;
   // The windows of a block's first tiles come first.
   const int line = nest.AddLoop("line", m.block[0]);
+  const int filter = nest.AddLoop("filter", m.filters);
   const int y_in_tile = nest.AddLoop("y", m.tile[0]);
   const int x_in_tile = nest.AddLoop("x", m.tile[1]);
   const int block_row = nest.AddLoop("block_row", m.BlocksOnArray(hw, 0));
@@ -501,16 +572,17 @@ GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
   const Place at = AddPlace(nest, m, hw, row, col);
   const int y = nest.Affine("y_result", 0, {{at.tile_y, m.tile[0]}, {y_in_tile, 1}});
   const int x = nest.Affine("x_result", 0, {{at.tile_x, m.tile[1]}, {x_in_tile, 1}});
-  Writes(d, p.Results(), {.group = at.unit.group, .batch = at.unit.batch, .outc = at.unit.outc, .row = y, .col = x});
+  const int outc = m.filters > 1 ? nest.Affine("outc_of_result", 0, {{at.unit.outc, 1}, {filter, 1}}) : at.unit.outc;
+  Writes(d, p.Results(), {.group = at.unit.group, .batch = at.unit.batch, .outc = outc, .row = y, .col = x});
   if (m.slots(hw) > 0) {
     d.first = {{{at.unit.band, 0, 1}}, {{at.unit.chunk, 0, 1}}};
     d.last = {{{at.unit.band, m.bands - 1, m.bands}}, {{at.unit.chunk, m.chunks - 1, m.chunks}}};
   }
   // Words that leave together have neighbouring slots, which lie in different accumulators.
   d.slot = m.units_meet()
-               ? nest.Affine("slot", 0, {{y, p.out[1] * m.channels()}, {x, m.channels()}, {at.unit.channel, 1}})
-               : nest.Affine("slot", 0, {{y_in_tile, m.tile[1] * hw.pe_count()}, {x_in_tile, hw.pe_count()},
-                                         {at.row, hw.columns}, {at.col, 1}});
+               ? nest.Affine("slot", 0, {{y, p.out[1] * m.channels()}, {x, m.channels()}, {at.unit.channel, 1}, {filter, 1}})
+               : nest.Affine("slot", 0, {{filter, m.tile_results() * hw.pe_count()}, {y_in_tile, m.tile[1] * hw.pe_count()},
+                                         {x_in_tile, hw.pe_count()}, {at.row, hw.columns}, {at.col, 1}});
   d.row = at.row;
   d.col = at.col;
   return d;

@@ -129,8 +129,16 @@ Layer GroupedLayer(std::array<int, 4> input, int channels, int group, int stride
 // Units that cross on arrays of several shapes: groups side by side that meet in a row or do not, lines of windows or of
 // channels, channels and windows that are missing in the last round, chunks of the kernel.
 TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
+  Layer wide;
+  wide.input = {1, 8, 1, 601};
+  wide.output_channels = 11;
+  wide.kernel = {1, 2};
+  Layer high = wide;
+  std::swap(high.input[2], high.input[3]);
+  high.kernel = {2, 1};
   const Layer all[] = {GroupedLayer({1, 24, 9, 9}, 24, 3, 2, 1), GroupedLayer({2, 20, 6, 6}, 15, 5, 1, 1),
-                       GroupedLayer({1, 3, 9, 60}, 20, 1, 2, 1), GroupedLayer({1, 26, 5, 5}, 14, 2, 1, 0)};
+                       GroupedLayer({1, 3, 9, 60}, 20, 1, 2, 1), GroupedLayer({1, 26, 5, 5}, 14, 2, 1, 0),
+                       GroupedLayer({1, 3, 40, 40}, 8, 1, 2, 0), wide, high};
   std::map<std::string, int> met;
   for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
     const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
@@ -150,13 +158,21 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
           ++met[array];
           met["groups"] += cross.at("groups") > 1;
           ++met["lines of " + cross.at("lines").get<std::string>()];
-          met["chunks"] += candidate.mapping.at("parts")[0].at("chunks") > 1;
-          met["channels missing"] += layer.output_channels / layer.group % cross.at("channels").get<int>() != 0;
+          const auto& part = candidate.mapping.at("parts")[0];
+          const int filters = part.at("filters").get<int>(), channels = layer.output_channels / layer.group;
+          met["chunks in passes"] += part.at("chunks") > part.at("chunks_apart");
+          met["chunks apart"] += part.at("chunks_apart") > 1;
+          met["bands"] += part.at("bands") > 1;
+          met["filters"] += filters > 1;
+          met["filters missing"] += channels % filters != 0;
+          met["channels missing"] += channels % (filters * cross.at("channels").get<int>()) != 0;
         }
       }
     }
   }
-  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "groups", "lines of channels", "lines of windows", "chunks", "channels missing"}) {
+  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "groups", "lines of channels",
+                           "lines of windows", "chunks in passes", "chunks apart", "bands", "filters", "filters missing",
+                           "channels missing"}) {
     EXPECT_GE(met[kind], 3) << kind;
   }
 }
@@ -169,6 +185,23 @@ int64_t CyclesOf(const Layer& layer, Pass pass) {
 TEST(ChooseOneTest, FilterGradientsOfFewChannelsAGroupAreFast) {
   // Bound by words: 47,040 at seven a cycle.
   EXPECT_LE(CyclesOf(GroupedLayer({1, 48, 28, 28}, 48, 6, 2, 1), Pass::kFilterGrad), 8500);
+}
+
+// Few results that are summed over long maps: a PE holds those of several filters, and parts of the map lie side by side.
+// More columns than a coordinate counts (40,000) where no border has to be told.
+TEST(ChooseOneTest, FilterGradientsOfFewChannelsFillTheArray) {
+  const Layer wave = {.input = {1, 32, 1, 3000}, .output_channels = 32, .kernel = {1, 2}};
+  EXPECT_LE(CyclesOf(wave, Pass::kFilterGrad), 36500);
+  const Layer wide = {.input = {1, 24, 1, 40000}, .output_channels = 24, .kernel = {1, 3}};
+  EXPECT_LE(CyclesOf(wide, Pass::kFilterGrad), 365000);
+  const Layer rgb = {.input = {1, 3, 96, 96}, .output_channels = 32, .kernel = {3, 3}, .strides = {2, 2}, .pads = {0, 0, 1, 1}};
+  EXPECT_LE(CyclesOf(rgb, Pass::kFilterGrad), 16600);
+}
+
+// The phases of a stride of 32 are more summed channels than one loop of the PE counts (17 x 1024).
+TEST(ChooseOneTest, ManySummedChannelsTakeTwoLoops) {
+  const Layer layer = {.op = Op::kConvTranspose, .input = {1, 17, 8, 8}, .output_channels = 17, .kernel = {64, 64}, .strides = {32, 32}};
+  EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 565000);
 }
 
 // The last layer of a vocoder: one result channel, so that an input element is sent once for all residues of the stride only
