@@ -373,8 +373,9 @@ class Search {
     std::stable_sort(crosses_.begin(), crosses_.end(), [&](const auto& a, const auto& b) { return better_(a.cost, b.cost); });
     std::size_t taken = 0;
     for (TileMapping& m : crosses_) {
-      if (best_ && (better_ == FewestCycles ? m.cost.cycles >= near_ * best_->cost.cycles : m.cost.words >= best_->cost.words)) break;
-      if (taken == kMostCrosses) break;
+      const bool hopeless = best_ && (better_ == FewestCycles ? m.cost.cycles >= near_ * best_->cost.cycles
+                                                              : m.cost.words >= best_->cost.words);
+      if (hopeless || taken == kMostCrosses) break;
       for (const bool inside : {true, false}) {
         m.cross.windows_inside = inside;
         if (!CrossFits(m, hw_)) continue;

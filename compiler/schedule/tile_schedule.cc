@@ -59,8 +59,10 @@ Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int w
   const int copy = m.copies() > 1 ? nest.Remainder("copy", group, m.copies()) : nest.Affine("zero", 0, {});
   unit.chunk = AddChunk(nest, m, copy);
   unit.band = nest.Quotient("band", copy, m.chunks_apart);
-  if (m.copies() > 1) unit.channel = nest.Affine("channel", 0, {{unit.batch, m.problem.groups * m.problem.outc}, {unit.group, m.problem.outc},
-                                            {unit.outc, 1}});
+  if (m.copies() > 1) {
+    unit.channel = nest.Affine("channel", 0, {{unit.batch, m.problem.groups * m.problem.outc}, {unit.group, m.problem.outc},
+                                              {unit.outc, 1}});
+  }
   unit.exists = {{{group, 0, m.cross.groups}}, {{unit.group, 0, m.problem.groups}}};
   return unit;
 }
@@ -182,7 +184,9 @@ Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) 
   program.Free(Moving::kIfmap, level(kKernelX), p.dilation[1]).Free(Moving::kIfmap, level(kKernelY), m.row_release());
   program.Free(Moving::kIfmap, level(kRed), m.channel_release());
   program.FreeAtEnd(Moving::kIfmap, m.channel_release() + m.input_fillers());
-  for (const Count& count : Counts(m)) program.Check(count.coordinate, count.kind, count.size).Move(count.coordinate, level(count.loop), 1);
+  for (const Count& count : Counts(m)) {
+    program.Check(count.coordinate, count.kind, count.size).Move(count.coordinate, level(count.loop), 1);
+  }
   if (m.HasBorder(0)) {
     program.Check(Moving::kY, kRangeOperand, p.in[0]);
     program.Move(Moving::kY, kTileY, p.stride[0]).Move(Moving::kY, level(kKernelY), p.dilation[0]);

@@ -200,7 +200,8 @@ TEST(ChooseOneTest, FilterGradientsOfFewChannelsFillTheArray) {
 
 // The phases of a stride of 32 are more summed channels than one loop of the PE counts (17 x 1024).
 TEST(ChooseOneTest, ManySummedChannelsTakeTwoLoops) {
-  const Layer layer = {.op = Op::kConvTranspose, .input = {1, 17, 8, 8}, .output_channels = 17, .kernel = {64, 64}, .strides = {32, 32}};
+  const Layer layer = {.op = Op::kConvTranspose, .input = {1, 17, 8, 8}, .output_channels = 17, .kernel = {64, 64},
+                       .strides = {32, 32}};
   EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 565000);
 }
 
