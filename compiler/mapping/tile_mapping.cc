@@ -153,6 +153,7 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
          hw.ids_per_controller >= 2;
 }
 
+constexpr int64_t kShortKernel = 256;    // words of a pass; the fillers of more are few in any turn
 constexpr std::size_t kMostNetworks = 4;  // choices of what networks carry that are offered
 constexpr double kWorthTrying = 2;  // times the least cycles of any way to cross, at best
 constexpr std::size_t kMostCrosses = 1000;  // ways to cross that are tried on the networks
@@ -389,14 +390,18 @@ class Search {
 
   void CrossNetworks(TileMapping m) {
     const int64_t wide = hw_.wide_lanes(), narrow = hw_.narrow_lanes();
-    for (int64_t kernel_wide = 0; kernel_wide <= 2 * wide; kernel_wide += wide) {
+    // Measured where estimates are equal: kernel turns of two wide beats are slower unless they save fillers, and long turns of
+    // the input are faster, so that these come first.
+    const int64_t kernel_most = m.kernel_words() < kShortKernel ? 2 * wide : wide;
+    for (int64_t kernel_wide = 0; kernel_wide <= kernel_most; kernel_wide += wide) {
       for (int64_t kernel_narrow = 0; kernel_narrow <= 4 * narrow; kernel_narrow += narrow) {
         if (kernel_wide + kernel_narrow == 0) continue;
         m.kernel_wide = kernel_wide;
         m.kernel_narrow = kernel_narrow;
-        for (int64_t w = 0; w <= 4 * wide; w += wide) {
-          for (int64_t n = w == 0 ? narrow : 0; n <= 4 * narrow; n += narrow) {
-            if ((w == 0 && n > narrow) || (n == 0 && w > wide)) continue;  // on one network turns do not matter
+        for (int64_t w = 4 * wide; w >= 0; w -= wide) {
+          for (int64_t n = 4 * narrow; n >= 0; n -= narrow) {
+            // On one network turns do not matter.
+            if ((w == 0 && n != narrow) || (n == 0 && w != wide)) continue;
             m.input_wide = w;
             m.input_narrow = n;
             VisitCrossed(m);
