@@ -153,7 +153,7 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
          hw.ids_per_controller >= 2;
 }
 
-constexpr int64_t kShortKernel = 256;    // words of a pass; the fillers of more are few in any turn
+constexpr int64_t kShortKernel = 256;  // words of a pass; the fillers of more are few in any turn
 constexpr std::size_t kMostNetworks = 4;  // choices of what networks carry that are offered
 constexpr double kWorthTrying = 2;  // times the least cycles of any way to cross, at best
 constexpr std::size_t kMostCrosses = 1000;  // ways to cross that are tried on the networks
@@ -241,24 +241,13 @@ class Search {
     for (int64_t blocks = outc; blocks >= 1; blocks = CeilDiv(outc, m.filters) - 1) {
       m.filters = CeilDiv(outc, blocks);
       if (m.pe_results() > hw_.psum_depth || (m.filters > 1 && hw_.num_levels() < 6)) return;
-      CrossedBands(m);
+      Bands(m);
     }
   }
 
-  // Bands and chunks side by side as PEs are left over, where a part is the whole: parts have a frame in common.
+  // Bands and chunks that cross as PEs are left over, where a part is the whole: parts have a frame in common.
   int64_t MostCopies(const TileMapping& m) const {
     return copies_ ? std::max<int64_t>(1, hw_.pe_count() / (m.problem.groups * m.outc_blocks() * m.windows())) : 1;
-  }
-  void CrossedBands(TileMapping m) {
-    const int64_t rows = m.problem.kernel[0], most = std::min(rows, MostCopies(m));
-    int64_t before = 0;
-    for (int64_t bands = 1; bands <= most; ++bands) {
-      m.rows = CeilDiv(rows, bands);
-      m.bands = CeilDiv(rows, m.rows);
-      if (m.rows == before) continue;
-      before = m.rows;
-      CrossedChunks(m);
-    }
   }
   // In any way, or in that of a frame.
   void CrossedChunks(TileMapping m, const TileMapping* frame = nullptr) {
@@ -296,14 +285,17 @@ class Search {
 
   void Bands(TileMapping m) {
     const int64_t rows = m.problem.kernel[0];
-    // Bands that give every block of the array a unit, in one or a few rounds.
-    const int64_t most = std::min(rows, CeilDiv(4 * m.BlocksOnArray(hw_, 0) * m.BlocksOnArray(hw_, 1), m.units()));
+    const bool crossed = sharing_ == Sharing::kCrossed;
+    // Of blocks: bands that give every block of the array a unit, in one or a few rounds.
+    const int64_t useful = crossed ? MostCopies(m) : CeilDiv(4 * m.BlocksOnArray(hw_, 0) * m.BlocksOnArray(hw_, 1), m.units());
+    const int64_t most = std::min(rows, useful);
     int64_t before = 0;
-    for (m.bands = 1; m.bands <= most; ++m.bands) {
-      m.rows = CeilDiv(rows, m.bands);
-      if (m.rows == before || (m.bands - 1) * m.rows >= rows) continue;
+    for (int64_t bands = 1; bands <= most; ++bands) {
+      m.rows = CeilDiv(rows, bands);
+      if (m.rows == before) continue;
       before = m.rows;
-      Chunks(m);
+      m.bands = bands;
+      crossed ? CrossedChunks(m) : Chunks(m);
     }
   }
 
