@@ -15,7 +15,9 @@ namespace {
 enum Loop { kTileX, kTileY, kFilter, kKernelX, kKernelY, kRed, kRedBlock };
 // A single filter takes no level: some arrays have five.
 int LevelOf(const TileMapping& m, Loop loop) { return m.filters == 1 && loop > kFilter ? loop - 1 : loop; }
-int64_t RedBlocks(const TileMapping& m) {
+// One where no level is left; too many for one level are refused then.
+int64_t RedBlocks(const TileMapping& m, const HwConfig& hw) {
+  if (LevelOf(m, kRedBlock) >= hw.num_levels()) return 1;
   int64_t blocks = CeilDiv(m.problem.red, most::LevelFiles::Last + 1);
   while (m.problem.red % blocks != 0) ++blocks;
   return blocks;
@@ -177,8 +179,9 @@ Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) 
   } else {
     program.Loop(level(kKernelY), m.rows);
   }
-  program.Sum({level(kKernelX), level(kKernelY), level(kRed)}).Loop(level(kRed), p.red / RedBlocks(m));
-  if (RedBlocks(m) > 1) program.Sum({level(kRedBlock)}).Loop(level(kRedBlock), RedBlocks(m));
+  const int64_t red_blocks = RedBlocks(m, hw);
+  program.Sum({level(kKernelX), level(kKernelY), level(kRed)}).Loop(level(kRed), p.red / red_blocks);
+  if (red_blocks > 1) program.Sum({level(kRedBlock)}).Loop(level(kRedBlock), red_blocks);
   program.Free(Moving::kFilter, kFilter, 1).FreeAtEnd(Moving::kFilter, 1 + m.kernel_fillers());
   program.Move(Moving::kIfmap, kTileX, p.stride[1]).Move(Moving::kIfmap, kTileY, p.stride[0] * m.Extent(1));
   program.Free(Moving::kIfmap, level(kKernelX), p.dilation[1]).Free(Moving::kIfmap, level(kKernelY), m.row_release());

@@ -205,6 +205,18 @@ TEST(ChooseOneTest, ManySummedChannelsTakeTwoLoops) {
   EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 565000);
 }
 
+// A PE of five loops has none for them: the mapping is refused, and others run.
+TEST(ChooseOneTest, ManySummedChannelsOnAnArrayOfFiveLoops) {
+  HwConfig config = WithLatency(1);
+  for (const int words : {14, 16}) {
+    config.image_store_depth = words;
+    const Layer layer = {.op = Op::kConvTranspose, .input = {1, 17, 2, 2}, .output_channels = 17, .kernel = {64, 64},
+                         .strides = {32, 32}};
+    const auto chosen = Choose(config, layer, Pass::kInputGrad, "auto");
+    EXPECT_TRUE(chosen.ok()) << chosen.error().message;
+  }
+}
+
 // The last layer of a vocoder: one result channel, so that an input element is sent once for all residues of the stride only
 // where these are phases, shifted ones (kernel 16, stride 8, padding 4) or some with a tap of zeros (25, 4, 11).
 TEST(ChooseOneTest, TransposedConvolutionsToOneChannelAreFast) {
