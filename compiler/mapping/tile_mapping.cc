@@ -70,13 +70,20 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   const double wide = network(m.input_wide, m.kernel_wide, hw.wide_lanes());
   const double narrow = network(m.input_narrow, m.kernel_narrow, hw.narrow_lanes());
   const double wait = m.input_on_both() && !m.one_tile() ? Real(blocks * input_rows) * WaitInRow(m, hw) : 0;
-  // A pass begins when its last tiles have their first rows.
-  const int64_t rows_behind = std::min((m.block[0] - 1) * m.TileStep(0) / p.dilation[0], rows);
-  const double behind = Real(rows_behind * m.columns * m.tile_results());
   const double port = PortCycles(m.PassWordsApart(hw), hw.pe_count());
   const double results = Real(pes * m.pe_results()) / hw.gon_lanes();
+  // The tiles of a block end one line after the other, and so do their results.
+  const double take = Real(pes) / hw.gon_lanes() / Real(m.block[0]);
+  const double drain_of_line = WaitAfterBurst(m.pe_results(), hw.queue_depth, take);
+  const int64_t line_behind = m.TileStep(0) / p.dilation[0];  // rows of the kernel
+  const double row = Real(m.columns * m.tile_results());
+  const double drain = drain_of_line + Real(m.block[0] - 1) * std::max(0.0, drain_of_line - Real(line_behind) * row);
+  // A pass begins when its last tiles have their first rows; these have as many of their last ones in their files when the
+  // first tiles go on.
+  const int64_t rows_ahead = (hw.ifmap_depth - m.resident()) / (m.Extent(1) * p.dilation[0]);
+  const int64_t rows_behind = std::clamp<int64_t>((m.block[0] - 1) * line_behind - rows_ahead, 0, rows);
+  const double behind = std::max(0.0, Real(rows_behind) * row - drain) / Real(m.passes_on);
   const double busy = std::max({compute + behind, std::max(wide, narrow) + wait, port, results});
-  const double drain = WaitAfterBurst(m.pe_results(), hw.queue_depth, Real(pes) / hw.gon_lanes());
   const int64_t inputs = input_rows * m.BlockExtent(1);
   return {busy + drain, Real(inputs_apart * inputs + kernels_apart * (taps * m.filters + m.kernel_fillers()) +
                              pes * m.pe_results())};
@@ -127,7 +134,7 @@ bool KernelFits(const TileMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
   const int64_t rows = (m.block[0] * m.tile[0] - 1) * p.stride[0] / p.dilation[0];
   const int64_t columns = m.block[1] * m.tile[1] * p.stride[1] / p.dilation[1];
-  const int64_t ahead = m.in_segments() ? columns + 2 * m.segment() : std::min(rows + 2, p.red * m.rows) * m.columns;
+  const int64_t ahead = m.in_segments() ? columns + 2 * m.segment() : std::min(rows + 2, m.red_on() * m.rows) * m.columns;
   return ahead * m.filters + 2 * m.kernel_turn() <= hw.filter_depth;
 }
 
@@ -153,6 +160,7 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
          hw.ids_per_controller >= 2;
 }
 
+constexpr int64_t kMostPassesOn = 8;  // the first waits for the last tiles, the others do not
 constexpr int64_t kShortKernel = 256;  // words of a pass; the fillers of more are few in any turn
 constexpr std::size_t kMostNetworks = 4;  // choices of what networks carry that are offered
 constexpr double kWorthTrying = 2;  // times the least cycles of any way to cross, at best
@@ -190,7 +198,8 @@ class Search {
   }
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
-  const std::optional<TileMapping>& best() const { return best_; }
+  // Of blocks, the best whose passes go on into each other and the best of the others.
+  std::vector<TileMapping> BestOfBlocks() const { return FirstOf(by_going_on_, 2); }
   // The best of the frames, best first.
   std::vector<TileMapping> BestFrames(std::size_t count) const { return FirstOf(by_frame_, count); }
   // Of units that cross, the best for each choice of what the networks carry and of the kernel's turn, and for tiles of one
@@ -456,6 +465,14 @@ class Search {
     m.input_wide = input_wide;
     m.input_narrow = input_narrow;
     if (!TagsFit(m, hw_, 0) || !TagsFit(m, hw_, 1) || !KernelFits(m, hw_) || !WindowFits(m, hw_)) return;
+    TakeBlocks(m);
+    const int64_t rounds = m.rounds(hw_);
+    if (m.block[0] == 1 || m.chunk_passes() > 1 || rounds == 1) return;
+    m.passes_on = CeilDiv(rounds, CeilDiv(rounds, kMostPassesOn));
+    if (KernelFits(m, hw_)) TakeBlocks(m);
+  }
+
+  void TakeBlocks(TileMapping& m) {
     Take(m);
     if (m.AllMeet(0) && m.AllMeet(1)) Keep(m, by_frame_, FrameOf(m));
   }
@@ -470,6 +487,7 @@ class Search {
     ++visited_;
     m.cost = Estimate(m, hw_);
     if (!best_ || better_(m.cost, best_->cost)) best_ = m;
+    Keep(m, by_going_on_, m.passes_on > 1);
   }
 
   const HwConfig& hw_;
@@ -482,6 +500,7 @@ class Search {
   std::vector<TileMapping> crosses_;  // what remains to be tried on the networks; cost: at least
   int64_t visited_ = 0;  // mappings that fit
   std::optional<TileMapping> best_;
+  std::map<bool, TileMapping> by_going_on_;
   std::map<Frame, TileMapping> by_frame_;
   std::array<std::map<std::array<int64_t, 4>, TileMapping>, 2> by_networks_;
 };
@@ -538,8 +557,8 @@ struct CutProblem {
   std::array<std::vector<Section>, 2> sections;
 };
 
-// The best mappings of the sections of all problems, all with the same frame.
-std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better,
+// The best mappings of the sections of all problems, all with the same frame; of a single section both of BestOfBlocks.
+std::vector<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better,
                                   Sharing sharing) {
   std::vector<DirectProblem> cuts;
   for (const auto& [problem, sections] : problems) {
@@ -551,14 +570,12 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
     m.problem = cut;
     return m;
   };
-  TileParts best;
   if (cuts.size() == 1) {
     Search search(hw, better, sharing, false);
     search.Tiles(cuts[0]);
-    if (!search.best()) return std::nullopt;
-    best.parts.push_back(*search.best());
-    best.cost = best.parts[0].cost;
-    return best;
+    std::vector<TileParts> found;
+    for (TileMapping& m : search.BestOfBlocks()) found.push_back({{m}, false, m.cost});
+    return found;
   }
   // The part with the most products decides about frames of units that cross.
   const bool crossed = sharing == Sharing::kCrossed;
@@ -567,7 +584,7 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
   Search first(hw, better, sharing);
   first.Tiles(*largest);
   const std::vector<TileMapping> given = crossed ? first.BestFrames(kMostFrames) : std::vector<TileMapping>{};
-  if (crossed && given.empty()) return std::nullopt;
+  if (crossed && given.empty()) return {};
 
   std::map<std::array<int64_t, 11>, Search> searches;  // parts of the same size have the same mappings
   const auto size = [](const DirectProblem& p) {
@@ -582,6 +599,7 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
     return searches.emplace(size(cut), std::move(search)).first->second;
   };
   searches.emplace(size(*largest), first);
+  TileParts best;
   for (const auto& [frame, lead] : first.by_frame()) {
     TileParts one;
     for (const DirectProblem& cut : cuts) {
@@ -595,8 +613,8 @@ std::optional<TileParts> MapParts(const std::vector<CutProblem>& problems, const
     if (one.parts.size() < cuts.size()) continue;
     if (best.parts.empty() || better(one.cost, best.cost)) best = std::move(one);
   }
-  if (best.parts.empty()) return std::nullopt;
-  return best;
+  if (best.parts.empty()) return {};
+  return {best};
 }
 
 std::vector<Section> Whole(const DirectProblem& p, int axis) { return {{0, p.out[axis], 0, p.kernel[axis]}}; }
@@ -627,25 +645,24 @@ std::vector<CutProblem> Cuts(const DirectProblem& p, int64_t most_parts) {
   return cuts;
 }
 
-// The whole, and the best of its cuts.
+// The whole, and the best of its cuts unless all of the whole is better.
 std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
-  std::vector<TileParts> found;
-  const auto visit = [&](const std::vector<CutProblem>& cuts) {
-    auto one = MapParts(cuts, hw, better, Sharing::kBlocks);
-    if (!one || (!found.empty() && !better(one->cost, found.back().cost))) return;
-    if (found.size() == 2) found.pop_back();
-    found.push_back(std::move(*one));
-  };
   std::vector<CutProblem> whole;
   for (const DirectProblem& p : problems) whole.push_back({p, {Whole(p, 0), Whole(p, 1)}});
-  visit(whole);
+  std::vector<TileParts> found = MapParts(whole, hw, better, Sharing::kBlocks);
   if (problems.size() == 1) {
-    for (const CutProblem& cut : Cuts(problems[0], kMostParts)) visit({cut});
+    std::optional<TileParts> cut;
+    for (const CutProblem& way : Cuts(problems[0], kMostParts)) {
+      for (TileParts& one : MapParts({way}, hw, better, Sharing::kBlocks)) {
+        if (!cut || better(one.cost, cut->cost)) cut = std::move(one);
+      }
+    }
+    if (cut && (found.empty() || better(cut->cost, found.back().cost))) found.push_back(std::move(*cut));
     Search search(hw, better, Sharing::kCrossed, false);
     search.Tiles(problems[0]);
     for (TileMapping& m : search.BestOfNetworks()) found.push_back({{m}, false, m.cost});
-  } else if (auto crossed = MapParts(whole, hw, better, Sharing::kCrossed)) {
-    found.push_back(std::move(*crossed));
+  } else {
+    for (TileParts& crossed : MapParts(whole, hw, better, Sharing::kCrossed)) found.push_back(std::move(crossed));
   }
   return found;
 }
@@ -704,6 +721,7 @@ nlohmann::ordered_json ToJson(const TileParts& mapping) {
                      {"chunks", m.chunks},
                      {"chunks_apart", m.chunks_apart},
                      {"columns", m.columns},
+                     {"passes_on", m.passes_on},
                      {"units", m.units()}});
   }
   const TileMapping& first = mapping.parts.front();

@@ -40,6 +40,9 @@ struct TileMapping {
   int64_t chunks_apart = 1;  // each, on blocks of their own: all of them or one; where units cross any divisor
   int64_t columns = 1;  // of the kernel in a chunk
 
+  // Rounds that follow each other without a gap: the first rows of one are sent with the last ones of the one before.
+  int64_t passes_on = 1;
+
   // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then.
   bool crop = false;
 
@@ -80,6 +83,7 @@ struct TileMapping {
   }
   int64_t channels() const { return problem.groups * problem.outc * problem.batch; }
   int64_t chunk_passes() const { return chunks / chunks_apart; }
+  int64_t red_on() const { return passes_on * problem.red; }  // summed channels of passes that go on
   int64_t units() const { return channels() * bands * chunks_apart * Blocks(0) * Blocks(1); }
   int64_t tile_results() const { return tile[0] * tile[1]; }
   int64_t pe_results() const { return filters * tile_results(); }
@@ -161,14 +165,14 @@ struct TileMapping {
   bool input_on_both() const { return input_wide > 0 && input_narrow > 0; }
 
   // ---- streams go step by step: a row of the kernel, then the input rows that no earlier step sent and its windows
-  // begin with. The last tiles of a block are behind the first, so that the first rows of a channel go with
-  // the last ones of the channel before; a tile takes rows in order all the same.
+  // begin with. The last tiles of a block are behind the first, so that the first rows of a channel, and of a pass that
+  // goes on, go with the last ones of the channel before; a tile takes rows in order all the same.
   int64_t steps_of_channel() const {
     return in_turns() ? rows : std::max(rows, CeilDiv(Extent(0) - 1, problem.dilation[0]));
   }
   int64_t steps() const {
     return in_turns() ? problem.red * rows
-                      : (problem.red - 1) * steps_of_channel() + CeilDiv(BlockExtent(0), problem.dilation[0]);
+                      : (red_on() - 1) * steps_of_channel() + CeilDiv(BlockExtent(0), problem.dilation[0]);
   }
   // A step has parts where the windows have one row: `segment` columns of the kernel and as many of the input.
   bool in_segments() const {

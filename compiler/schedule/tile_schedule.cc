@@ -23,11 +23,22 @@ int64_t RedBlocks(const TileMapping& m, const HwConfig& hw) {
   return blocks;
 }
 
-// The pass loops that every stream starts with, outermost first; chunks add up.
-enum PassLoop { kRound, kChunk, kPassLoops };
+// The pass loops that every stream starts with, outermost first. Passes of a round are chunks, whose sums add up, or
+// units that go on into each other; words of these count summed channels from pass to pass in place of passes.
+enum PassLoop { kRound, kPass, kPassLoops };
 
 LoopNest PassNest(const TileMapping& m, const HwConfig& hw) {
-  return {.loops = {{"round", m.rounds(hw)}, {"chunk", m.chunk_passes()}}};
+  return {.loops = {{"round", CeilDiv(m.rounds(hw), m.passes_on)}, {"pass", m.chunk_passes() * m.passes_on}}};
+}
+LoopNest WordNest(const TileMapping& m, const HwConfig& hw) {
+  return {.loops = {{"round", CeilDiv(m.rounds(hw), m.passes_on)}, {"pass", m.chunk_passes()}}};
+}
+// The pass of words of the summed channel `red_on`, and the channel in it.
+int PassOf(LoopNest& nest, const TileMapping& m, int red_on) {
+  return m.passes_on == 1 ? kPass : nest.Quotient("pass_on", red_on, m.problem.red);
+}
+int RedOf(LoopNest& nest, const TileMapping& m, int red_on) {
+  return m.passes_on == 1 ? red_on : nest.Remainder("red", red_on, m.problem.red);
 }
 
 // What the block at a place of the array computes. Neighbours have different channels, so that their sums go to
@@ -38,9 +49,10 @@ struct Unit {
 };
 // Of those apart, the one of a copy.
 int AddChunk(LoopNest& nest, const TileMapping& m, int copy) {
-  if (m.chunks_apart == 1) return kChunk;
+  if (m.chunks == 1) return nest.Affine("zero", 0, {});
+  if (m.chunks_apart == 1) return kPass;
   const int apart = nest.Remainder("chunk_apart", copy, m.chunks_apart);
-  return m.chunk_passes() == 1 ? apart : nest.Affine("chunk", 0, {{kChunk, m.chunks_apart}, {apart, 1}});
+  return m.chunk_passes() == 1 ? apart : nest.Affine("chunk", 0, {{kPass, m.chunks_apart}, {apart, 1}});
 }
 // Of units that cross: the one of a group, channel and window of those side by side.
 Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int window) {
@@ -69,7 +81,7 @@ Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int w
   return unit;
 }
 // Units that do not exist are kept only where `all` are asked for.
-Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block_row, int block_col, bool all = false) {
+Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int pass, int block_row, int block_col, bool all = false) {
   const DirectProblem& p = m.problem;
   const int64_t across = m.BlocksOnArray(hw, 1);
   if (m.crossed()) {
@@ -83,7 +95,10 @@ Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block
     return unit;
   }
   Unit unit{};
-  unit.number = nest.Affine("unit", 0, {{kRound, m.BlocksOnArray(hw, 0) * across}, {block_row, across}, {block_col, 1}});
+  const int64_t blocks = m.BlocksOnArray(hw, 0) * across;
+  std::vector<Term> number = {{kRound, blocks * m.passes_on}, {block_row, across}, {block_col, 1}};
+  if (m.passes_on > 1) number.push_back({pass, blocks});
+  unit.number = nest.Affine("unit", 0, std::move(number));
   unit.exists = {{{unit.number, 0, m.units()}}};
   if (!all) nest.Keep(unit.number, 0, m.units());
   unit.channel = nest.Remainder("channel", unit.number, m.channels());
@@ -102,8 +117,8 @@ Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int block
 }
 
 // The same for words that units share which cross: of a group's window (input) or channel.
-Unit AddSharing(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row, int col, bool input) {
-  if (!m.crossed()) return AddUnit(nest, m, hw, row, col);
+Unit AddSharing(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int pass, int row, int col, bool input) {
+  if (!m.crossed()) return AddUnit(nest, m, hw, pass, row, col);
   const int none = nest.Affine("none", 0, {});
   Unit unit = input ? AddCrossed(nest, m, row, none, col) : AddCrossed(nest, m, row, col, none);
   nest.keep.insert(nest.keep.end(), unit.exists.begin(), unit.exists.end());
@@ -121,7 +136,7 @@ Place AddPlace(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row
   place.col = col;
   const int block_row = nest.Quotient("block_row", place.row, m.block[0]);
   const int block_col = nest.Quotient("block_column", place.col, m.block[1]);
-  place.unit = AddUnit(nest, m, hw, block_row, block_col, all);
+  place.unit = AddUnit(nest, m, hw, kPass, block_row, block_col, all);
   place.tile_y = nest.Affine("tile_y", 0, {{place.row, 1}, {block_row, -m.block[0]}, {place.unit.block_y, m.block[0]}});
   place.tile_x = nest.Affine("tile_x", 0, {{place.col, 1}, {block_col, -m.block[1]}, {place.unit.block_x, m.block[1]}});
   return place;
@@ -296,7 +311,7 @@ std::vector<uint64_t> Setup(const TileMapping& m, const HwConfig& hw) {
 
 PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
   const DirectProblem& p = m.problem;
-  PassDescriptor d{.nest = PassNest(m, hw), .pass_loops = kPassLoops};
+  PassDescriptor d{.nest = PassNest(m, hw), .pass_loops = kPassLoops, .round_loops = m.passes_on > 1 ? 1 : 0};
   LoopNest& nest = d.nest;
   const int row = nest.AddLoop("row", m.BlocksOnArray(hw, 0) * m.block[0]);
   const int col = nest.AddLoop("column", m.BlocksOnArray(hw, 1) * m.block[1]);
@@ -355,7 +370,7 @@ void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int re
 // carry, the words of one.
 GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d{.nest = PassNest(m, hw)};
+  GinDescriptor d{.nest = WordNest(m, hw)};
   LoopNest& nest = d.nest;
   const int64_t pitch = m.steps_of_channel();  // rows of two channels that go together
   const int64_t together = CeilDiv(m.BlockExtent(0), pitch * p.dilation[0]);
@@ -376,10 +391,10 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw, bool wide
   const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
   const int word = nest.AddLoop("word", lanes);
 
-  const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
   const int newest = nest.Quotient("newest_red", step, pitch);
-  const int red = nest.Affine("red", 1 - together, {{newest, 1}, {newer, 1}});
-  nest.Keep(red, 0, p.red);
+  const int red_on = nest.Affine("red_on", 1 - together, {{newest, 1}, {newer, 1}});
+  nest.Keep(red_on, 0, m.red_on());
+  const Unit unit = AddUnit(nest, m, hw, PassOf(nest, m, red_on), block_row, block_col);
   const int first_row = nest.Remainder("first_row", step, pitch);
   const int y = nest.Affine("y_in_block", (together - 1) * pitch * p.dilation[0],
                             {{first_row, p.dilation[0]}, {newer, -pitch * p.dilation[0]}, {row_in_step, 1}});
@@ -415,14 +430,14 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw, bool wide
   };
   d.row_tag = tag(0, y, block_row);
   d.col_tag = tag(1, x, block_col);
-  ReadsInput(d, m, unit, red, y, x, m.crop ? &cropped : nullptr);
+  ReadsInput(d, m, unit, RedOf(nest, m, red_on), y, x, m.crop ? &cropped : nullptr);
   return d;
 }
 
 // The input of tiles that have it for themselves, in raster order: of every turn, the words of one network.
 GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d{.nest = PassNest(m, hw)};
+  GinDescriptor d{.nest = WordNest(m, hw)};
   LoopNest& nest = d.nest;
   const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int64_t share = wide ? m.input_wide : m.input_narrow;
@@ -450,7 +465,7 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
   const int col = nest.AddLoop(m.crossed() ? "window" : "column", m.crossed() ? m.cross.windows : hw.columns);
   const int word = nest.AddLoop("word", lanes);
 
-  const Unit unit = AddSharing(nest, m, hw, row, col, true);
+  const Unit unit = AddSharing(nest, m, hw, kPass, row, col, true);
   const auto first_turn = [&](int of_step, int of_segment) {
     const int channel = nest.Quotient("red_of_step", of_step, m.rows);
     const int kernel_row = nest.Remainder("kernel_row", of_step, m.rows);
@@ -489,7 +504,7 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
 // The kernel, row by row: of every turn, the words of one network. A turn goes with the row in which it begins.
 GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d{.nest = PassNest(m, hw)};
+  GinDescriptor d{.nest = WordNest(m, hw)};
   LoopNest& nest = d.nest;
   const int64_t share = wide ? m.kernel_wide : m.kernel_narrow, turn = m.kernel_turn();
   const int step = nest.AddLoop("step", m.steps());
@@ -500,11 +515,12 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const int block_col = nest.AddLoop(m.crossed() ? "outc" : "block_column", m.crossed() ? m.cross.outc : m.BlocksOnArray(hw, 1));
   const int word = nest.AddLoop("word", share);
 
-  const Unit unit = AddSharing(nest, m, hw, block_row, block_col, false);
-  const int channel = nest.Quotient("channel_of_step", step, m.steps_of_channel());
+  const int channel_on = nest.Quotient("channel_of_step", step, m.steps_of_channel());
   const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
-  nest.Keep(channel, 0, p.red);
+  nest.Keep(channel_on, 0, m.red_on());
   nest.Keep(row_of_step, 0, m.rows);
+  const Unit unit = AddSharing(nest, m, hw, PassOf(nest, m, channel_on), block_row, block_col, false);
+  const int channel = RedOf(nest, m, channel_on);
   // Elements of the segment; a turn goes with the one in which it begins.
   const int row_begins = nest.Affine("row_begins", 0, {{channel, m.rows * row_words}, {row_of_step, row_words}});
   const int in_row = nest.Affine("words_to_segment_end", segment_words, {{segment, segment_words}}, row_words);
@@ -535,7 +551,7 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
 // The same where each unit has rows of its own, on one network.
 GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const DirectProblem& p = m.problem;
-  GinDescriptor d{.nest = PassNest(m, hw)};
+  GinDescriptor d{.nest = WordNest(m, hw)};
   LoopNest& nest = d.nest;
   const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
   const int step = nest.AddLoop("step", m.steps());
@@ -545,13 +561,14 @@ GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide)
   const int block_col = nest.AddLoop("block_column", m.BlocksOnArray(hw, 1));
   const int word = nest.AddLoop("word", lanes);
 
-  const Unit unit = AddUnit(nest, m, hw, block_row, block_col);
+  const int channel_on = nest.Quotient("channel_of_step", step, m.steps_of_channel());
+  const Unit unit = AddUnit(nest, m, hw, PassOf(nest, m, channel_on), block_row, block_col);
   const CroppedRows cropped = AddRows(nest, m, unit);
-  const int channel = nest.Quotient("channel_of_step", step, m.steps_of_channel());
+  const int channel = RedOf(nest, m, channel_on);
   const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
   const int in_segment = nest.Affine("column_in_segment", 0, {{piece, lanes}, {word, 1}});
   const int col_in_chunk = nest.Affine("column_in_chunk", 0, {{segment, m.segment()}, {in_segment, 1}});
-  nest.Keep(channel, 0, p.red);
+  nest.Keep(channel_on, 0, m.red_on());
   nest.Keep(nest.Affine("rows_to_come", 0, {{cropped.more, 1}, {row_of_step, -1}}), 0, m.rows);
   nest.Keep(in_segment, 0, m.segment());
   nest.Keep(col_in_chunk, 0, m.columns);

@@ -177,6 +177,52 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
   }
 }
 
+Layer DepthwiseLayer(int channels, int size, int kernel, int pad) {
+  Layer layer;
+  layer.input = {1, channels, size, size};
+  layer.output_channels = layer.group = channels;
+  layer.kernel = {kernel, kernel};
+  layer.pads = {pad, pad, pad, pad};
+  return layer;
+}
+
+// Blocks whose passes go on into each other: the last of a round missing or not, cropped or not, in bands.
+TEST(ChooseOneTest, EveryCandidateWhosePassesGoOnIsProved) {
+  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 12, 9, 4), DepthwiseLayer(2, 34, 5, 2),
+                       GroupedLayer({2, 20, 9, 9}, 15, 5, 1, 1)};
+  std::map<std::string, int> met;
+  for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
+    const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
+    for (const Layer& layer : all) {
+      for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
+        CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
+        const std::vector<Candidate> candidates = Candidates(one).value();
+        for (const Candidate& candidate : candidates) {
+          if (candidate.mapping.at("family") != "tile per PE") continue;
+          const auto& part = candidate.mapping.at("parts").back();
+          if (part.at("passes_on") == 1) continue;
+          ASSERT_TRUE(MakeSchedule(candidate, config, one.schedule).ok());
+          one.mapping = candidate.mapping;
+          const Status proved = ProveCompiled(one);
+          ASSERT_TRUE(proved.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << proved.error().message;
+          const auto counts = PredictCycles(one.schedule, config, {});
+          ASSERT_TRUE(counts.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
+          ++met[array];
+          const int64_t blocks = config.rows / candidate.mapping["block"][0].get<int>() *
+                                 (config.columns / candidate.mapping["block"][1].get<int>());
+          met["missing"] += part.at("units").get<int64_t>() % (blocks * part.at("passes_on").get<int64_t>()) != 0;
+          met["cropped"] += part.at("crop") == true;
+          met["bands"] += part.at("bands") > 1;
+          met["channels summed"] += layer.group < layer.input[1];
+        }
+      }
+    }
+  }
+  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "missing", "cropped", "bands", "channels summed"}) {
+    EXPECT_GE(met[kind], 2) << kind;
+  }
+}
+
 int64_t CyclesOf(const Layer& layer, Pass pass) {
   return Choose(LoadHwConfig("ecoflow_13x15").value(), layer, pass, "auto").value().counts.cycles;
 }
@@ -196,6 +242,11 @@ TEST(ChooseOneTest, FilterGradientsOfFewChannelsFillTheArray) {
   EXPECT_LE(CyclesOf(wide, Pass::kFilterGrad), 365000);
   const Layer rgb = {.input = {1, 3, 96, 96}, .output_channels = 32, .kernel = {3, 3}, .strides = {2, 2}, .pads = {0, 0, 1, 1}};
   EXPECT_LE(CyclesOf(rgb, Pass::kFilterGrad), 16600);
+}
+
+// Blocks of tiles whose last ones are behind the first: the next pass goes on meanwhile.
+TEST(ChooseOneTest, LargeDepthwiseKernelsOnSmallMapsAreFast) {
+  EXPECT_LE(CyclesOf(DepthwiseLayer(256, 14, 31, 15), Pass::kForward), 80000);
 }
 
 // The phases of a stride of 32 are more summed channels than one loop of the PE counts (17 x 1024).
