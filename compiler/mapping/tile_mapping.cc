@@ -52,14 +52,14 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   // Who gets words of their own.
   const int64_t inputs_apart = m.crossed() ? m.cross.groups * m.cross.windows : blocks;
   const int64_t kernels_apart = m.crossed() ? m.cross.groups * m.cross.outc : blocks;
-  const int64_t taps = p.red * rows * m.columns;
-  const int64_t input_rows = p.red * (m.BlockExtent(0) - (m.rows - rows) * p.dilation[0]);
+  const int64_t taps = m.red() * rows * m.columns;
+  const int64_t input_rows = m.red() * (m.BlockExtent(0) - (m.rows - rows) * p.dilation[0]);
   const double compute = Real(CyclesInTurn(m.pe_results(), taps, hw.adder_latency));
   const auto network = [&](int64_t input, int64_t kernel, int64_t lanes) {
     int64_t beats = 0;
     if (kernel > 0) {
       beats = kernels_apart *
-              (m.crop ? p.red * rows * CeilDiv(m.columns, lanes) : m.kernel_turns() * CeilDiv(kernel, lanes));
+              (m.crop ? m.red() * rows * CeilDiv(m.columns, lanes) : m.kernel_turns() * CeilDiv(kernel, lanes));
     }
     if (input > 0) {
       beats += inputs_apart * (m.in_turns() ? CeilDiv(m.input_words(), m.input_turn()) * CeilDiv(input, lanes)
@@ -149,7 +149,7 @@ bool TagsFit(const TileMapping& m, const HwConfig& hw, int axis) {
   if (m.block[axis] == 1) return true;
   const int64_t blocks = m.BlocksOnArray(hw, axis);
   return blocks * (m.IntervalTags(axis) + m.KernelHasTag(axis)) <= hw.num_tags() &&
-         m.block[axis] + (m.shared() && m.KernelHasTag(axis)) <= hw.ids_per_controller;
+         m.MostInputTags(axis) + (m.shared() && m.KernelHasTag(axis)) <= hw.ids_per_controller;
 }
 
 // The same for units that cross.
@@ -161,6 +161,8 @@ bool CrossFits(const TileMapping& m, const HwConfig& hw) {
 }
 
 constexpr int64_t kMostPassesOn = 8;  // the first waits for the last tiles, the others do not
+constexpr int64_t kMostRoundsToFill = 32;  // so that the last one counts little
+constexpr double kWorthParts = 1.03;       // of the share of blocks in use
 constexpr int64_t kShortKernel = 256;  // words of a pass; the fillers of more are few in any turn
 constexpr std::size_t kMostNetworks = 4;  // choices of what networks carry that are offered
 constexpr double kWorthTrying = 2;  // times the least cycles of any way to cross, at best
@@ -183,7 +185,7 @@ class Search {
 
   // Without `frames` those that are much slower than the best are left out.
   Search(const HwConfig& hw, Objective better, Sharing sharing, bool frames = true)
-      : hw_(hw), better_(better), sharing_(sharing), near_(frames ? kNear : 1), copies_(!frames) {}
+      : hw_(hw), better_(better), sharing_(sharing), near_(frames ? kNear : 1), whole_(!frames) {}
   // Of units that cross, the mappings that have the frame of one of these.
   Search(const HwConfig& hw, Objective better, std::vector<TileMapping> given)
       : hw_(hw), better_(better), sharing_(Sharing::kCrossed), given_(std::move(given)) {}
@@ -231,13 +233,17 @@ class Search {
       }
       return;
     }
+    // More tiles than IDs where few windows meet: as many as leave no room for another.
+    const auto worth = [&](int axis) {
+      const int64_t pes = axis == 0 ? hw_.rows : hw_.columns, size = m.block[axis];
+      return size <= hw_.ids_per_controller || pes / (pes / size) == size;
+    };
     const auto most = [&](int axis) {
-      return std::min({CeilDiv(m.problem.out[axis], m.tile[axis]), int64_t{axis == 0 ? hw_.rows : hw_.columns},
-                       int64_t{hw_.ids_per_controller}});
+      return std::min(CeilDiv(m.problem.out[axis], m.tile[axis]), int64_t{axis == 0 ? hw_.rows : hw_.columns});
     };
     for (m.block[0] = 1; m.block[0] <= most(0); ++m.block[0]) {
       for (m.block[1] = 1; m.block[1] <= most(1); ++m.block[1]) {
-        if (m.TilesAreShort(0) && m.TilesAreShort(1)) continue;
+        if (!worth(0) || !worth(1) || (m.TilesAreShort(0) && m.TilesAreShort(1))) continue;
         Bands(m);
         Crop(m);
       }
@@ -256,7 +262,7 @@ class Search {
 
   // Bands and chunks that cross as PEs are left over, where a part is the whole: parts have a frame in common.
   int64_t MostCopies(const TileMapping& m) const {
-    return copies_ ? std::max<int64_t>(1, hw_.pe_count() / (m.problem.groups * m.outc_blocks() * m.windows())) : 1;
+    return whole_ ? std::max<int64_t>(1, hw_.pe_count() / (m.problem.groups * m.outc_blocks() * m.windows())) : 1;
   }
   // In any way, or in that of a frame.
   void CrossedChunks(TileMapping m, const TileMapping* frame = nullptr) {
@@ -278,7 +284,16 @@ class Search {
         m.chunks = CeilDiv(columns, m.columns);
         if (m.columns == before || m.chunks % m.chunks_apart != 0 || !m.CanCount()) continue;
         before = m.columns;
-        frame == nullptr ? Crosses(m) : InFrame(m, *frame);
+        if (frame != nullptr) {
+          InFrame(m, *frame);
+          continue;
+        }
+        Crosses(m);
+        if (m.copies() > 1) continue;
+        TileMapping in_parts = m;
+        for (in_parts.red_parts = 2; in_parts.red_parts <= std::min(MostCopies(m), m.problem.red); ++in_parts.red_parts) {
+          if (m.problem.red % in_parts.red_parts == 0) Crosses(in_parts);
+        }
       }
     }
   }
@@ -329,8 +344,31 @@ class Search {
     for (const bool apart : {false, true}) {
       m.chunks_apart = apart ? m.chunks : 1;
       if (apart && m.chunks == 1) continue;
-      if (m.slots(hw_) <= hw_.accumulator_words) Networks(m);
+      InParts(m);
     }
+  }
+
+  // The summed channels in one part, and in parts that leave fewer blocks of the array idle in the last round.
+  void InParts(TileMapping m) {
+    const int64_t blocks = m.BlocksOnArray(hw_, 0) * m.BlocksOnArray(hw_, 1);
+    const int64_t most = m.copies() > 1 ? 1 : std::min(m.problem.red, CeilDiv(kMostRoundsToFill * blocks, m.units()));
+    double most_used = 0;
+    for (m.red_parts = 1; m.red_parts <= most; ++m.red_parts) {
+      if (m.problem.red % m.red_parts != 0) continue;
+      const double used = Real(m.units()) / Real(m.rounds(hw_) * blocks);
+      if (used < kWorthParts * most_used || m.slots(hw_) > hw_.accumulator_words) continue;
+      most_used = used;
+      if (!IsHopeless(m)) Networks(m);
+    }
+  }
+
+  // Whether the products or words of blocks alone take longer than what was found.
+  bool IsHopeless(const TileMapping& m) const {
+    if (m.crop || by_going_on_.empty() || better_ != FewestCycles) return false;
+    const int64_t products = m.rounds(hw_) * m.chunk_passes() * CyclesInTurn(m.pe_results(), m.taps(), hw_.adder_latency);
+    const int64_t words = m.units() * m.chunk_passes() * m.red() * m.BlockExtent(0) * m.BlockExtent(1);
+    const double least = Real(std::max(products, words / (hw_.wide_lanes() + hw_.narrow_lanes())));
+    return std::all_of(by_going_on_.begin(), by_going_on_.end(), [&](const auto& found) { return least > near_ * found.second.cost.cycles; });
   }
 
   void InFrame(TileMapping m, const TileMapping& frame) {
@@ -494,7 +532,7 @@ class Search {
   Objective better_;
   Sharing sharing_;
   double near_ = kNear;  // of the best: what a mapping may take at least to be of use
-  bool copies_ = false;  // bands and chunks side by side, of units that cross
+  bool whole_ = false;  // not one of several parts: bands and chunks side by side, of units that cross
   std::vector<TileMapping> given_;
   Cost least_;  // of crosses_
   std::vector<TileMapping> crosses_;  // what remains to be tried on the networks; cost: at least
@@ -721,6 +759,7 @@ nlohmann::ordered_json ToJson(const TileParts& mapping) {
                      {"chunks", m.chunks},
                      {"chunks_apart", m.chunks_apart},
                      {"columns", m.columns},
+                     {"red_parts", m.red_parts},
                      {"passes_on", m.passes_on},
                      {"units", m.units()}});
   }

@@ -39,6 +39,7 @@ struct TileMapping {
   int64_t chunks = 1;   // of the kernel's columns, in passes of
   int64_t chunks_apart = 1;  // each, on blocks of their own: all of them or one; where units cross any divisor
   int64_t columns = 1;  // of the kernel in a chunk
+  int64_t red_parts = 1;  // of the summed channels, on blocks of their own
 
   // Rounds that follow each other without a gap: the first rows of one are sent with the last ones of the one before.
   int64_t passes_on = 1;
@@ -83,8 +84,10 @@ struct TileMapping {
   }
   int64_t channels() const { return problem.groups * problem.outc * problem.batch; }
   int64_t chunk_passes() const { return chunks / chunks_apart; }
-  int64_t red_on() const { return passes_on * problem.red; }  // summed channels of passes that go on
-  int64_t units() const { return channels() * bands * chunks_apart * Blocks(0) * Blocks(1); }
+  int64_t red_on() const { return passes_on * red(); }  // summed channels of passes that go on
+  int64_t red() const { return problem.red / red_parts; }  // summed channels of a unit
+  int64_t units() const { return channels() * copies() * Blocks(0) * Blocks(1); }
+  int64_t copies() const { return bands * chunks_apart * red_parts; }  // parts of a sum apart
   int64_t tile_results() const { return tile[0] * tile[1]; }
   int64_t pe_results() const { return filters * tile_results(); }
 
@@ -100,7 +103,6 @@ struct TileMapping {
   // ---- of units that cross
   bool crossed() const { return cross.windows > 0; }
   int64_t windows() const { return problem.batch * Blocks(0) * Blocks(1); }  // of a group
-  int64_t copies() const { return bands * chunks_apart; }  // of a group, side by side
   int64_t outc_blocks() const { return CeilDiv(problem.outc, filters); }
   int64_t outc_rounds() const { return CeilDiv(outc_blocks(), cross.outc); }
   int64_t window_rounds() const { return CeilDiv(windows(), cross.windows); }
@@ -156,7 +158,7 @@ struct TileMapping {
   int64_t channel_release() const {
     return (Extent(0) - (rows - 1) * problem.dilation[0]) * Extent(1) - (columns - 1) * problem.dilation[1];
   }
-  int64_t input_words() const { return problem.red * Extent(0) * Extent(1); }
+  int64_t input_words() const { return red() * Extent(0) * Extent(1); }
   int64_t input_turn() const { return input_wide + input_narrow; }
   int64_t input_fillers() const { return CeilDiv(input_words(), input_turn()) * input_turn() - input_words(); }
   // Blocks take a beat in turn: a PE takes a word a cycle.
@@ -171,7 +173,7 @@ struct TileMapping {
     return in_turns() ? rows : std::max(rows, CeilDiv(Extent(0) - 1, problem.dilation[0]));
   }
   int64_t steps() const {
-    return in_turns() ? problem.red * rows
+    return in_turns() ? red() * rows
                       : (red_on() - 1) * steps_of_channel() + CeilDiv(BlockExtent(0), problem.dilation[0]);
   }
   // A step has parts where the windows have one row: `segment` columns of the kernel and as many of the input.
@@ -182,7 +184,7 @@ struct TileMapping {
   int64_t segments() const { return CeilDiv(columns, segment()); }
 
   // ---- kernel elements of a pass: of a tap those of all filters
-  int64_t taps() const { return problem.red * rows * columns; }
+  int64_t taps() const { return red() * rows * columns; }
   int64_t kernel_words() const { return taps() * filters; }
   int64_t kernel_turn() const { return kernel_wide + kernel_narrow; }
   int64_t kernel_turns() const { return CeilDiv(kernel_words(), kernel_turn()); }
@@ -195,6 +197,17 @@ struct TileMapping {
   // of them is the whole block it serves the kernel, too.
   int64_t IntervalTags(int axis) const { return 2 * block[axis] - 1; }
   bool KernelHasTag(int axis) const { return block[axis] > 1 && !AllMeet(axis); }
+
+  // Intervals that a tile of a block is in, at most: elements begin new ones where a window begins or has ended.
+  int64_t MostInputTags(int axis) const {
+    const int64_t step = TileStep(axis), extent = Extent(axis), others = CeilDiv(extent, step) - 1;
+    int64_t most = 1;
+    for (int64_t at = 0; at < block[axis]; ++at) {
+      const int64_t begin = std::min(others, block[axis] - 1 - at), ended = std::min(others, at);
+      most = std::max(most, 1 + (extent % step == 0 ? std::max({begin, ended, std::min(others, begin + ended)}) : begin + ended));
+    }
+    return most;
+  }
 
   // Whether any tile of a block shares elements with any other: then tags do not depend on extents.
   bool AllMeet(int axis) const {

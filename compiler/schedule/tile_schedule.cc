@@ -18,8 +18,8 @@ int LevelOf(const TileMapping& m, Loop loop) { return m.filters == 1 && loop > k
 // One where no level is left; too many for one level are refused then.
 int64_t RedBlocks(const TileMapping& m, const HwConfig& hw) {
   if (LevelOf(m, kRedBlock) >= hw.num_levels()) return 1;
-  int64_t blocks = CeilDiv(m.problem.red, most::LevelFiles::Last + 1);
-  while (m.problem.red % blocks != 0) ++blocks;
+  int64_t blocks = CeilDiv(m.red(), most::LevelFiles::Last + 1);
+  while (m.red() % blocks != 0) ++blocks;
   return blocks;
 }
 
@@ -35,16 +35,16 @@ LoopNest WordNest(const TileMapping& m, const HwConfig& hw) {
 }
 // The pass of words of the summed channel `red_on`, and the channel in it.
 int PassOf(LoopNest& nest, const TileMapping& m, int red_on) {
-  return m.passes_on == 1 ? kPass : nest.Quotient("pass_on", red_on, m.problem.red);
+  return m.passes_on == 1 ? kPass : nest.Quotient("pass_on", red_on, m.red());
 }
 int RedOf(LoopNest& nest, const TileMapping& m, int red_on) {
-  return m.passes_on == 1 ? red_on : nest.Remainder("red", red_on, m.problem.red);
+  return m.passes_on == 1 ? red_on : nest.Remainder("red", red_on, m.red());
 }
 
 // What the block at a place of the array computes. Neighbours have different channels, so that their sums go to
 // different accumulators; the place on the map varies slowest.
 struct Unit {
-  int number, channel, group, outc, batch, block_x, chunk, band, block_y;  // channel, outc: of its first filter
+  int number, channel, group, outc, batch, block_x, chunk, band, red_part, block_y;  // channel, outc: of its first filter
   Condition exists;
 };
 // Of those apart, the one of a copy.
@@ -72,7 +72,9 @@ Unit AddCrossed(LoopNest& nest, const TileMapping& m, int group, int outc, int w
   unit.block_y = nest.Quotient("block_y", place, m.Blocks(1));
   const int copy = m.copies() > 1 ? nest.Remainder("copy", group, m.copies()) : nest.Affine("zero", 0, {});
   unit.chunk = AddChunk(nest, m, copy);
-  unit.band = nest.Quotient("band", copy, m.chunks_apart);
+  const int bands = nest.Quotient("bands", copy, m.chunks_apart);
+  unit.band = nest.Remainder("band", bands, m.bands);
+  unit.red_part = nest.Quotient("red_part", bands, m.bands);
   if (m.copies() > 1) {
     unit.channel = nest.Affine("channel", 0, {{unit.batch, m.problem.groups * m.problem.outc}, {unit.group, m.problem.outc},
                                               {unit.outc, 1}});
@@ -112,7 +114,9 @@ Unit AddUnit(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int pass,
   unit.chunk = AddChunk(nest, m, lines);
   const int bands = nest.Quotient("bands", lines, m.chunks_apart);
   unit.band = nest.Remainder("band", bands, m.bands);
-  unit.block_y = nest.Quotient("block_y", bands, m.bands);
+  const int parts = nest.Quotient("parts", bands, m.bands);
+  unit.red_part = nest.Remainder("red_part", parts, m.red_parts);
+  unit.block_y = nest.Quotient("block_y", parts, m.red_parts);
   return unit;
 }
 
@@ -195,7 +199,7 @@ Result<std::vector<uint64_t>> Program(const TileMapping& m, const HwConfig& hw) 
     program.Loop(level(kKernelY), m.rows);
   }
   const int64_t red_blocks = RedBlocks(m, hw);
-  program.Sum({level(kKernelX), level(kKernelY), level(kRed)}).Loop(level(kRed), p.red / red_blocks);
+  program.Sum({level(kKernelX), level(kKernelY), level(kRed)}).Loop(level(kRed), m.red() / red_blocks);
   if (red_blocks > 1) program.Sum({level(kRedBlock)}).Loop(level(kRedBlock), red_blocks);
   program.Free(Moving::kFilter, kFilter, 1).FreeAtEnd(Moving::kFilter, 1 + m.kernel_fillers());
   program.Move(Moving::kIfmap, kTileX, p.stride[1]).Move(Moving::kIfmap, kTileY, p.stride[0] * m.Extent(1));
@@ -352,6 +356,11 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
   return d;
 }
 
+// The summed channel of the layer, by number in a unit.
+int AddRed(LoopNest& nest, const TileMapping& m, const Unit& unit, int red) {
+  return m.red_parts == 1 ? red : nest.Affine("red_of_layer", 0, {{unit.red_part, m.red()}, {red, 1}});
+}
+
 // Reads the input element at a place of a unit's block, its border included.
 void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int red, int y_in_block, int x_in_block,
                 const CroppedRows* cropped = nullptr) {
@@ -362,7 +371,7 @@ void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int re
   const int y = nest.Affine("y", -p.pad[0], y_terms);
   const int x = nest.Affine("x", -p.pad[1], {{unit.block_x, m.BlockStep(1)},
                                              {unit.chunk, m.columns * p.dilation[1]}, {x_in_block, 1}});
-  Reads(d, p.Input(), {.group = unit.group, .batch = unit.batch, .red = red, .row = y, .col = x});
+  Reads(d, p.Input(), {.group = unit.group, .batch = unit.batch, .red = AddRed(nest, m, unit, red), .row = y, .col = x});
   d.destination = kDestIfmap;
 }
 
@@ -449,7 +458,7 @@ GinDescriptor InputsInTurns(const TileMapping& m, const HwConfig& hw, bool wide)
     return CeilDiv(step / m.rows * channel_words + step % m.rows * row_words + segment * segment_words, m.input_turn());
   };
   int64_t most = 1;  // turns of a step
-  for (int64_t step = 0; step < std::min(2 * m.input_turn(), p.red) * m.rows; ++step) {
+  for (int64_t step = 0; step < std::min(2 * m.input_turn(), m.red()) * m.rows; ++step) {
     most = std::max(most, first_turn_of(step + 1, 0) - first_turn_of(step, segments - 1));
     for (int64_t k = 1; k < std::min(segments, m.input_turn() + 1); ++k) {
       most = std::max(most, first_turn_of(step, k) - first_turn_of(step, k - 1));
@@ -535,7 +544,8 @@ GinDescriptor Kernel(const TileMapping& m, const HwConfig& hw, bool wide) {
   const int col_in_chunk = nest.Remainder("column_in_chunk", tap, m.columns);
   int outc = unit.outc;
   if (m.filters > 1) outc = nest.Affine("filter", 0, {{outc, 1}, {nest.Remainder("filter_in_pe", number, m.filters), 1}});
-  Reads(d, p.Kernel(), {.group = unit.group, .outc = outc, .red = nest.Quotient("red", rows, m.rows),
+  const int red = AddRed(nest, m, unit, nest.Quotient("red", rows, m.rows));
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = outc, .red = red,
                         .row = nest.Affine("kernel_row", 0, {{unit.band, m.rows}, {row_in_band, 1}}),
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
   if (m.crossed()) {
@@ -572,7 +582,7 @@ GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide)
   nest.Keep(nest.Affine("rows_to_come", 0, {{cropped.more, 1}, {row_of_step, -1}}), 0, m.rows);
   nest.Keep(in_segment, 0, m.segment());
   nest.Keep(col_in_chunk, 0, m.columns);
-  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = channel,
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = AddRed(nest, m, unit, channel),
                         .row = nest.Affine("kernel_row", 0, {{cropped.first_negative, -1}, {row_of_step, 1}}),
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
   d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
@@ -599,8 +609,10 @@ GonDescriptor Results(const TileMapping& m, const HwConfig& hw) {
   const int outc = m.filters > 1 ? nest.Affine("outc_of_result", 0, {{at.unit.outc, 1}, {filter, 1}}) : at.unit.outc;
   Writes(d, p.Results(), {.group = at.unit.group, .batch = at.unit.batch, .outc = outc, .row = y, .col = x});
   if (m.slots(hw) > 0) {
-    d.first = {{{at.unit.band, 0, 1}}, {{at.unit.chunk, 0, 1}}};
-    d.last = {{{at.unit.band, m.bands - 1, m.bands}}, {{at.unit.chunk, m.chunks - 1, m.chunks}}};
+    d.first = {{{at.unit.band, 0, 1}}, {{at.unit.chunk, 0, 1}}, {{at.unit.red_part, 0, 1}}};
+    d.last = {{{at.unit.band, m.bands - 1, m.bands}},
+              {{at.unit.chunk, m.chunks - 1, m.chunks}},
+              {{at.unit.red_part, m.red_parts - 1, m.red_parts}}};
   }
   // Words that leave together have neighbouring slots, which lie in different accumulators.
   d.slot = m.units_meet()

@@ -186,10 +186,14 @@ Layer DepthwiseLayer(int channels, int size, int kernel, int pad) {
   return layer;
 }
 
-// Blocks whose passes go on into each other: the last of a round missing or not, cropped or not, in bands.
-TEST(ChooseOneTest, EveryCandidateWhosePassesGoOnIsProved) {
+// Blocks of tiles: passes that go on into each other (the last of a round missing or not), cropped or not, in bands, with
+// parts of the summed channels apart, of more tiles than a controller has IDs.
+TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
+  Layer head = GroupedLayer({1, 24, 30, 30}, 1, 1, 1, 4);
+  head.kernel = {9, 9};
+  Layer wave = {.input = {2, 6, 1, 400}, .output_channels = 1, .kernel = {1, 9}, .pads = {0, 4, 0, 4}};
   const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 12, 9, 4), DepthwiseLayer(2, 34, 5, 2),
-                       GroupedLayer({2, 20, 9, 9}, 15, 5, 1, 1)};
+                       head, wave};
   std::map<std::string, int> met;
   for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
     const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
@@ -198,9 +202,9 @@ TEST(ChooseOneTest, EveryCandidateWhosePassesGoOnIsProved) {
         CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
         const std::vector<Candidate> candidates = Candidates(one).value();
         for (const Candidate& candidate : candidates) {
-          if (candidate.mapping.at("family") != "tile per PE") continue;
+          if (candidate.mapping.at("family") != "tile per PE" || !candidate.mapping.at("cross").is_null()) continue;
           const auto& part = candidate.mapping.at("parts").back();
-          if (part.at("passes_on") == 1) continue;
+          const std::array<int64_t, 2> block = candidate.mapping.at("block");
           ASSERT_TRUE(MakeSchedule(candidate, config, one.schedule).ok());
           one.mapping = candidate.mapping;
           const Status proved = ProveCompiled(one);
@@ -208,17 +212,21 @@ TEST(ChooseOneTest, EveryCandidateWhosePassesGoOnIsProved) {
           const auto counts = PredictCycles(one.schedule, config, {});
           ASSERT_TRUE(counts.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
           ++met[array];
-          const int64_t blocks = config.rows / candidate.mapping["block"][0].get<int>() *
-                                 (config.columns / candidate.mapping["block"][1].get<int>());
-          met["missing"] += part.at("units").get<int64_t>() % (blocks * part.at("passes_on").get<int64_t>()) != 0;
-          met["cropped"] += part.at("crop") == true;
+          const int64_t blocks = config.rows / block[0] * (config.columns / block[1]), on = part.at("passes_on").get<int64_t>();
+          met["on"] += on > 1;
+          met["missing"] += on > 1 && part.at("units").get<int64_t>() % (blocks * on) != 0;
+          met["on, cropped"] += on > 1 && part.at("crop") == true;
+          met["on, channels summed"] += on > 1 && layer.group < layer.input[1];
           met["bands"] += part.at("bands") > 1;
-          met["channels summed"] += layer.group < layer.input[1];
+          met["channels apart"] += part.at("red_parts") > 1;
+          met["on, channels apart"] += part.at("red_parts") > 1 && on > 1;
+          met["more tiles than IDs"] += std::max(block[0], block[1]) > config.ids_per_controller;
         }
       }
     }
   }
-  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "missing", "cropped", "bands", "channels summed"}) {
+  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "on", "missing", "on, cropped", "on, channels summed",
+                           "bands", "channels apart", "on, channels apart", "more tiles than IDs"}) {
     EXPECT_GE(met[kind], 2) << kind;
   }
 }
