@@ -189,10 +189,10 @@ Layer DepthwiseLayer(int channels, int size, int kernel, int pad) {
 // Blocks of tiles: passes that go on into each other (the last of a round missing or not), cropped or not, in bands, with
 // parts of the summed channels apart, of more tiles than a controller has IDs.
 TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
-  Layer head = GroupedLayer({1, 24, 30, 30}, 1, 1, 1, 4);
-  head.kernel = {9, 9};
+  Layer head = GroupedLayer({1, 8, 20, 20}, 1, 1, 1, 3);
+  head.kernel = {7, 7};
   Layer wave = {.input = {2, 6, 1, 400}, .output_channels = 1, .kernel = {1, 9}, .pads = {0, 4, 0, 4}};
-  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 12, 9, 4), DepthwiseLayer(2, 34, 5, 2),
+  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 10, 7, 3), DepthwiseLayer(2, 24, 5, 2),
                        head, wave};
   std::map<std::string, int> met;
   for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
