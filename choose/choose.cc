@@ -22,11 +22,12 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
     if (progress.begins) progress.begins(what);
   };
   std::optional<ChosenLayer> best;
+  double best_cycles = 0;  // as they count (ImageFactor)
   std::set<std::string> tried;
   Status last = {};  // why the last candidate that cannot run cannot
   for (const Candidate& candidate : candidates) {
-    if (best && (wanted.objective == "words" || candidate.least_cycles >= best->counts.cycles)) continue;
-    if (best && candidate.cost.cycles > kHopeless * static_cast<double>(best->counts.cycles)) continue;
+    if (best && (wanted.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles)) continue;
+    if (best && candidate.cost.cycles > kHopeless * best_cycles) continue;
     if (!tried.insert(candidate.mapping.dump()).second) continue;
     ChosenLayer one{wanted, {}};
     one.compiled.mapping = candidate.mapping;
@@ -34,13 +35,16 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
     if (last = MakeSchedule(candidate, wanted.config, one.compiled.schedule); !last.ok()) continue;
     CycleModelOptions options;
     options.progress = progress.simulating;
-    if (best) options.most_cycles = best->counts.cycles;
+    const double factor = ImageFactor(one.compiled.schedule);
+    if (best) options.most_cycles = static_cast<int64_t>(best_cycles / factor);
     auto counts = PredictCycles(one.compiled.schedule, wanted.config, options);
     if (!counts.ok()) {
       last = BadInput("the layer cannot run on {}: {}", wanted.config.name, counts.error().message);
       continue;
     }
-    if (!counts.value().complete || (best && counts.value().cycles >= best->counts.cycles)) continue;
+    const double cycles = factor * static_cast<double>(counts.value().cycles);
+    if (!counts.value().complete || (best && cycles >= best_cycles)) continue;
+    best_cycles = cycles;
     one.counts = std::move(counts.value());
     best = std::move(one);
   }

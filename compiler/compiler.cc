@@ -33,6 +33,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr double kWorthLongImage = 1.02;  // what cycles of a layer with a long image count
+
 constexpr int kImageFormat = 4;
 
 template <typename Mapping>
@@ -281,6 +283,8 @@ Status MakeSchedule(const Candidate& candidate, const HwConfig& hw, Schedule& sc
   return CheckWidths(schedule, hw);
 }
 
+double ImageFactor(const Schedule& schedule) { return ImageBytes(schedule) > kLongImageBytes ? kWorthLongImage : 1; }
+
 Status CheckDataflow(const std::string& dataflow, const std::string& objective) {
   if (objective != "cycles" && objective != "words") {
     return BadInput("--objective {}: expected cycles or words", objective);
@@ -332,10 +336,21 @@ Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass p
   ECO_ASSIGN(const auto candidates, Candidates(compiled));
   // A number of a mapping may not fit the image's fields: then the next best has to do.
   Status fits = {};
+  double best = 0;  // cycles; 0: none yet
   for (const Candidate& candidate : candidates) {
+    if (best > 0 && candidate.cost.cycles >= best) continue;
+    Schedule schedule;
+    if (const Status made = MakeSchedule(candidate, config, schedule); !made.ok()) {
+      if (best == 0) fits = made;
+      continue;
+    }
+    const double factor = ImageFactor(schedule);
+    if (best > 0 && candidate.cost.cycles * factor >= best) continue;
+    best = candidate.cost.cycles * factor;
+    fits = {};
     compiled.mapping = candidate.mapping;
-    fits = MakeSchedule(candidate, config, compiled.schedule);
-    if (fits.ok()) break;
+    compiled.schedule = std::move(schedule);
+    if (objective == "words") break;
   }
   ECO_RETURN_IF_ERROR(fits);
   ECO_RETURN_IF_ERROR(ProveCompiled(compiled));

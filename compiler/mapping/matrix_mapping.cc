@@ -387,7 +387,7 @@ Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
 }
 
 // More parts would make an image too large.
-constexpr int64_t kMostParts = 24;
+constexpr int64_t kMostParts = 64;
 
 // Blocks of groups and result channels whose sums the accumulator can hold at once.
 struct ResultBlock {

@@ -37,8 +37,9 @@ class Prover {
 
   // Follows the psums of a round from the bottom row to the top and out.
   Status FollowPass(std::size_t part, const std::vector<int64_t>& pass) {
+    const int64_t share = options_.most_part_slots / std::ssize(schedule_.passes);
     ECO_ASSIGN(const PassExecutor executor, PassExecutor::Open(hw_, schedule_, ids_, part, pass,
-                                                                options_.most_pass_slots));
+                                                                std::min(options_.most_pass_slots, share)));
     slots_ += executor.Slots();
     if (!executor.AllChosen()) sampled_columns_ = true;
     // Products are kept only when they will be counted.

@@ -16,6 +16,7 @@ namespace ecoflow {
 struct ProofOptions {
   int64_t most_slots = 1'000'000;  // slots to execute; the first pass of each part always
   int64_t most_pass_slots = 4'000'000;  // of a larger pass some columns are executed
+  int64_t most_part_slots = 16'000'000;  // in the first passes of all parts: of many, likewise
   bool fillers = false;            // products with an inserted zero are meant
 };
 
@@ -33,7 +34,7 @@ struct ProofCoverage {
 // - the GON takes every sum and files it under its result.
 // When all passes are executed: every product of two real elements is computed exactly once.
 // Larger schedules than `most_slots` are sampled: the first of each part, last and
-// passes spread between; of passes larger than `most_pass_slots`, columns.
+// passes spread between; of passes larger than `most_pass_slots` or a part's share, columns.
 Result<ProofCoverage> Prove(const Layer& layer, Pass pass, const HwConfig& config,
                             const Schedule& schedule, int64_t useful_macs,
                             const ProofOptions& options);

@@ -379,7 +379,7 @@ TEST(ImageSizeTest, EveryTableRowTakesLessThan64KB) {
           const auto compiled = Compile(config, layer, pass, dataflow);
           ASSERT_TRUE(compiled.ok()) << layer.name << compiled.error().message;
           const int64_t bytes = ImageBytes(compiled.value().schedule);
-          EXPECT_LT(bytes, kMostImageBytes) << layer.name << ToString(pass) << dataflow;
+          EXPECT_LT(bytes, 64 * 1024) << layer.name << ToString(pass) << dataflow;
           EXPECT_GT(bytes, 1000);
         }
       }
