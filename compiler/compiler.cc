@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr double kWorthLongImage = 1.02;  // what cycles of a layer with a long image count
+constexpr double kWorthLongImage = 1.02;  // what a cycle of a layer with a long image counts
 
 constexpr int kImageFormat = 4;
 

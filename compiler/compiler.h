@@ -53,12 +53,12 @@ Result<CompiledLayer> BeginCompile(const HwConfig& config, const Layer& layer, P
 Result<std::vector<Candidate>> Candidates(const CompiledLayer& wanted);
 // Fails (bad input) when a number does not fit the image or would wrap in a PE (schedule/widths.h).
 Status MakeSchedule(const Candidate& candidate, const HwConfig& config, Schedule& schedule);
-// What cycles count where mappings are compared: more where the image is long, which has to be worth it.
+// What a cycle counts where mappings are compared: 1, or 1.02 with more than kLongImageBytes, which have to be worth it.
 double ImageFactor(const Schedule& schedule);
 // Proves the schedule; the mapping says of how many passes.
 Status ProveCompiled(CompiledLayer& compiled);
 
-// The best candidate by estimate that fits the image; a long one is 2 % faster than those that are not. `dataflow`: ecoflow | row-stationary | auto;
+// The best candidate by estimate that fits the image, by ImageFactor. `dataflow`: ecoflow | row-stationary | auto;
 // `objective`: what the mapping shall have few of, cycles (then words moved) or words (then cycles). Fails
 // (bad input) with the reason when the combination cannot run on the array.
 Result<CompiledLayer> Compile(const HwConfig& config, const Layer& layer, Pass pass,

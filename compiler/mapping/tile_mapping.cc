@@ -368,7 +368,8 @@ class Search {
     const int64_t products = m.rounds(hw_) * m.chunk_passes() * CyclesInTurn(m.pe_results(), m.taps(), hw_.adder_latency);
     const int64_t words = m.units() * m.chunk_passes() * m.red() * m.BlockExtent(0) * m.BlockExtent(1);
     const double least = Real(std::max(products, words / (hw_.wide_lanes() + hw_.narrow_lanes())));
-    return std::all_of(by_going_on_.begin(), by_going_on_.end(), [&](const auto& found) { return least > near_ * found.second.cost.cycles; });
+    return std::all_of(by_going_on_.begin(), by_going_on_.end(),
+                       [&](const auto& found) { return least > near_ * found.second.cost.cycles; });
   }
 
   void InFrame(TileMapping m, const TileMapping& frame) {

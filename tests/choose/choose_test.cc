@@ -126,6 +126,11 @@ Layer GroupedLayer(std::array<int, 4> input, int channels, int group, int stride
   return layer;
 }
 
+// A shipped configuration or a file of the tests.
+HwConfig ConfigOf(const std::string& array) {
+  return LoadHwConfig(array.ends_with("json") ? (SourceRoot() / array).string() : array).value();
+}
+
 // Units that cross on arrays of several shapes: groups side by side that meet in a row or do not, lines of windows or of
 // channels, channels and windows that are missing in the last round, chunks of the kernel.
 TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
@@ -141,7 +146,7 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
                        GroupedLayer({1, 3, 40, 40}, 8, 1, 2, 0), wide, high};
   std::map<std::string, int> met;
   for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
-    const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
+    const HwConfig config = ConfigOf(array);
     for (const Layer& layer : all) {
       for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
         CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
@@ -196,7 +201,7 @@ TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
                        head, wave};
   std::map<std::string, int> met;
   for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
-    const HwConfig config = LoadHwConfig(std::string_view(array).ends_with("json") ? (SourceRoot() / array).string() : array).value();
+    const HwConfig config = ConfigOf(array);
     for (const Layer& layer : all) {
       for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
         CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
@@ -225,8 +230,8 @@ TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
       }
     }
   }
-  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "on", "missing", "on, cropped", "on, channels summed",
-                           "bands", "channels apart", "on, channels apart", "more tiles than IDs"}) {
+  for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "on", "missing", "on, cropped",
+                           "on, channels summed", "bands", "channels apart", "on, channels apart", "more tiles than IDs"}) {
     EXPECT_GE(met[kind], 2) << kind;
   }
 }
@@ -250,6 +255,13 @@ TEST(ChooseOneTest, FilterGradientsOfFewChannelsFillTheArray) {
   EXPECT_LE(CyclesOf(wide, Pass::kFilterGrad), 365000);
   const Layer rgb = {.input = {1, 3, 96, 96}, .output_channels = 32, .kernel = {3, 3}, .strides = {2, 2}, .pads = {0, 0, 1, 1}};
   EXPECT_LE(CyclesOf(rgb, Pass::kFilterGrad), 16600);
+}
+
+// Borders of a kernel of 25 taps, cut by taps in two blocks of channels: 50 parts.
+TEST(ChooseOneTest, SmallMapsWithWideBordersAreFast) {
+  Layer layer = GroupedLayer({1, 832, 7, 7}, 128, 1, 1, 2);
+  layer.kernel = {5, 5};
+  EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 550000);
 }
 
 // Blocks of tiles whose last ones are behind the first: the next pass goes on meanwhile.
