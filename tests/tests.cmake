@@ -216,7 +216,7 @@ function(eco_performance label config dataflow)  # and options
 endfunction()
 eco_performance(e2e ecoflow_13x15 auto)
 eco_performance(e2e ecoflow_13x15 ecoflow)
-eco_performance(e2e ecoflow_13x15_bf16 auto --every 2)
+eco_performance(e2e ecoflow_13x15_bf16 auto --every 4)
 eco_performance(long ecoflow_13x15_bf16 auto)
 eco_performance(long ecoflow_13x15_bf16 ecoflow)
 foreach(config 13x15_latency2 13x15_latency3 13x15_latency4)
