@@ -362,12 +362,10 @@ class Search {
     }
   }
 
-  // Whether the products or words of blocks alone take longer than what was found.
+  // Whether blocks take longer than what was found in any case.
   bool IsHopeless(const TileMapping& m) const {
-    if (m.crop || by_going_on_.empty() || better_ != FewestCycles) return false;
-    const int64_t products = m.rounds(hw_) * m.chunk_passes() * CyclesInTurn(m.pe_results(), m.taps(), hw_.adder_latency);
-    const int64_t words = m.units() * m.chunk_passes() * m.red() * m.BlockExtent(0) * m.BlockExtent(1);
-    const double least = Real(std::max(products, words / (hw_.wide_lanes() + hw_.narrow_lanes())));
+    if (by_going_on_.empty() || better_ != FewestCycles) return false;
+    const double least = Real(m.LeastCycles(hw_));
     return std::all_of(by_going_on_.begin(), by_going_on_.end(),
                        [&](const auto& found) { return least > near_ * found.second.cost.cycles; });
   }

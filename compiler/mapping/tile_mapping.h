@@ -122,15 +122,18 @@ struct TileMapping {
     return after < 0 ? 0 : std::min(rows - 1, after / problem.dilation[0]) - FirstRow(block_y) + 1;
   }
 
-  // Of units that cross, what a pass takes in and sends, in words, and the cycles of all passes at least: of the products,
-  // and of the words on all lanes.
+  // Of units that cross, what a pass takes in and sends, in words.
   int64_t crossed_words_in() const { return cross.groups * (cross.outc * kernel_words() + cross.windows * input_words()); }
   int64_t crossed_words_out() const { return cross.units() * pe_results(); }
+  // Input elements that a block takes along an axis: none between windows that do not meet.
+  int64_t BlockElements(int axis) const { return std::min(BlockExtent(axis), block[axis] * Extent(axis)); }
+  // Cycles of all passes at least: of the products, and of the words on all lanes.
   int64_t LeastCycles(const HwConfig& hw) const {
-    if (!crossed()) return 0;
-    return rounds(hw) * chunk_passes() *
-           std::max({CyclesInTurn(pe_results(), taps(), hw.adder_latency),
-                     crossed_words_in() / (hw.wide_lanes() + hw.narrow_lanes()), crossed_words_out() / hw.gon_lanes()});
+    if (crop) return 0;
+    const int64_t lanes = hw.wide_lanes() + hw.narrow_lanes(), passes = rounds(hw) * chunk_passes();
+    const int64_t products = CyclesInTurn(pe_results(), taps(), hw.adder_latency);
+    if (crossed()) return passes * std::max({products, crossed_words_in() / lanes, crossed_words_out() / hw.gon_lanes()});
+    return std::max(passes * products, units() * chunk_passes() * red() * BlockElements(0) * BlockElements(1) / lanes);
   }
 
   // Rectangles of PEs whose pass words differ: tiles of a block do, blocks unless they differ by channel alone.

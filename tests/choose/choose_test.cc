@@ -4,14 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/files.h"
 #include "tests/e2e/random_layers.h"
 
 namespace ecoflow {
 namespace {
+using nlohmann::ordered_json;
 
 constexpr std::array kPasses = {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad};
 
@@ -131,6 +134,35 @@ HwConfig ConfigOf(const std::string& array) {
   return LoadHwConfig(array.ends_with("json") ? (SourceRoot() / array).string() : array).value();
 }
 
+// Proves and runs the mappings of tiles that auto has for the layers on arrays of several shapes: of units that cross or of
+// blocks. `visit` sees each; `met` counts them by array.
+void ForEachTileCandidate(std::span<const Layer> layers, bool crossed, std::map<std::string, int>& met,
+                          const std::function<void(const HwConfig&, const Layer&, const ordered_json&)>& visit) {
+  for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
+    const HwConfig config = ConfigOf(array);
+    for (const Layer& layer : layers) {
+      for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
+        CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
+        const std::vector<Candidate> candidates = Candidates(one).value();
+        for (const Candidate& candidate : candidates) {
+          const ordered_json& mapping = candidate.mapping;
+          if (mapping.at("family") != "tile per PE" || mapping.at("cross").is_null() == crossed) continue;
+          SCOPED_TRACE(array + ToJsonText(layer) + mapping.dump());
+          ASSERT_TRUE(MakeSchedule(candidate, config, one.schedule).ok());
+          one.mapping = mapping;
+          const Status proved = ProveCompiled(one);
+          ASSERT_TRUE(proved.ok()) << proved.error().message;
+          const auto counts = PredictCycles(one.schedule, config, {});
+          ASSERT_TRUE(counts.ok()) << counts.error().message;
+          EXPECT_GE(counts.value().cycles, candidate.least_cycles);
+          ++met[array];
+          visit(config, layer, mapping);
+        }
+      }
+    }
+  }
+}
+
 // Units that cross on arrays of several shapes: groups side by side that meet in a row or do not, lines of windows or of
 // channels, channels and windows that are missing in the last round, chunks of the kernel.
 TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
@@ -145,36 +177,19 @@ TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
                        GroupedLayer({1, 3, 9, 60}, 20, 1, 2, 1), GroupedLayer({1, 26, 5, 5}, 14, 2, 1, 0),
                        GroupedLayer({1, 3, 40, 40}, 8, 1, 2, 0), wide, high};
   std::map<std::string, int> met;
-  for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
-    const HwConfig config = ConfigOf(array);
-    for (const Layer& layer : all) {
-      for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
-        CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
-        const std::vector<Candidate> candidates = Candidates(one).value();
-        for (const Candidate& candidate : candidates) {
-          if (candidate.mapping.at("family") != "tile per PE" || candidate.mapping.at("cross").is_null()) continue;
-          ASSERT_TRUE(MakeSchedule(candidate, config, one.schedule).ok());
-          one.mapping = candidate.mapping;
-          const auto& cross = candidate.mapping.at("cross");
-          const Status proved = ProveCompiled(one);
-          ASSERT_TRUE(proved.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << proved.error().message;
-          const auto counts = PredictCycles(one.schedule, config, {});
-          ASSERT_TRUE(counts.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
-          ++met[array];
-          met["groups"] += cross.at("groups") > 1;
-          ++met["lines of " + cross.at("lines").get<std::string>()];
-          const auto& part = candidate.mapping.at("parts")[0];
-          const int filters = part.at("filters").get<int>(), channels = layer.output_channels / layer.group;
-          met["chunks in passes"] += part.at("chunks") > part.at("chunks_apart");
-          met["chunks apart"] += part.at("chunks_apart") > 1;
-          met["bands"] += part.at("bands") > 1;
-          met["filters"] += filters > 1;
-          met["filters missing"] += channels % filters != 0;
-          met["channels missing"] += channels % (filters * cross.at("channels").get<int>()) != 0;
-        }
-      }
-    }
-  }
+  ForEachTileCandidate(all, true, met, [&](const HwConfig&, const Layer& layer, const ordered_json& mapping) {
+    const auto& cross = mapping.at("cross");
+    met["groups"] += cross.at("groups") > 1;
+    ++met["lines of " + cross.at("lines").get<std::string>()];
+    const auto& part = mapping.at("parts")[0];
+    const int filters = part.at("filters").get<int>(), channels = layer.output_channels / layer.group;
+    met["chunks in passes"] += part.at("chunks") > part.at("chunks_apart");
+    met["chunks apart"] += part.at("chunks_apart") > 1;
+    met["bands"] += part.at("bands") > 1;
+    met["filters"] += filters > 1;
+    met["filters missing"] += channels % filters != 0;
+    met["channels missing"] += channels % (filters * cross.at("channels").get<int>()) != 0;
+  });
   for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "groups", "lines of channels",
                            "lines of windows", "chunks in passes", "chunks apart", "bands", "filters", "filters missing",
                            "channels missing"}) {
@@ -197,39 +212,23 @@ TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
   Layer head = GroupedLayer({1, 8, 20, 20}, 1, 1, 1, 3);
   head.kernel = {7, 7};
   Layer wave = {.input = {2, 6, 1, 400}, .output_channels = 1, .kernel = {1, 9}, .pads = {0, 4, 0, 4}};
-  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 10, 7, 3), DepthwiseLayer(2, 24, 5, 2),
-                       head, wave};
+  Layer sparse = DepthwiseLayer(24, 30, 2, 0);  // windows that do not meet
+  sparse.strides = {4, 4};
+  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 10, 7, 3), DepthwiseLayer(2, 24, 5, 2), head, wave, sparse};
   std::map<std::string, int> met;
-  for (const char* array : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json"}) {
-    const HwConfig config = ConfigOf(array);
-    for (const Layer& layer : all) {
-      for (const Pass pass : {Pass::kForward, Pass::kFilterGrad}) {
-        CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
-        const std::vector<Candidate> candidates = Candidates(one).value();
-        for (const Candidate& candidate : candidates) {
-          if (candidate.mapping.at("family") != "tile per PE" || !candidate.mapping.at("cross").is_null()) continue;
-          const auto& part = candidate.mapping.at("parts").back();
-          const std::array<int64_t, 2> block = candidate.mapping.at("block");
-          ASSERT_TRUE(MakeSchedule(candidate, config, one.schedule).ok());
-          one.mapping = candidate.mapping;
-          const Status proved = ProveCompiled(one);
-          ASSERT_TRUE(proved.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << proved.error().message;
-          const auto counts = PredictCycles(one.schedule, config, {});
-          ASSERT_TRUE(counts.ok()) << array << ToJsonText(layer) << candidate.mapping.dump() << counts.error().message;
-          ++met[array];
-          const int64_t blocks = config.rows / block[0] * (config.columns / block[1]), on = part.at("passes_on").get<int64_t>();
-          met["on"] += on > 1;
-          met["missing"] += on > 1 && part.at("units").get<int64_t>() % (blocks * on) != 0;
-          met["on, cropped"] += on > 1 && part.at("crop") == true;
-          met["on, channels summed"] += on > 1 && layer.group < layer.input[1];
-          met["bands"] += part.at("bands") > 1;
-          met["channels apart"] += part.at("red_parts") > 1;
-          met["on, channels apart"] += part.at("red_parts") > 1 && on > 1;
-          met["more tiles than IDs"] += std::max(block[0], block[1]) > config.ids_per_controller;
-        }
-      }
-    }
-  }
+  ForEachTileCandidate(all, false, met, [&](const HwConfig& config, const Layer& layer, const ordered_json& mapping) {
+    const auto& part = mapping.at("parts").back();
+    const std::array<int64_t, 2> block = mapping.at("block");
+    const int64_t blocks = config.rows / block[0] * (config.columns / block[1]), on = part.at("passes_on").get<int64_t>();
+    met["on"] += on > 1;
+    met["missing"] += on > 1 && part.at("units").get<int64_t>() % (blocks * on) != 0;
+    met["on, cropped"] += on > 1 && part.at("crop") == true;
+    met["on, channels summed"] += on > 1 && layer.group < layer.input[1];
+    met["bands"] += part.at("bands") > 1;
+    met["channels apart"] += part.at("red_parts") > 1;
+    met["on, channels apart"] += part.at("red_parts") > 1 && on > 1;
+    met["more tiles than IDs"] += std::max(block[0], block[1]) > config.ids_per_controller;
+  });
   for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "on", "missing", "on, cropped",
                            "on, channels summed", "bands", "channels apart", "on, channels apart", "more tiles than IDs"}) {
     EXPECT_GE(met[kind], 2) << kind;
