@@ -49,12 +49,14 @@ Cost Estimate(const RowMapping& m, const HwConfig& hw) {
   const double filter_words = real(m.t * m.chain() * block);
   const double filters = filter_words / (m.filters_wide() ? hw.wide_lanes() : hw.narrow_lanes());
   const int64_t span = (m.columns - 1) * m.step() + m.taps;
-  const int64_t rows = std::min(m.row_classes() * m.diagonals(),
-                                m.kernel_rows + (m.e - 1) * d.stride[0]);
-  const double input_words = real(m.n * m.images * m.r * rows * span * m.q);
+  const double rows = m.run > 1 ? real(m.chain()) + m.runs() * real(m.e - 1)
+                                : real(m.r * std::min(m.row_classes() * m.diagonals(), m.kernel_rows + (m.e - 1) * d.stride[0]));
+  const double input_words = real(m.n * m.images * span * m.q) * rows;
+  // What of the first window of an image has no room beside the last one of the image before.
+  const double lanes_of_input = real((m.input_wide > 0 ? hw.wide_lanes() : 0) + (m.input_narrow > 0 ? hw.narrow_lanes() : 0));
+  const double fill = real(m.n * m.images * std::max<int64_t>(0, 2 * m.taps * m.q - hw.ifmap_depth)) * rows / lanes_of_input;
   // Where the input comes over both networks it begins when the wide one has brought the filters.
-  const int64_t lanes = (m.input_wide > 0 ? hw.wide_lanes() : 0) + (m.input_narrow > 0 ? hw.narrow_lanes() : 0);
-  const double input = input_words / real(lanes) + (m.input_on_both() ? filters : 0);
+  const double input = input_words / lanes_of_input + (m.input_on_both() ? filters : 0);
   const double output_words = real(m.n * m.columns * m.p * m.t * m.images * m.e);
   const double outputs = output_words / hw.gon_lanes();
   // What cannot be loaded while the pass before runs.
@@ -64,7 +66,7 @@ Cost Estimate(const RowMapping& m, const HwConfig& hw) {
   const bool border = m.skip_borders && std::max(d.pad[0], d.pad[1]) > 0;
   const double at_border = border ? std::min(1.0, 2 / real(m.bands)) : 0;
   const double port = at_border * real(pes + 1) + (1 - at_border) * PortCycles(m.chain() + 2, pes);
-  const double busy = std::max({compute, filters, input, outputs, port});
+  const double busy = std::max({compute + fill, filters, input, outputs, port});
   return {real(m.passes()) * (busy + (1 - ahead) * filters + real(m.chain() + 10)),
           real(m.passes()) * (filter_words + input_words + output_words * real(m.chain()))};
 }
@@ -108,10 +110,13 @@ class Search {
     const int64_t room = hw_.ifmap_depth / std::max(m.taps, m.step());
     for (const int64_t q : Divisors(d_.red, std::min<int64_t>(room, hw_.filter_depth / m.taps))) {
       m.q = q;
-      const int64_t most = std::min(hw_.rows / m.kernel_rows, d_.red / q);
+      const int64_t most = std::min(hw_.rows / m.kernel_rows, m.sets());
       for (m.r = 1; m.r <= most; ++m.r) {
-        m.channel_blocks = CeilDiv(d_.red / q, m.r);
+        m.set_blocks = CeilDiv(m.sets(), m.r);
+        m.run = 1;
         Filters(m);
+        m.run = m.row_chunks;
+        if (m.run > 1 && m.r > 1 && d_.stride[0] == 1 && RunsFit(m)) Filters(m);
       }
     }
   }
@@ -146,6 +151,22 @@ class Search {
       if (!best_ || better_(m.cost, best_->cost)) best_ = m;
     }
   }
+  // Most runs that a set is part of, one at a time.
+  int64_t MostRunsOfSet(const RowMapping& m) const {
+    std::vector<std::set<std::pair<int64_t, int64_t>>> of_set(static_cast<std::size_t>(m.r));
+    for (int64_t block = 0; block < m.ways_to_begin(); ++block) {
+      for (const auto& run : m.RunsOf(block)) {
+        for (int64_t set = run.first; set <= run.second; ++set) of_set[static_cast<std::size_t>(set)].insert(run);
+      }
+    }
+    std::size_t most = 0;
+    for (const auto& runs : of_set) most = std::max(most, runs.size());
+    return static_cast<int64_t>(most);
+  }
+  bool RunsFit(const RowMapping& m) const {
+    return MostRunsOfSet(m) <= hw_.ids_per_controller && m.input_row_tags() <= hw_.num_tags() &&
+           m.input_col_tags() <= hw_.num_tags();
+  }
   // Whether a network can carry both operands and the windows leave room for fillers.
   bool BothFit(const RowMapping& m) const {
     const int64_t room = std::min<int64_t>(hw_.ifmap_depth, kMostRelease);
@@ -154,7 +175,8 @@ class Search {
         if (taps * m.q + m.input_fillers(columns, taps) > room) return false;
       }
     }
-    return hw_.ids_per_controller >= 2 && m.input_row_tags() + m.t * m.chain() <= hw_.num_tags() &&
+    const int64_t ids = m.run > 1 ? MostRunsOfSet(m) : 1;
+    return hw_.ids_per_controller >= ids + 1 && m.input_row_tags() + m.t * m.chain() <= hw_.num_tags() &&
            m.input_col_tags() + 1 <= hw_.num_tags();
   }
 
@@ -192,8 +214,9 @@ nlohmann::ordered_json ToJson(const RowMapping& m) {
           {"bands", m.bands},
           {"tiles", m.tiles},
           {"image_blocks", m.image_blocks},
-          {"channel_blocks", m.channel_blocks},
           {"row_chunks", m.row_chunks},
+          {"run", m.run},
+          {"set_blocks", m.set_blocks},
           {"tap_chunks", m.tap_chunks},
           {"slots", m.slots()},
           {"passes", m.passes()},

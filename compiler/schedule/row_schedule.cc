@@ -16,14 +16,13 @@ enum Level { kFilter, kChannel, kTap, kColumn, kImage };
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// The pass loops that every stream starts with, outermost first; the last three add up.
-enum PassLoop { kGroup, kFilterBlock, kBand, kTile, kImageBlock, kChannelBlock, kRowChunk, kTapChunk, kPassLoops };
+// The pass loops that every stream starts with, outermost first; the last two add up.
+enum PassLoop { kGroup, kFilterBlock, kBand, kTile, kImageBlock, kSetBlock, kTapChunk, kPassLoops };
 
 LoopNest PassNest(const RowMapping& m) {
   return {.loops = {{"group", m.problem.groups}, {"filter_block", m.filter_blocks}, {"band", m.bands},
                     {"tile", m.tiles}, {"image_block", m.image_blocks},
-                    {"channel_block", m.channel_blocks}, {"row_chunk", m.row_chunks},
-                    {"tap_chunk", m.tap_chunks}}};
+                    {"set_block", m.set_blocks}, {"tap_chunk", m.tap_chunks}}};
 }
 
 // Kernel columns and result columns of a pass: fewer in the last of each.
@@ -32,6 +31,16 @@ int AddTaps(LoopNest& nest, const RowMapping& m) {
 }
 int AddColumns(LoopNest& nest, const RowMapping& m) {
   return nest.Affine("columns", m.problem.out[1], {{kTile, -m.columns}}, m.columns);
+}
+
+// What the set at a place of a chain (a variable) has.
+struct Set {
+  int channels, chunk;
+};
+Set AddSet(LoopNest& nest, const RowMapping& m, std::vector<Term> place) {
+  place.push_back({kSetBlock, m.r});
+  const int number = nest.Affine("set_of_sum", 0, std::move(place));
+  return {nest.Quotient("channels", number, m.row_chunks), nest.Remainder("row_chunk", number, m.row_chunks)};
 }
 
 // Where zeros are inserted: the element at place v (a variable), if there is one.
@@ -62,24 +71,38 @@ Result<std::vector<uint64_t>> Program(const RowMapping& m, const HwConfig& hw, i
 int64_t FilterRowTag(const RowMapping& m) { return m.input_on_both() ? m.input_row_tags() : 0; }
 int64_t FilterColTag(const RowMapping& m) { return m.input_on_both() ? m.input_col_tags() : 0; }
 
+// Of the input rows of a row of a chain: of all runs that its set is part of.
+std::vector<int64_t> InputRowTags(const RowMapping& m, int64_t in_chain) {
+  const int64_t set = in_chain / m.kernel_rows;
+  if (m.run == 1) return {set * m.row_classes() + in_chain % m.kernel_rows % m.problem.stride[0]};
+  std::vector<int64_t> tags;
+  for (int64_t block = 0; block < m.ways_to_begin(); ++block) {
+    for (const auto& [first, last] : m.RunsOf(block)) {
+      if (first > set || last < set) continue;
+      if (std::find(tags.begin(), tags.end(), first + last) == tags.end()) tags.push_back(first + last);
+    }
+  }
+  return tags;
+}
+
 std::vector<uint64_t> Setup(const RowMapping& m, const HwConfig& hw) {
   ArraySetup setup(hw);
-  const auto tags = [&](bool wide, int64_t input, int64_t filter) {
+  const auto tags = [&](bool wide, const std::vector<int64_t>& input, int64_t filter) {
     std::vector<int64_t> both;
-    if ((wide ? m.input_wide : m.input_narrow) > 0) both.push_back(input);
+    if ((wide ? m.input_wide : m.input_narrow) > 0) both = input;
     if (wide == m.filters_wide()) both.push_back(filter);
     return both;
   };
   for (int64_t row = 0; row < m.t * m.chain(); ++row) {
-    const int64_t i = row % m.kernel_rows, channels = row % m.chain() / m.kernel_rows;
-    const int64_t input_row = channels * m.row_classes() + i % m.problem.stride[0];
-    setup.row_wide[static_cast<std::size_t>(row)] = tags(true, input_row, FilterRowTag(m) + row);
-    setup.row_narrow[static_cast<std::size_t>(row)] = tags(false, input_row, FilterRowTag(m) + row);
+    const int64_t in_chain = row % m.chain(), i = in_chain % m.kernel_rows;
+    const std::vector<int64_t> input_rows = InputRowTags(m, in_chain);
+    setup.row_wide[static_cast<std::size_t>(row)] = tags(true, input_rows, FilterRowTag(m) + row);
+    setup.row_narrow[static_cast<std::size_t>(row)] = tags(false, input_rows, FilterRowTag(m) + row);
     for (int64_t col = 0; col < m.images * m.e; ++col) {
-      const int64_t diagonal = i / m.problem.stride[0] + col % m.e;
+      const int64_t diagonal = (m.run > 1 ? in_chain : i) / m.problem.stride[0] + col % m.e;
       const int64_t input_col = col / m.e * m.diagonals() + diagonal;
-      setup.PeWide(row, col) = tags(true, input_col, FilterColTag(m));
-      setup.PeNarrow(row, col) = tags(false, input_col, FilterColTag(m));
+      setup.PeWide(row, col) = tags(true, {input_col}, FilterColTag(m));
+      setup.PeNarrow(row, col) = tags(false, {input_col}, FilterColTag(m));
     }
   }
   setup.ifmap_wide = m.input_wide;
@@ -97,7 +120,7 @@ PassDescriptor PassWords(const RowMapping& m) {
 
   const int filter_set = nest.Quotient("filter_set", row, m.chain());
   const int in_chain = nest.Remainder("in_chain", row, m.chain());
-  const int channel_set = nest.Quotient("channel_set", in_chain, m.kernel_rows);
+  const Set set_of_chain = AddSet(nest, m, {{nest.Quotient("set_in_chain", in_chain, m.kernel_rows), 1}});
   const int i = nest.Remainder("kernel_row", in_chain, m.kernel_rows);
   const int set = nest.Quotient("set", col, m.e);
   const int y_in_set = nest.Remainder("y_in_set", col, m.e);
@@ -110,11 +133,9 @@ PassDescriptor PassWords(const RowMapping& m) {
   const int first_image = nest.Affine("first_image", 0, {{kImageBlock, m.n * m.images},
                                                          {set, 1}});
   const int no_image = nest.Quotient("no_image", first_image, d.batch);
-  const int kernel_row = nest.Affine("kernel_row_of_all", 0, {{kRowChunk, m.kernel_rows},
-                                                              {i, 1}});
+  const int kernel_row = nest.Affine("kernel_row_of_all", 0, {{set_of_chain.chunk, m.kernel_rows}, {i, 1}});
   const int no_row = nest.Quotient("no_row", kernel_row, d.kernel[0]);
-  const int channels = nest.Affine("channels", 0, {{kChannelBlock, m.r}, {channel_set, 1}});
-  const int no_channel = nest.Quotient("no_channel", channels, d.red / m.q);
+  const int no_channel = nest.Quotient("no_channel", set_of_chain.channels, d.red / m.q);
   const int y_base = nest.Affine("y_base", 0, {{no_y, 1}, {no_filters, 1}, {no_image, 1}});
   std::vector<Term> no_product = {{no_row, 1}, {no_channel, 1}};
   if (m.skip_borders) {
@@ -175,13 +196,20 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw, bool wide) {
   const int image = nest.AddLoop("image", m.n);
   const int turn = nest.AddLoop("turn", CeilDiv(m.input_words(m.columns, m.taps), turn_words));
   const int set = nest.AddLoop("set", m.images);
-  const int channel_set = nest.AddLoop("channel_set", m.r);
+  const int run = nest.AddLoop("run", m.most_runs());
   const int row_class = nest.AddLoop("row_class", m.row_classes());
-  const int diagonal = nest.AddLoop("diagonal", m.diagonals());
+  const int diagonal = nest.AddLoop("diagonal", m.run_diagonals());
   const int word = nest.AddLoop("word", lanes);
 
-  // The diagonal exists when one of the kernel rows of its class crosses the set.
-  Register rows{"kernel_rows_of_class", m.kernel_rows - 1, {{row_class, -1}}, d.stride[0]};
+  // First and last set of the run in the chain; none where the runs before fill it.
+  const int first_set = nest.Affine("first_set", 0, {{kSetBlock, m.r}});
+  const int run_of_sum = nest.Affine("run_of_sum", 0, {{nest.Quotient("first_run", first_set, m.run), 1}, {run, 1}});
+  const int first_negative = nest.Affine("first_negative", 0, {{first_set, 1}, {run_of_sum, -m.run}}, 0);
+  const int last = nest.Affine("last", m.run - 1, {{run_of_sum, m.run}, {first_set, -1}}, m.r - 1);
+  const int more_sets = nest.Affine("more_sets", 0, {{last, 1}, {first_negative, 1}});
+  nest.Keep(more_sets, 0, m.r);
+  // The diagonal exists when one of the kernel rows of its class crosses the run.
+  Register rows{"kernel_rows_of_class", m.kernel_rows - 1, {{more_sets, m.kernel_rows}, {row_class, -1}}, d.stride[0]};
   const int rows_of_class = nest.AddRegister(rows);
   const int beyond = nest.Affine("beyond", 0, {{diagonal, 1}, {rows_of_class, -1}});
   nest.Keep(beyond, -kMany, m.e);
@@ -198,10 +226,10 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw, bool wide) {
   nest.keep.push_back({{b, 0, d.batch}, {image, 0, 1}});
 
   const int channel_in_pe = nest.Remainder("channel_in_pe", number, m.q);
-  const int c = nest.Affine("c", 0, {{kChannelBlock, m.r * m.q}, {channel_set, m.q},
-                                     {channel_in_pe, 1}});
+  const Set set_of_chain = AddSet(nest, m, {{first_negative, -1}});
+  const int c = nest.Affine("c", 0, {{set_of_chain.channels, m.q}, {channel_in_pe, 1}});
   const int y = nest.Affine("y", -d.pad[0], {{kBand, m.e * d.stride[0]},
-                                             {kRowChunk, m.kernel_rows},
+                                             {set_of_chain.chunk, m.kernel_rows},
                                              {diagonal, d.stride[0]}, {row_class, 1}});
   const int column = nest.Quotient("column", number, m.q);
   const int64_t tile = m.columns * d.stride[1];
@@ -217,8 +245,13 @@ GinDescriptor Inputs(const RowMapping& m, const HwConfig& hw, bool wide) {
   const int row_in = AddReal(nest, words.real, y, d.in_step[0]);
   const int col_in = AddReal(nest, words.real, x, d.in_step[1]);
   Reads(words, d.Input(), {.group = kGroup, .batch = b, .red = c, .row = row_in, .col = col_in});
-  words.row_tag = nest.Affine("row_tag", 0, {{channel_set, m.row_classes()}, {row_class, 1}});
-  words.col_tag = nest.Affine("col_tag", 0, {{set, m.diagonals()}, {diagonal, 1}});
+  if (m.run > 1) {
+    words.row_tag = nest.Affine("row_tag", 0, {{last, 1}, {first_negative, -1}});
+    words.col_tag = nest.Affine("col_tag", 0, {{set, m.diagonals()}, {first_negative, -m.kernel_rows}, {diagonal, 1}});
+  } else {
+    words.row_tag = nest.Affine("row_tag", 0, {{run, m.row_classes()}, {row_class, 1}});
+    words.col_tag = nest.Affine("col_tag", 0, {{set, m.diagonals()}, {diagonal, 1}});
+  }
   words.destination = kDestIfmap;
   return words;
 }
@@ -239,7 +272,7 @@ GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
   nest.Keep(left, 1, kMany);
   const int filter_set = nest.Quotient("filter_set", row, m.chain());
   const int in_chain = nest.Remainder("in_chain", row, m.chain());
-  const int channel_set = nest.Quotient("channel_set", in_chain, m.kernel_rows);
+  const Set set = AddSet(nest, m, {{nest.Quotient("set_in_chain", in_chain, m.kernel_rows), 1}});
   const int i = nest.Remainder("kernel_row", in_chain, m.kernel_rows);
   const int f_in_pe = nest.Remainder("filter_in_pe", number, m.p);
   const int tap_channel = nest.Quotient("tap_channel", number, m.p);
@@ -248,9 +281,8 @@ GinDescriptor Filters(const RowMapping& m, const HwConfig& hw) {
 
   const int f = nest.Affine("f", 0, {{kFilterBlock, m.t * m.p}, {filter_set, m.p},
                                      {f_in_pe, 1}});
-  const int c = nest.Affine("c", 0, {{kChannelBlock, m.r * m.q}, {channel_set, m.q},
-                                     {channel_in_pe, 1}});
-  const int y = nest.Affine("y", 0, {{kRowChunk, m.kernel_rows}, {i, 1}});
+  const int c = nest.Affine("c", 0, {{set.channels, m.q}, {channel_in_pe, 1}});
+  const int y = nest.Affine("y", 0, {{set.chunk, m.kernel_rows}, {i, 1}});
   const int x = nest.Affine("x", 0, {{kTapChunk, m.taps}, {tap, 1}});
   const int row_in = AddReal(nest, words.real, y, d.kernel_step[0]);
   const int col_in = AddReal(nest, words.real, x, d.kernel_step[1]);
@@ -281,9 +313,7 @@ GonDescriptor Results(const RowMapping& m) {
                                      {f_in_pe, 1}});
   Writes(words, d.Results(), {.group = kGroup, .batch = b, .outc = f, .row = y, .col = x});
   const auto ends = [&](Condition& condition, bool last) {
-    for (const auto& [loop, count] : {std::pair{kChannelBlock, m.channel_blocks},
-                                      std::pair{kRowChunk, m.row_chunks},
-                                      std::pair{kTapChunk, m.tap_chunks}}) {
+    for (const auto& [loop, count] : {std::pair{kSetBlock, m.set_blocks}, std::pair{kTapChunk, m.tap_chunks}}) {
       if (count == 1) continue;
       const int64_t at = last ? count - 1 : 0;
       condition.push_back({{loop, at, at + 1}});

@@ -263,6 +263,16 @@ TEST(ChooseOneTest, SmallMapsWithWideBordersAreFast) {
   EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 550000);
 }
 
+// Kernels of seven and nine rows on chains of twelve PEs: sets begin anywhere in the kernel and share input rows.
+TEST(ChooseOneTest, TallKernelsFillTheChains) {
+  Layer layer = GroupedLayer({1, 3, 28, 28}, 128, 1, 1, 3);
+  layer.kernel = {7, 7};
+  EXPECT_LE(CyclesOf(layer, Pass::kInputGrad), 88500);
+  layer = GroupedLayer({1, 64, 56, 56}, 1, 1, 1, 4);
+  layer.kernel = {9, 9};
+  EXPECT_LE(CyclesOf(layer, Pass::kForward), 97600);
+}
+
 // Blocks of tiles whose last ones are behind the first: the next pass goes on meanwhile.
 TEST(ChooseOneTest, LargeDepthwiseKernelsOnSmallMapsAreFast) {
   EXPECT_LE(CyclesOf(DepthwiseLayer(256, 14, 31, 15), Pass::kForward), 80000);

@@ -4,9 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
 #include "compiler/compiler.h"
 #include "compiler/dataflow/transposed.h"
+#include "compiler/mapping/row_mapping.h"
 #include "compiler/mapping/strip_mapping.h"
+#include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
 #include "isa/pe_image.h"
 
@@ -174,6 +180,39 @@ TEST_F(ProofTest, HoldsForTurnsOfColumnsAndOfFilters) {
   }
   EXPECT_GE(columns, 10);
   EXPECT_GE(filters, 10);
+}
+
+// Chains whose sets begin anywhere in the kernel: chains side by side, images side by side, the last one partly empty.
+TEST_F(ProofTest, HoldsForChainsOfRuns) {
+  std::map<std::string, int> met;
+  for (int k = 0; k < 240; ++k) {
+    config_ = LoadHwConfig(k % 3 == 0 ? "ecoflow_4x4" : k % 3 == 1 ? "tests/data/7x3.json" : "ecoflow_13x15").value();
+    layer_ = Layer{.input = {1 + k % 4, 1 + k % 9, 8 + k % 7, 7 + k % 5}, .output_channels = 1 + k / 2 % 4};
+    layer_.kernel = {3 + k / 3 % 6, 1 + k / 5 % 5};
+    layer_.pads = {k % 4, k % 2, k % 3, 0};
+    if (!CheckLayer(layer_, "").ok()) continue;
+    pass_ = k % 2 == 0 ? Pass::kForward : Pass::kInputGrad;
+    const DirectProblem problem = MakePaddedProblem(layer_, pass_);
+    const auto mapping = MapRows(problem, k % 4 > 1, config_);
+    ASSERT_TRUE(mapping.ok()) << mapping.error().message;
+    const RowMapping& m = mapping.value();
+    if (m.run == 1) continue;
+    ++met["all"];
+    met["chains"] += m.t > 1;
+    met["images"] += m.images > 1;
+    met["several begin"] += m.ways_to_begin() > 1;
+    met["sets left"] += m.sets() % m.r != 0;
+    met["rows left"] += m.row_chunks * m.kernel_rows != problem.kernel[0];
+    met["both networks"] += m.input_on_both();
+    schedule_ = ScheduleRows(m, config_).value();
+    options_.fillers = true;
+    const auto proof = Prove(layer_, pass_, config_, schedule_, UsefulMacs(problem), options_);
+    ASSERT_TRUE(proof.ok()) << proof.error().message << ToJsonText(layer_) << ToJson(m);
+    EXPECT_TRUE(proof.value().complete());
+  }
+  for (const char* kind : {"all", "chains", "images", "several begin", "sets left", "rows left", "both networks"}) {
+    EXPECT_GE(met[kind], 3) << kind;
+  }
 }
 
 class FamilyProofTest : public ProofTest, public ::testing::WithParamInterface<Family> {
