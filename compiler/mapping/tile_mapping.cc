@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "isa/pe_image.h"
@@ -45,15 +46,16 @@ double WaitInRow(const TileMapping& m, const HwConfig& hw) {
   return Real(m.BlockExtent(1) / m.input_turn()) * std::max(0.0, both - std::max(wide, narrow));
 }
 
-// Cycles and words of a pass in which `blocks` blocks take part, each with `rows` rows of the kernel.
-Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int64_t rows) {
+// Cycles and words of a pass in which `blocks` blocks take part, each with `rows` rows of the kernel and, of every summed
+// channel, `rows_in` of the input.
+Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int64_t rows, int64_t rows_in) {
   const DirectProblem& p = m.problem;
   const int64_t pes = m.crossed() ? m.cross.units() : blocks * m.block[0] * m.block[1];
   // Who gets words of their own.
   const int64_t inputs_apart = m.crossed() ? m.cross.groups * m.cross.windows : blocks;
   const int64_t kernels_apart = m.crossed() ? m.cross.groups * m.cross.outc : blocks;
   const int64_t taps = m.red() * rows * m.columns;
-  const int64_t input_rows = m.red() * (m.BlockExtent(0) - (m.rows - rows) * p.dilation[0]);
+  const int64_t input_rows = m.red() * rows_in;
   const double compute = Real(CyclesInTurn(m.pe_results(), taps, hw.adder_latency));
   const auto network = [&](int64_t input, int64_t kernel, int64_t lanes) {
     int64_t beats = 0;
@@ -95,31 +97,36 @@ constexpr int64_t kMostRounds = 4096;  // that are told apart
 Cost Estimate(const TileMapping& m, const HwConfig& hw) {
   const int64_t blocks = m.BlocksOnArray(hw, 0) * m.BlocksOnArray(hw, 1), rounds = m.rounds(hw);
   Cost cost;
-  const auto add = [&](double times, int64_t in_pass, int64_t rows) {
-    const Cost pass = EstimatePass(m, hw, in_pass, rows);
+  const auto add = [&](double times, int64_t in_pass, int64_t rows, int64_t rows_in) {
+    const Cost pass = EstimatePass(m, hw, in_pass, rows, rows_in);
     cost.cycles += times * Real(m.chunk_passes()) * pass.cycles;
     cost.words += times * Real(m.chunk_passes()) * pass.words;
   };
   if (m.crossed()) {
-    add(Real(rounds), m.cross.units(), m.rows);
+    add(Real(rounds), m.cross.units(), m.rows, m.BlockExtent(0));
   } else if (!m.crop || rounds > kMostRounds) {
-    int64_t rows = 0;
-    for (int64_t y = 0; y < m.Blocks(0); ++y) rows += m.RowsOf(y);
+    int64_t rows = 0, rows_in = 0;
+    for (int64_t y = 0; y < m.Blocks(0); ++y) rows += m.RowsOf(y), rows_in += m.InputRowsOf(y);
     rows = CeilDiv(rows, m.Blocks(0));
-    add(Real(m.units() / blocks), blocks, rows);
-    if (m.units() % blocks > 0) add(1, m.units() % blocks, rows);
+    rows_in = CeilDiv(rows_in, m.Blocks(0));
+    add(Real(m.units() / blocks), blocks, rows, rows_in);
+    if (m.units() % blocks > 0) add(1, m.units() % blocks, rows, rows_in);
   } else {
     // Units of a round lie on a few lines of blocks; the one with the most rows takes the time. Most rounds are alike.
     const int64_t line = m.units() / m.Blocks(0);
-    std::map<std::pair<int64_t, int64_t>, int64_t> rounds_alike;  // by units and rows
+    std::map<std::tuple<int64_t, int64_t, int64_t>, int64_t> rounds_alike;  // by units and rows
     for (int64_t first = 0; first < m.units(); first += blocks) {
       const int64_t end = std::min(first + blocks, m.units());
-      int64_t rows = 0;
-      for (int64_t y = first / line; y <= (end - 1) / line; ++y) rows = std::max(rows, m.RowsOf(y));
-      ++rounds_alike[{end - first, rows}];
+      int64_t rows = 0, rows_in = 0;
+      for (int64_t y = first / line; y <= (end - 1) / line; ++y) {
+        rows = std::max(rows, m.RowsOf(y));
+        rows_in = std::max(rows_in, m.InputRowsOf(y));
+      }
+      ++rounds_alike[{end - first, rows, rows_in}];
     }
-    for (const auto& [units_and_rows, count] : rounds_alike) {
-      add(Real(count), units_and_rows.first, units_and_rows.second);
+    for (const auto& [round, count] : rounds_alike) {
+      const auto& [units, rows, rows_in] = round;
+      add(Real(count), units, rows, rows_in);
     }
   }
   // The window of the first pass has to fill.
@@ -304,6 +311,7 @@ class Search {
     m.rows = m.problem.kernel[0];
     int64_t least = m.rows;
     for (int64_t y = 0; y < m.Blocks(0); ++y) least = std::min(least, m.RowsOf(y));
+    for (int64_t y = 0; m.crops_tiles() && y < m.Blocks(0) * m.block[0]; ++y) least = std::min(least, m.RowsOfTile(y));
     if (least > 0 && least < m.rows && m.AllMeet(0)) Chunks(m);
   }
 

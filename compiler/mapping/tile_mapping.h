@@ -44,7 +44,8 @@ struct TileMapping {
   // Rounds that follow each other without a gap: the first rows of one are sent with the last ones of the one before.
   int64_t passes_on = 1;
 
-  // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then.
+  // A block takes the rows of the kernel that meet its rows of the input only; each operand on one network then. Of these a
+  // tile takes its own, if the kernel has no dilation (crops_tiles).
   bool crop = false;
 
   // Units that cross: groups side by side, and of each blocks of `filters` channels and windows; no windows: units share
@@ -110,16 +111,34 @@ struct TileMapping {
   bool SomeAreMissing() const {
     return crossed() && (outc_blocks() % cross.outc != 0 || windows() % cross.windows != 0);
   }
-  // ---- rows of the kernel that a block takes: from the first that any of its results needs to the last
+  // ---- rows of the kernel that a block takes, or a tile: from the first that any of its results needs to the last
   int64_t BlockStep(int axis) const { return block[axis] * TileStep(axis); }
-  int64_t FirstRow(int64_t block_y) const {
-    const int64_t before = problem.pad[0] - (block_y + 1) * BlockStep(0) + problem.stride[0];
+  int64_t FirstRow(int64_t block_y) const { return FirstRowOf(block_y, BlockStep(0)); }
+  int64_t RowsOf(int64_t block_y) const { return RowsOf(block_y, BlockStep(0)); }
+  int64_t RowsOfTile(int64_t tile_y) const { return RowsOf(tile_y, TileStep(0)); }
+  // Number `index` of what has its first results `step` input rows apart.
+  int64_t FirstRowOf(int64_t index, int64_t step) const {
+    const int64_t before = problem.pad[0] - (index + 1) * step + problem.stride[0];
     return crop && before > 0 ? CeilDiv(before, problem.dilation[0]) : 0;
   }
-  int64_t RowsOf(int64_t block_y) const {
-    const int64_t after = problem.in[0] - 1 + problem.pad[0] - block_y * BlockStep(0);
+  int64_t RowsOf(int64_t index, int64_t step) const {
+    const int64_t after = problem.in[0] - 1 + problem.pad[0] - index * step;
     if (!crop) return rows;
-    return after < 0 ? 0 : std::min(rows - 1, after / problem.dilation[0]) - FirstRow(block_y) + 1;
+    return after < 0 ? 0 : std::min(rows - 1, after / problem.dilation[0]) - FirstRowOf(index, step) + 1;
+  }
+  // Whether tiles take rows of the kernel and of the input of their own: of every kernel row all tiles of the block from
+  // one on or up to one, of the input no rows outside the map but those beside rows inside.
+  bool crops_tiles() const {
+    return crop && problem.dilation[0] == 1 && problem.in[0] >= problem.stride[0] &&
+           (block[0] - 1) * TileStep(0) <= problem.in[0] - 1 + rows_outside();
+  }
+  int64_t rows_outside() const { return (tile[0] - 1) * problem.stride[0]; }  // of the input, on either side
+  // Input rows of a channel that a block takes.
+  int64_t InputRowsOf(int64_t block_y) const {
+    const int64_t count = BlockExtent(0) - (rows - RowsOf(block_y)) * problem.dilation[0];
+    if (!crops_tiles()) return count;
+    const int64_t first = block_y * BlockStep(0) + FirstRow(block_y) - problem.pad[0];
+    return std::min(first + count, problem.in[0] + rows_outside()) - std::max(first, -rows_outside());
   }
 
   // Of units that cross, what a pass takes in and sends, in words.

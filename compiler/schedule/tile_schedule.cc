@@ -146,17 +146,16 @@ Place AddPlace(LoopNest& nest, const TileMapping& m, const HwConfig& hw, int row
   return place;
 }
 
-// Rows of the kernel that a unit takes: the first, negative, and how many more. Registers of mappings that crop.
+// Rows of the kernel that a block takes, or a tile: the first, negative, and how many more. Registers of mappings that
+// crop; `index` of what has its first results `step` input rows apart.
 struct CroppedRows {
   int first_negative, more;
 };
-CroppedRows AddRows(LoopNest& nest, const TileMapping& m, const Unit& unit) {
+CroppedRows AddRows(LoopNest& nest, const TileMapping& m, int index, int64_t step) {
   const DirectProblem& p = m.problem;
-  const int64_t step = m.BlockStep(0);
   const int first_negative = nest.AddRegister(
-      {"first_row_negative", step - p.stride[0] - p.pad[0], {{unit.block_y, step}}, p.dilation[0], 0, 0});
-  const int last = nest.AddRegister(
-      {"last_row", p.in[0] - 1 + p.pad[0], {{unit.block_y, -step}}, p.dilation[0], 0, m.rows - 1});
+      {"first_row_negative", step - p.stride[0] - p.pad[0], {{index, step}}, p.dilation[0], 0, 0});
+  const int last = nest.AddRegister({"last_row", p.in[0] - 1 + p.pad[0], {{index, -step}}, p.dilation[0], 0, m.rows - 1});
   return {first_negative, nest.Affine("more_rows", 0, {{last, 1}, {first_negative, 1}})};
 }
 
@@ -287,7 +286,8 @@ std::vector<uint64_t> Setup(const TileMapping& m, const HwConfig& hw) {
   const bool kernel_wide = m.kernel_wide > 0, kernel_narrow = m.kernel_narrow > 0;
   // Of a controller at place `at` of an axis.
   const auto tags = [&](int axis, int64_t at, bool input, bool kernel) {
-    IdList ids = input ? InputTags(m, axis, at) : IdList{};
+    const bool intervals = input || (axis == 0 && m.crops_tiles());
+    IdList ids = intervals ? InputTags(m, axis, at) : IdList{};
     const int64_t own = KernelTag(m, hw, axis) + at / m.block[axis] * KernelTagStep(m, axis);
     if (kernel && std::find(ids.begin(), ids.end(), own) == ids.end()) ids.push_back(own);
     return ids;
@@ -322,7 +322,8 @@ PassDescriptor PassWords(const TileMapping& m, const HwConfig& hw) {
   const Place at = AddPlace(nest, m, hw, row, col, true);
   std::vector<Term> y_terms = {{at.tile_y, m.TileStep(0)}, {at.unit.band, m.rows * p.dilation[0]}};
   if (m.crop) {
-    const CroppedRows cropped = AddRows(nest, m, at.unit);
+    const CroppedRows cropped = m.crops_tiles() ? AddRows(nest, m, at.tile_y, m.TileStep(0))
+                                                : AddRows(nest, m, at.unit.block_y, m.BlockStep(0));
     y_terms.push_back({cropped.first_negative, -p.dilation[0]});
     // PEs without a unit have no more.
     const int negative = nest.Affine("more_rows_negative", 0, {{cropped.more, -1}}, 0);
@@ -369,6 +370,7 @@ void ReadsInput(GinDescriptor& d, const TileMapping& m, const Unit& unit, int re
   std::vector<Term> y_terms = {{unit.block_y, m.BlockStep(0)}, {unit.band, m.rows * p.dilation[0]}, {y_in_block, 1}};
   if (cropped != nullptr) y_terms.push_back({cropped->first_negative, -p.dilation[0]});
   const int y = nest.Affine("y", -p.pad[0], y_terms);
+  if (m.crops_tiles()) nest.Keep(y, -m.rows_outside(), p.in[0] + m.rows_outside());
   const int x = nest.Affine("x", -p.pad[1], {{unit.block_x, m.BlockStep(1)},
                                              {unit.chunk, m.columns * p.dilation[1]}, {x_in_block, 1}});
   Reads(d, p.Input(), {.group = unit.group, .batch = unit.batch, .red = AddRed(nest, m, unit, red), .row = y, .col = x});
@@ -419,7 +421,7 @@ GinDescriptor InputsOfBlocks(const TileMapping& m, const HwConfig& hw, bool wide
   nest.Keep(x, 0, m.BlockExtent(1));
   CroppedRows cropped{};
   if (m.crop) {
-    cropped = AddRows(nest, m, unit);
+    cropped = AddRows(nest, m, unit.block_y, m.BlockStep(0));
     const int beyond = nest.Affine("rows_beyond", 0, {{y, 1}, {cropped.more, -p.dilation[0]}});
     nest.Keep(beyond, -m.rows * p.dilation[0], m.BlockExtent(0) - (m.rows - 1) * p.dilation[0]);
   }
@@ -573,7 +575,7 @@ GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide)
 
   const int channel_on = nest.Quotient("channel_of_step", step, m.steps_of_channel());
   const Unit unit = AddUnit(nest, m, hw, PassOf(nest, m, channel_on), block_row, block_col);
-  const CroppedRows cropped = AddRows(nest, m, unit);
+  const CroppedRows cropped = AddRows(nest, m, unit.block_y, m.BlockStep(0));
   const int channel = RedOf(nest, m, channel_on);
   const int row_of_step = nest.Remainder("row_of_step", step, m.steps_of_channel());
   const int in_segment = nest.Affine("column_in_segment", 0, {{piece, lanes}, {word, 1}});
@@ -582,10 +584,20 @@ GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide)
   nest.Keep(nest.Affine("rows_to_come", 0, {{cropped.more, 1}, {row_of_step, -1}}), 0, m.rows);
   nest.Keep(in_segment, 0, m.segment());
   nest.Keep(col_in_chunk, 0, m.columns);
-  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = AddRed(nest, m, unit, channel),
-                        .row = nest.Affine("kernel_row", 0, {{cropped.first_negative, -1}, {row_of_step, 1}}),
+  const int row = nest.Affine("kernel_row", 0, {{cropped.first_negative, -1}, {row_of_step, 1}});
+  Reads(d, p.Kernel(), {.group = unit.group, .outc = unit.outc, .red = AddRed(nest, m, unit, channel), .row = row,
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
-  d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
+  if (m.crops_tiles()) {
+    // Tiles from `first` to `last` meet the row.
+    const int64_t step = m.TileStep(0);
+    const int last = nest.AddRegister({"last_tile", p.in[0] - 1 + p.pad[0], {{row, -1}, {unit.block_y, -m.BlockStep(0)}}, step, 0,
+                                       m.block[0] - 1});
+    const int first_negative = nest.AddRegister({"first_tile_negative", m.rows_outside() - p.pad[0],
+                                                 {{row, 1}, {unit.block_y, m.BlockStep(0)}}, step, 0, 0});
+    d.row_tag = nest.Affine("interval", 0, {{block_row, m.IntervalTags(0)}, {last, 1}, {first_negative, -1}});
+  } else {
+    d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
+  }
   d.col_tag = nest.Affine("column_tag", KernelTag(m, hw, 1), {{block_col, KernelTagStep(m, 1)}});
   d.destination = kDestFilter;
   return d;

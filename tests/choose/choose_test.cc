@@ -214,7 +214,10 @@ TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
   Layer wave = {.input = {2, 6, 1, 400}, .output_channels = 1, .kernel = {1, 9}, .pads = {0, 4, 0, 4}};
   Layer sparse = DepthwiseLayer(24, 30, 2, 0);  // windows that do not meet
   sparse.strides = {4, 4};
-  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 10, 7, 3), DepthwiseLayer(2, 24, 5, 2), head, wave, sparse};
+  Layer strided = DepthwiseLayer(20, 13, 11, 5);  // filter gradients: a kernel with dilation
+  strided.strides = {2, 2};
+  const Layer all[] = {DepthwiseLayer(40, 9, 7, 3), DepthwiseLayer(17, 10, 7, 3), DepthwiseLayer(2, 24, 5, 2), head, wave, sparse,
+                       strided};
   std::map<std::string, int> met;
   ForEachTileCandidate(all, false, met, [&](const HwConfig& config, const Layer& layer, const ordered_json& mapping) {
     const auto& part = mapping.at("parts").back();
@@ -223,6 +226,8 @@ TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
     met["on"] += on > 1;
     met["missing"] += on > 1 && part.at("units").get<int64_t>() % (blocks * on) != 0;
     met["on, cropped"] += on > 1 && part.at("crop") == true;
+    met["cropped, strided"] += part.at("crop") == true && layer.strides[0] == 2;
+    met["cropped, large blocks"] += part.at("crop") == true && block[0] > 2;
     met["on, channels summed"] += on > 1 && layer.group < layer.input[1];
     met["bands"] += part.at("bands") > 1;
     met["channels apart"] += part.at("red_parts") > 1;
@@ -230,6 +235,7 @@ TEST(ChooseOneTest, EveryCandidateOfBlocksIsProved) {
     met["more tiles than IDs"] += std::max(block[0], block[1]) > config.ids_per_controller;
   });
   for (const char* kind : {"ecoflow_13x15", "ecoflow_4x4", "tests/data/7x3.json", "on", "missing", "on, cropped",
+                           "cropped, strided", "cropped, large blocks",
                            "on, channels summed", "bands", "channels apart", "on, channels apart", "more tiles than IDs"}) {
     EXPECT_GE(met[kind], 2) << kind;
   }
@@ -275,7 +281,8 @@ TEST(ChooseOneTest, TallKernelsFillTheChains) {
 
 // Blocks of tiles whose last ones are behind the first: the next pass goes on meanwhile.
 TEST(ChooseOneTest, LargeDepthwiseKernelsOnSmallMapsAreFast) {
-  EXPECT_LE(CyclesOf(DepthwiseLayer(256, 14, 31, 15), Pass::kForward), 80000);
+  EXPECT_LE(CyclesOf(DepthwiseLayer(256, 14, 31, 15), Pass::kForward), 78300);
+  EXPECT_LE(CyclesOf(DepthwiseLayer(256, 14, 31, 15), Pass::kFilterGrad), 185200);
 }
 
 // The phases of a stride of 32 are more summed channels than one loop of the PE counts (17 x 1024).
