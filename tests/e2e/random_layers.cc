@@ -8,7 +8,10 @@
 
 namespace ecoflow {
 
-int64_t DefaultMacs(int64_t pes) { return pes > kLargeArray ? 2'000'000 : 60'000; }
+int64_t DefaultMacs(int64_t pes, bool padded) {
+  if (pes <= kLargeArray) return 60'000;
+  return padded ? 400'000 : 2'000'000;
+}
 
 Layer RandomLayer(uint64_t seed, Op op, Pass pass, bool padded, int64_t max_macs, int64_t pes) {
   std::mt19937_64 random(seed * 0x9e3779b97f4a7c15ull + 1);

@@ -12,8 +12,9 @@ namespace ecoflow {
 // borders that make several parts of a schedule.
 inline constexpr int64_t kLargeArray = 64;
 
-// Products of the largest layer that a regression draws for an array of so many PEs.
-int64_t DefaultMacs(int64_t pes);
+// Products of the largest layer that a regression draws for an array of so many PEs. `padded`: inserted zeros are multiplied,
+// which leaves most of a large array idle.
+int64_t DefaultMacs(int64_t pes, bool padded);
 
 // The layer of a seed for an array of `pes` PEs. Sizes are kept so that a run of `pass` takes at most
 // about `max_macs` products, inserted zeros included when `padded`.

@@ -17,9 +17,9 @@ TEST(RandomLayersTest, LargeArraysGetSeveralPassesAndParts) {
     for (const Op op : {Op::kConv, Op::kConvTranspose}) {
       for (const Pass pass : {Pass::kForward, Pass::kInputGrad, Pass::kFilterGrad}) {
         for (uint64_t seed = 1; seed <= kLayers; ++seed) {
+          const bool padded = dataflow == "row-stationary";
           const Layer layer =
-              RandomLayer(seed, op, pass, dataflow == "row-stationary",
-                          DefaultMacs(config.pe_count()), config.pe_count());
+              RandomLayer(seed, op, pass, padded, DefaultMacs(config.pe_count(), padded), config.pe_count());
           const auto chosen = Choose(config, layer, pass, dataflow);
           ASSERT_TRUE(chosen.ok()) << chosen.error().message;
           const Schedule& schedule = chosen.value().compiled.schedule;

@@ -178,7 +178,7 @@ int Main(int argc, char** argv) {
   app.add_option("--first", first, "first seed");
   app.add_option("--count", count, "layers of each op, pass and dataflow");
   app.add_option("--stall", stall, "probability of random pauses");
-  app.add_option("--max-macs", max_macs, "products of the largest layer, default by array");
+  app.add_option("--max-macs", max_macs, "products of the largest layer, default by array and dataflow");
   app.add_option("--op", op_name, "Conv, ConvTranspose or all");
   app.add_option("--pass", pass_name, "forward, input-grad, filter-grad or all");
   app.add_option("--dataflow", dataflow_name, "ecoflow, row-stationary, auto or all");
@@ -199,7 +199,6 @@ int Main(int argc, char** argv) {
     if (!parsed.ok()) return fmt::print(stderr, "{}\n", parsed.error().message), 2;
     values = parsed.value();
   }
-  if (max_macs == 0) max_macs = DefaultMacs(config.value().pe_count());
   ModelOptions model_options;
   model_options.assertions = assertions;
   model_options.coverage = !coverage_file.empty();
@@ -236,6 +235,8 @@ int Main(int argc, char** argv) {
     int64_t cycles = 0;
     double fractions = 0;
     uint64_t loaded_at = first;
+    const bool padded = test.dataflow == "row-stationary";
+    const int64_t macs = max_macs > 0 ? max_macs : DefaultMacs(config.value().pe_count(), padded);
     for (uint64_t seed = first; seed < first + count; ++seed) {
       // A new array, with other random state before its reset, for every forty layers.
       const bool fresh = model == nullptr || ((seed - first) % kLayersOnAnArray == 0 && coverage_file.empty());
@@ -246,7 +247,7 @@ int Main(int argc, char** argv) {
         model = std::move(loaded.value());
       }
       const Outcome outcome =
-          RunOne(config.value(), *model, fresh, test, seed, max_macs, stall, predict, verbose, values);
+          RunOne(config.value(), *model, fresh, test, seed, macs, stall, predict, verbose, values);
       if (outcome.failure.empty()) {
         ++passed;
         foretold += outcome.foretold;
@@ -265,7 +266,7 @@ int Main(int argc, char** argv) {
       fmt::print("{} seed {}: {}\n  replay: build/bin/sweep --config {} --dataflow {} --op {} "
                  "--pass {} --first {} --count {} --stall {} --max-macs {}{}{}{}\n",
                  outcome.refused ? "REFUSED" : "FAILED", seed, outcome.failure, config_name,
-                 test.dataflow, ToString(test.op), ToString(test.pass), loaded_at, seed - loaded_at + 1, stall, max_macs,
+                 test.dataflow, ToString(test.op), ToString(test.pass), loaded_at, seed - loaded_at + 1, stall, macs,
                  assertions ? " --assert" : "", predict ? " --predict" : "", values_name.empty() ? "" : " --values " + values_name);
       std::fflush(stdout);
     }
