@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -11,8 +12,18 @@
 namespace ecoflow {
 namespace {
 
-// Estimates that are further off are faults: such a candidate need not run.
-constexpr double kHopeless = 2;
+// An estimate that much above the best run is not of a faster mapping (docs/architecture.md, "Choice of a mapping"): a share
+// of the cycles, up to so many; what a few cycles more or less change, short runs tell.
+constexpr double kHopelessShare = 0.1, kHopelessCycles = 300000, kShortRun = 10000;
+// That near to the roofline there is nothing to gain.
+constexpr double kGoodEnough = 0.999;
+
+// What decides about cycles: which of two operands of the same shape is the kernel does not.
+std::string ShapeOf(const Candidate& candidate) {
+  nlohmann::ordered_json mapping = candidate.mapping;
+  mapping.erase("exchanged");
+  return mapping.dump();
+}
 
 }  // namespace
 
@@ -23,12 +34,17 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
   };
   std::optional<ChosenLayer> best;
   double best_cycles = 0;  // as they count (ImageFactor)
+  const double roofline = wanted.useful_macs == 0 ? 0 : static_cast<double>(RooflineCycles(wanted));
+  const auto hopeless = [&](const Candidate& candidate) {
+    return wanted.objective == "words" || roofline >= kGoodEnough * best_cycles ||
+           static_cast<double>(candidate.least_cycles) >= best_cycles ||
+           candidate.cost.cycles > best_cycles + std::min(kHopelessShare * best_cycles, kHopelessCycles) + kShortRun;
+  };
   std::set<std::string> tried;
   Status last = {};  // why the last candidate that cannot run cannot
   for (const Candidate& candidate : candidates) {
-    if (best && (wanted.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles)) continue;
-    if (best && candidate.cost.cycles > kHopeless * best_cycles) continue;
-    if (!tried.insert(candidate.mapping.dump()).second) continue;
+    if (best && hopeless(candidate)) continue;
+    if (!tried.insert(ShapeOf(candidate)).second) continue;
     ChosenLayer one{wanted, {}};
     one.compiled.mapping = candidate.mapping;
     tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));

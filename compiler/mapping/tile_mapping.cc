@@ -8,7 +8,6 @@
 #include <numeric>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "isa/pe_image.h"
@@ -27,10 +26,11 @@ int64_t InputBeatsOfRow(const TileMapping& m, int64_t share, int64_t lanes) {
   const int64_t extent = m.BlockExtent(1), step = m.TileStep(1), last = m.block[1] - 1;
   if (m.input_on_both()) return extent / m.input_turn() * CeilDiv(share, lanes);
   int64_t beats = CeilDiv(extent, lanes);
-  for (int64_t x = 1; x < extent && last > 0; ++x) {
-    const bool begins = x % step == 0 && x / step <= last;
-    const bool ended = x >= m.Extent(1) && (x - m.Extent(1)) % step == 0;
-    if ((begins || ended) && x % lanes != 0) ++beats;
+  for (int64_t tile = 1; tile <= last; ++tile) {
+    // Where the window of a tile begins, and behind that of the tile before.
+    const int64_t begins = tile * step, ended = m.Extent(1) + (tile - 1) * step;
+    const bool another_begins = ended % step == 0 && ended / step <= last;
+    beats += (begins % lanes != 0) + (ended % lanes != 0 && !another_begins);
   }
   return beats;
 }
@@ -91,7 +91,7 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
                              pes * m.pe_results())};
 }
 
-constexpr int64_t kMostRounds = 4096;  // that are told apart
+constexpr int64_t kMostLines = 1024;  // of blocks, that are told apart
 
 // Of the whole layer; only used to compare mappings.
 Cost Estimate(const TileMapping& m, const HwConfig& hw) {
@@ -104,29 +104,28 @@ Cost Estimate(const TileMapping& m, const HwConfig& hw) {
   };
   if (m.crossed()) {
     add(Real(rounds), m.cross.units(), m.rows, m.BlockExtent(0));
-  } else if (!m.crop || rounds > kMostRounds) {
-    int64_t rows = 0, rows_in = 0;
-    for (int64_t y = 0; y < m.Blocks(0); ++y) rows += m.RowsOf(y), rows_in += m.InputRowsOf(y);
-    rows = CeilDiv(rows, m.Blocks(0));
-    rows_in = CeilDiv(rows_in, m.Blocks(0));
+  } else if (!m.crop || m.Blocks(0) > kMostLines) {
+    int64_t rows = m.rows, rows_in = m.BlockExtent(0);
+    if (m.crop) {
+      rows = rows_in = 0;
+      for (int64_t y = 0; y < m.Blocks(0); ++y) rows += m.RowsOf(y), rows_in += m.InputRowsOf(y);
+      rows = CeilDiv(rows, m.Blocks(0));
+      rows_in = CeilDiv(rows_in, m.Blocks(0));
+    }
     add(Real(m.units() / blocks), blocks, rows, rows_in);
     if (m.units() % blocks > 0) add(1, m.units() % blocks, rows, rows_in);
   } else {
-    // Units of a round lie on a few lines of blocks; the one with the most rows takes the time. Most rounds are alike.
+    // Units of a round lie on a few lines of blocks; the one with the most rows takes the time. Rounds on one line are alike.
     const int64_t line = m.units() / m.Blocks(0);
-    std::map<std::tuple<int64_t, int64_t, int64_t>, int64_t> rounds_alike;  // by units and rows
-    for (int64_t first = 0; first < m.units(); first += blocks) {
-      const int64_t end = std::min(first + blocks, m.units());
+    for (int64_t first = 0, count = 1; first < m.units(); first += count * blocks) {
+      const int64_t end = std::min(first + blocks, m.units()), last_line = (end - 1) / line;
       int64_t rows = 0, rows_in = 0;
-      for (int64_t y = first / line; y <= (end - 1) / line; ++y) {
+      for (int64_t y = first / line; y <= last_line; ++y) {
         rows = std::max(rows, m.RowsOf(y));
         rows_in = std::max(rows_in, m.InputRowsOf(y));
       }
-      ++rounds_alike[{end - first, rows, rows_in}];
-    }
-    for (const auto& [round, count] : rounds_alike) {
-      const auto& [units, rows, rows_in] = round;
-      add(Real(count), units, rows, rows_in);
+      count = first / line == last_line ? std::max<int64_t>(1, ((last_line + 1) * line - first) / blocks) : 1;
+      add(Real(count), end - first, rows, rows_in);
     }
   }
   // The window of the first pass has to fill.
