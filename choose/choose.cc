@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -12,9 +11,6 @@
 namespace ecoflow {
 namespace {
 
-// An estimate that much above the best run is not of a faster mapping (docs/architecture.md, "Choice of a mapping"): a share
-// of the cycles, up to so many; what a few cycles more or less change, short runs tell.
-constexpr double kHopelessShare = 0.1, kHopelessCycles = 300000, kShortRun = 10000;
 // That near to the roofline there is nothing to gain.
 constexpr double kGoodEnough = 0.999;
 
@@ -38,7 +34,7 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
   const auto hopeless = [&](const Candidate& candidate) {
     return wanted.objective == "words" || roofline >= kGoodEnough * best_cycles ||
            static_cast<double>(candidate.least_cycles) >= best_cycles ||
-           candidate.cost.cycles > best_cycles + std::min(kHopelessShare * best_cycles, kHopelessCycles) + kShortRun;
+           candidate.cost.cycles > WorthTrying(best_cycles);
   };
   std::set<std::string> tried;
   Status last = {};  // why the last candidate that cannot run cannot

@@ -16,6 +16,8 @@ struct Axis {
   int64_t products = 0, inputs = 0, taps = 0, results = 0;
 };
 
+int64_t CeilOf(int64_t a, int64_t b) { return a > 0 ? CeilDiv(a, b) : -(-a / b); }
+
 // Index of the real input element that result `at` and tap `i` meet; -1 when there is none.
 int64_t InputAt(const DirectProblem& p, int axis, int64_t at, int64_t i) {
   if (i % p.kernel_step[axis] != 0) return -1;
@@ -44,23 +46,44 @@ Axis CountAxis(const DirectProblem& p, int axis) {
   return count;
 }
 
+bool InsertsZeros(const DirectProblem& p, int axis) { return p.in_step[axis] > 1 || p.kernel_step[axis] > 1; }
+
+// Places 0 to `places` - 1, `step` apart, the first at `begin`, that lie on the map: first and end.
+std::pair<int64_t, int64_t> OnMap(const DirectProblem& p, int axis, int64_t begin, int64_t step, int64_t places) {
+  const int64_t first = std::clamp<int64_t>(CeilOf(-begin, step), 0, places);
+  const int64_t end = std::clamp<int64_t>(CeilOf(p.in[axis] - begin, step), first, places);
+  return {first, end};
+}
+// The taps that a result meets, between inserted zeros from the first to the last.
+std::pair<int64_t, int64_t> TapsOf(const DirectProblem& p, int axis, int64_t at) {
+  if (!InsertsZeros(p, axis)) return OnMap(p, axis, at * p.stride[axis] - p.pad[axis], p.dilation[axis], p.kernel[axis]);
+  int64_t first = 0, end = p.kernel[axis];
+  while (first < end && InputAt(p, axis, at, first) < 0) ++first;
+  while (end > first && InputAt(p, axis, at, end - 1) < 0) --end;
+  return {first, end};
+}
+// Likewise the results that a tap meets, without inserted zeros.
+std::pair<int64_t, int64_t> ResultsOf(const DirectProblem& p, int axis, int64_t tap) {
+  CHECK(!InsertsZeros(p, axis));
+  return OnMap(p, axis, tap * p.dilation[axis] - p.pad[axis], p.stride[axis], p.out[axis]);
+}
+
 // Leaves out leading and trailing taps and results without a product.
 void Trim(DirectProblem& p, int axis) {
-  int64_t first_tap = -1, last_tap = -1, first = -1, last = -1;
+  int64_t first = p.out[axis], last = -1, first_tap = p.kernel[axis], end_tap = 0;
   for (int64_t at = 0; at < p.out[axis]; ++at) {
-    for (int64_t i = 0; i < p.kernel[axis]; ++i) {
-      if (InputAt(p, axis, at, i) < 0) continue;
-      if (first < 0) first = at;
-      last = at;
-      if (first_tap < 0 || i < first_tap) first_tap = i;
-      last_tap = std::max(last_tap, i);
-    }
+    const auto [from, end] = TapsOf(p, axis, at);
+    if (from == end) continue;
+    first = std::min(first, at);
+    last = at;
+    first_tap = std::min(first_tap, from);
+    end_tap = std::max(end_tap, end);
   }
-  if (first < 0) {
+  if (last < 0) {
     p.empty = true;
     return;
   }
-  p = Cut(p, axis, {first, last - first + 1, first_tap, last_tap - first_tap + 1});
+  p = Cut(p, axis, {first, last - first + 1, first_tap, end_tap - first_tap});
 }
 
 // Result: the small map.
@@ -141,8 +164,6 @@ DirectProblem LargeMap(const Layer& layer) {
   }
   return p;
 }
-
-int64_t CeilOf(int64_t a, int64_t b) { return a > 0 ? CeilDiv(a, b) : -(-a / b); }
 
 // One axis of a residue problem; false when it has no tap or no result. With g = gcd(stride, dilation), s' =
 // stride / g and d' = dilation / g, result y is met where o * s' + i * d' = (y + pad) / g = residue + s' * m:
@@ -455,11 +476,8 @@ DirectProblem MakePaddedProblem(const Layer& layer, Pass pass) {
 std::vector<Section> Sections(const DirectProblem& p, int axis) {
   std::vector<Section> sections;
   for (int64_t at = 0; at < p.out[axis]; ++at) {
-    Section s{at, 1, 0, 0};
-    for (int64_t i = 0; i < p.kernel[axis]; ++i) {
-      if (InputAt(p, axis, at, i) < 0) continue;
-      if (s.taps++ == 0) s.first_tap = i;
-    }
+    const auto [first_tap, end_tap] = TapsOf(p, axis, at);
+    const Section s{at, 1, first_tap, end_tap - first_tap};
     if (s.taps == 0) continue;
     const bool continues = !sections.empty() && sections.back().first_tap == s.first_tap &&
                            sections.back().taps == s.taps &&
@@ -476,11 +494,8 @@ std::vector<Section> Sections(const DirectProblem& p, int axis) {
 std::vector<Section> TapSections(const DirectProblem& p, int axis) {
   std::vector<Section> sections;
   for (int64_t i = 0; i < p.kernel[axis]; ++i) {
-    Section s{0, 0, i, 1};
-    for (int64_t at = 0; at < p.out[axis]; ++at) {
-      if (InputAt(p, axis, at, i) < 0) continue;
-      if (s.count++ == 0) s.first = at;
-    }
+    const auto [first, end] = ResultsOf(p, axis, i);
+    const Section s{first, end - first, i, 1};
     if (s.count == 0) continue;
     const bool alike = !sections.empty() && sections.back().first == s.first && sections.back().count == s.count &&
                        sections.back().first_tap + sections.back().taps == i;

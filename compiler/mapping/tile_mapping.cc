@@ -189,12 +189,12 @@ class Search {
             m.filters, m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
   }
 
-  // Without `frames` those that are much slower than the best are left out.
-  Search(const HwConfig& hw, Objective better, Sharing sharing, bool frames = true)
-      : hw_(hw), better_(better), sharing_(sharing), near_(frames ? kNear : 1), whole_(!frames) {}
+  // What takes `most_cycles` at least is left out, and without `frames` what is much slower than the best.
+  Search(const HwConfig& hw, Objective better, Sharing sharing, double most_cycles, bool frames = true)
+      : hw_(hw), better_(better), sharing_(sharing), most_cycles_(most_cycles), near_(frames ? kNear : 1), whole_(!frames) {}
   // Of units that cross, the mappings that have the frame of one of these.
-  Search(const HwConfig& hw, Objective better, std::vector<TileMapping> given)
-      : hw_(hw), better_(better), sharing_(Sharing::kCrossed), given_(std::move(given)) {}
+  Search(const HwConfig& hw, Objective better, double most_cycles, std::vector<TileMapping> given)
+      : hw_(hw), better_(better), sharing_(Sharing::kCrossed), most_cycles_(most_cycles), given_(std::move(given)) {}
 
   void Tiles(const DirectProblem& p) {
     TileMapping m;
@@ -371,10 +371,12 @@ class Search {
 
   // Whether blocks take longer than what was found in any case.
   bool IsHopeless(const TileMapping& m) const {
-    if (by_going_on_.empty() || better_ != FewestCycles) return false;
+    if (better_ != FewestCycles) return false;
     const double least = Real(m.LeastCycles(hw_));
-    return std::all_of(by_going_on_.begin(), by_going_on_.end(),
-                       [&](const auto& found) { return least > near_ * found.second.cost.cycles; });
+    if (least > most_cycles_) return true;
+    return !by_going_on_.empty() && std::all_of(by_going_on_.begin(), by_going_on_.end(), [&](const auto& found) {
+      return least > near_ * found.second.cost.cycles;
+    });
   }
 
   void InFrame(TileMapping m, const TileMapping& frame) {
@@ -408,7 +410,9 @@ class Search {
       }
       m.cross.groups *= m.copies();
       if (!m.CanCount()) continue;
-      m.cost = {Real(m.LeastCycles(hw_)), Real(m.rounds(hw_) * m.chunk_passes() * (m.crossed_words_in() + m.crossed_words_out()))};
+      const double least = Real(m.LeastCycles(hw_));
+      if (better_ == FewestCycles && least > most_cycles_) continue;
+      m.cost = {least, Real(m.rounds(hw_) * m.chunk_passes() * (m.crossed_words_in() + m.crossed_words_out()))};
       if (crosses_.empty() || better_(m.cost, least_)) least_ = m.cost;
       if (m.cost.cycles <= kWorthTrying * least_.cycles) crosses_.push_back(m);
     }
@@ -537,6 +541,7 @@ class Search {
   const HwConfig& hw_;
   Objective better_;
   Sharing sharing_;
+  double most_cycles_;
   double near_ = kNear;  // of the best: what a mapping may take at least to be of use
   bool whole_ = false;  // not one of several parts: bands and chunks side by side, of units that cross
   std::vector<TileMapping> given_;
@@ -602,8 +607,9 @@ struct CutProblem {
 };
 
 // The best mappings of the sections of all problems, all with the same frame; of a single section both of BestOfBlocks.
+// None where they take `most_cycles` at least.
 std::vector<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better,
-                                  Sharing sharing) {
+                                  Sharing sharing, double most_cycles) {
   std::vector<DirectProblem> cuts;
   for (const auto& [problem, sections] : problems) {
     for (const Section& y : sections[0]) {
@@ -615,17 +621,20 @@ std::vector<TileParts> MapParts(const std::vector<CutProblem>& problems, const H
     return m;
   };
   if (cuts.size() == 1) {
-    Search search(hw, better, sharing, false);
+    Search search(hw, better, sharing, most_cycles, false);
     search.Tiles(cuts[0]);
     std::vector<TileParts> found;
     for (TileMapping& m : search.BestOfBlocks()) found.push_back({{m}, false, m.cost});
     return found;
   }
+  double least = 0;
+  for (const DirectProblem& cut : cuts) least += Real(PaddedMacs(cut)) / Real(hw.pe_count()) + kPartStart;
+  if (least > most_cycles && better == FewestCycles) return {};
   // The part with the most products decides about frames of units that cross.
   const bool crossed = sharing == Sharing::kCrossed;
   const auto fewer = [](const DirectProblem& a, const DirectProblem& b) { return PaddedMacs(a) < PaddedMacs(b); };
   const auto largest = std::max_element(cuts.begin(), cuts.end(), fewer);
-  Search first(hw, better, sharing);
+  Search first(hw, better, sharing, most_cycles);
   first.Tiles(*largest);
   const std::vector<TileMapping> given = crossed ? first.BestFrames(kMostFrames) : std::vector<TileMapping>{};
   if (crossed && given.empty()) return {};
@@ -638,7 +647,7 @@ std::vector<TileParts> MapParts(const std::vector<CutProblem>& problems, const H
   const auto search_of = [&](const DirectProblem& cut) -> const Search& {
     const auto known = searches.find(size(cut));
     if (known != searches.end()) return known->second;
-    Search search = crossed ? Search(hw, better, given) : Search(hw, better, sharing);
+    Search search = crossed ? Search(hw, better, most_cycles, given) : Search(hw, better, sharing, most_cycles);
     search.Tiles(cut);
     return searches.emplace(size(cut), std::move(search)).first->second;
   };
@@ -689,24 +698,39 @@ std::vector<CutProblem> Cuts(const DirectProblem& p, int64_t most_parts) {
   return cuts;
 }
 
+// Units that cross may take longer than estimated, where networks do not keep up with each other.
+constexpr double kCrossedOff = 1.5;
+double WorthTrying(double most_cycles, const std::vector<TileParts>& found) {
+  for (const TileParts& one : found) {
+    const double off = one.parts.front().crossed() ? kCrossedOff : 1;
+    most_cycles = std::min(most_cycles, ecoflow::WorthTrying(off * one.cost.cycles));
+  }
+  return most_cycles;
+}
+
 // The whole, and the best of its cuts unless all of the whole is better.
-std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
+std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better,
+                                double most_cycles) {
   std::vector<CutProblem> whole;
   for (const DirectProblem& p : problems) whole.push_back({p, {Whole(p, 0), Whole(p, 1)}});
-  std::vector<TileParts> found = MapParts(whole, hw, better, Sharing::kBlocks);
+  std::vector<TileParts> found = MapParts(whole, hw, better, Sharing::kBlocks, most_cycles);
+  most_cycles = WorthTrying(most_cycles, found);
   if (problems.size() == 1) {
+    Search search(hw, better, Sharing::kCrossed, most_cycles, false);
+    search.Tiles(problems[0]);
+    std::vector<TileParts> crossed;
+    for (TileMapping& m : search.BestOfNetworks()) crossed.push_back({{m}, false, m.cost});
+    most_cycles = WorthTrying(most_cycles, crossed);
     std::optional<TileParts> cut;
     for (const CutProblem& way : Cuts(problems[0], kMostParts)) {
-      for (TileParts& one : MapParts({way}, hw, better, Sharing::kBlocks)) {
+      for (TileParts& one : MapParts({way}, hw, better, Sharing::kBlocks, most_cycles)) {
         if (!cut || better(one.cost, cut->cost)) cut = std::move(one);
       }
     }
     if (cut && (found.empty() || better(cut->cost, found.back().cost))) found.push_back(std::move(*cut));
-    Search search(hw, better, Sharing::kCrossed, false);
-    search.Tiles(problems[0]);
-    for (TileMapping& m : search.BestOfNetworks()) found.push_back({{m}, false, m.cost});
+    for (TileParts& one : crossed) found.push_back(std::move(one));
   } else {
-    for (TileParts& crossed : MapParts(whole, hw, better, Sharing::kCrossed)) found.push_back(std::move(crossed));
+    for (TileParts& crossed : MapParts(whole, hw, better, Sharing::kCrossed, most_cycles)) found.push_back(std::move(crossed));
   }
   return found;
 }
@@ -741,10 +765,10 @@ CrossTags TagsOf(const TileMapping::Cross& cross, const HwConfig& hw) {
 std::vector<TileParts> MapTiles(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
   if (problems.empty() || std::ssize(problems) > kMostParts) return {};
   if (std::any_of(problems.begin(), problems.end(), [](const DirectProblem& p) { return p.empty; })) return {};
-  std::vector<TileParts> found = MapWhole(problems, hw, better);
+  std::vector<TileParts> found = MapWhole(problems, hw, better, std::numeric_limits<double>::infinity());
   if (problems.size() > 1) return found;
   if (const auto exchanged = Exchange(problems[0])) {
-    for (TileParts& mapping : MapWhole({*exchanged}, hw, better)) {
+    for (TileParts& mapping : MapWhole({*exchanged}, hw, better, WorthTrying(std::numeric_limits<double>::infinity(), found))) {
       mapping.exchanged = true;
       found.push_back(std::move(mapping));
     }

@@ -148,7 +148,16 @@ struct TileMapping {
   int64_t BlockElements(int axis) const { return std::min(BlockExtent(axis), block[axis] * Extent(axis)); }
   // Cycles of all passes at least: of the products, and of the words on all lanes.
   int64_t LeastCycles(const HwConfig& hw) const {
-    if (crop) return 0;
+    if (crop) {
+      int64_t kernel_rows = 0;  // of a PE that has the tiles of all blocks below each other: the most
+      for (int64_t place = 0; place < (crops_tiles() ? block[0] : 1); ++place) {
+        int64_t of_place = 0;
+        for (int64_t y = 0; y < Blocks(0); ++y) of_place += crops_tiles() ? RowsOfTile(y * block[0] + place) : RowsOf(y);
+        kernel_rows = std::max(kernel_rows, of_place);
+      }
+      const int64_t blocks = BlocksOnArray(hw, 0) * BlocksOnArray(hw, 1);
+      return units() / Blocks(0) * chunk_passes() * red() * columns * tile_results() * kernel_rows / blocks;
+    }
     const int64_t lanes = hw.wide_lanes() + hw.narrow_lanes(), passes = rounds(hw) * chunk_passes();
     const int64_t products = CyclesInTurn(pe_results(), taps(), hw.adder_latency);
     if (crossed()) return passes * std::max({products, crossed_words_in() / lanes, crossed_words_out() / hw.gon_lanes()});

@@ -589,11 +589,10 @@ GinDescriptor CroppedKernel(const TileMapping& m, const HwConfig& hw, bool wide)
                         .col = nest.Affine("kernel_column", 0, {{unit.chunk, m.columns}, {col_in_chunk, 1}})});
   if (m.crops_tiles()) {
     // Tiles from `first` to `last` meet the row.
-    const int64_t step = m.TileStep(0);
-    const int last = nest.AddRegister({"last_tile", p.in[0] - 1 + p.pad[0], {{row, -1}, {unit.block_y, -m.BlockStep(0)}}, step, 0,
-                                       m.block[0] - 1});
+    const int last = nest.AddRegister({"last_tile", p.in[0] - 1 + p.pad[0], {{row, -1}, {unit.block_y, -m.BlockStep(0)}},
+                                       m.TileStep(0), 0, m.block[0] - 1});
     const int first_negative = nest.AddRegister({"first_tile_negative", m.rows_outside() - p.pad[0],
-                                                 {{row, 1}, {unit.block_y, m.BlockStep(0)}}, step, 0, 0});
+                                                 {{row, 1}, {unit.block_y, m.BlockStep(0)}}, m.TileStep(0), 0, 0});
     d.row_tag = nest.Affine("interval", 0, {{block_row, m.IntervalTags(0)}, {last, 1}, {first_negative, -1}});
   } else {
     d.row_tag = nest.Affine("row_tag", KernelTag(m, hw, 0), {{block_row, KernelTagStep(m, 0)}});
