@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/files.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/transposed.h"
 #include "compiler/mapping/row_mapping.h"
@@ -184,9 +185,10 @@ TEST_F(ProofTest, HoldsForTurnsOfColumnsAndOfFilters) {
 
 // Chains whose sets begin anywhere in the kernel: chains side by side, images side by side, the last one partly empty.
 TEST_F(ProofTest, HoldsForChainsOfRuns) {
+  const std::string arrays[] = {"ecoflow_4x4", (SourceRoot() / "tests/data/7x3.json").string(), "ecoflow_13x15"};
   std::map<std::string, int> met;
   for (int k = 0; k < 240; ++k) {
-    config_ = LoadHwConfig(k % 3 == 0 ? "ecoflow_4x4" : k % 3 == 1 ? "tests/data/7x3.json" : "ecoflow_13x15").value();
+    config_ = LoadHwConfig(arrays[k % 3]).value();
     layer_ = Layer{.input = {1 + k % 4, 1 + k % 9, 8 + k % 7, 7 + k % 5}, .output_channels = 1 + k / 2 % 4};
     layer_.kernel = {3 + k / 3 % 6, 1 + k / 5 % 5};
     layer_.pads = {k % 4, k % 2, k % 3, 0};
