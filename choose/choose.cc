@@ -11,9 +11,6 @@
 namespace ecoflow {
 namespace {
 
-// That near to the roofline there is nothing to gain.
-constexpr double kGoodEnough = 0.999;
-
 // What decides about cycles: which of two operands of the same shape is the kernel does not.
 std::string ShapeOf(const Candidate& candidate) {
   nlohmann::ordered_json mapping = candidate.mapping;
@@ -30,10 +27,8 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
   };
   std::optional<ChosenLayer> best;
   double best_cycles = 0;  // as they count (ImageFactor)
-  const double roofline = wanted.useful_macs == 0 ? 0 : static_cast<double>(RooflineCycles(wanted));
   const auto hopeless = [&](const Candidate& candidate) {
-    return wanted.objective == "words" || roofline >= kGoodEnough * best_cycles ||
-           static_cast<double>(candidate.least_cycles) >= best_cycles ||
+    return wanted.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles ||
            candidate.cost.cycles > WorthTrying(best_cycles);
   };
   std::set<std::string> tried;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "base/ints.h"
 #include "isa/pe_image.h"
@@ -151,16 +150,9 @@ class Search {
       if (!best_ || better_(m.cost, best_->cost)) best_ = m;
     }
   }
-  // Most runs that a set is part of, one at a time.
   int64_t MostRunsOfSet(const RowMapping& m) const {
-    std::vector<std::set<std::pair<int64_t, int64_t>>> of_set(static_cast<std::size_t>(m.r));
-    for (int64_t block = 0; block < m.ways_to_begin(); ++block) {
-      for (const auto& run : m.RunsOf(block)) {
-        for (int64_t set = run.first; set <= run.second; ++set) of_set[static_cast<std::size_t>(set)].insert(run);
-      }
-    }
     std::size_t most = 0;
-    for (const auto& runs : of_set) most = std::max(most, runs.size());
+    for (int64_t set = 0; set < m.r; ++set) most = std::max(most, m.RunTagsOf(set).size());
     return static_cast<int64_t>(most);
   }
   bool RunsFit(const RowMapping& m) const {

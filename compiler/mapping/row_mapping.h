@@ -59,12 +59,23 @@ struct RowMapping {
     }
     return runs;
   }
+  // Tags of the runs that a set is ever part of: the sum of first and last set. Of runs that follow each other without a gap,
+  // all but the first and the last with the same length, no two have the same.
+  std::vector<int64_t> RunTagsOf(int64_t set) const {
+    std::vector<int64_t> tags;
+    for (int64_t block = 0; block < ways_to_begin(); ++block) {
+      for (const auto& [first, last] : RunsOf(block)) {
+        if (first > set || last < set) continue;
+        if (std::find(tags.begin(), tags.end(), first + last) == tags.end()) tags.push_back(first + last);
+      }
+    }
+    return tags;
+  }
   int64_t ways_to_begin() const { return std::min(set_blocks, run / std::gcd(r, run)); }  // of chains
   int64_t most_runs() const { return CeilDiv(r + run - std::gcd(r, run), run); }
   double runs() const { return static_cast<double>(r + run - std::gcd(r, run)) / static_cast<double>(run); }  // on average
   // Input rows that differ by the stride share a row tag; along it, column tags count diagonals: of a set, or, where sets
-  // share them, of the chain. Runs go by the sum of their first and last set then: of runs that follow each other
-  // without a gap, all but the first and the last with the same length, no two have the same.
+  // share them, of the chain.
   int64_t row_classes() const {
     return problem.stride[0] < kernel_rows ? problem.stride[0] : kernel_rows;
   }

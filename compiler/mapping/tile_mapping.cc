@@ -700,12 +700,12 @@ std::vector<CutProblem> Cuts(const DirectProblem& p, int64_t most_parts) {
 
 // Units that cross may take longer than estimated, where networks do not keep up with each other.
 constexpr double kCrossedOff = 1.5;
-double WorthTrying(double most_cycles, const std::vector<TileParts>& found) {
+double MostCycles(const std::vector<TileParts>& found, double most = std::numeric_limits<double>::infinity()) {
   for (const TileParts& one : found) {
     const double off = one.parts.front().crossed() ? kCrossedOff : 1;
-    most_cycles = std::min(most_cycles, ecoflow::WorthTrying(off * one.cost.cycles));
+    most = std::min(most, WorthTrying(off * one.cost.cycles));
   }
-  return most_cycles;
+  return most;
 }
 
 // The whole, and the best of its cuts unless all of the whole is better.
@@ -714,13 +714,13 @@ std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, cons
   std::vector<CutProblem> whole;
   for (const DirectProblem& p : problems) whole.push_back({p, {Whole(p, 0), Whole(p, 1)}});
   std::vector<TileParts> found = MapParts(whole, hw, better, Sharing::kBlocks, most_cycles);
-  most_cycles = WorthTrying(most_cycles, found);
+  most_cycles = MostCycles(found, most_cycles);
   if (problems.size() == 1) {
     Search search(hw, better, Sharing::kCrossed, most_cycles, false);
     search.Tiles(problems[0]);
     std::vector<TileParts> crossed;
     for (TileMapping& m : search.BestOfNetworks()) crossed.push_back({{m}, false, m.cost});
-    most_cycles = WorthTrying(most_cycles, crossed);
+    most_cycles = MostCycles(crossed, most_cycles);
     std::optional<TileParts> cut;
     for (const CutProblem& way : Cuts(problems[0], kMostParts)) {
       for (TileParts& one : MapParts({way}, hw, better, Sharing::kBlocks, most_cycles)) {
@@ -765,10 +765,10 @@ CrossTags TagsOf(const TileMapping::Cross& cross, const HwConfig& hw) {
 std::vector<TileParts> MapTiles(const std::vector<DirectProblem>& problems, const HwConfig& hw, Objective better) {
   if (problems.empty() || std::ssize(problems) > kMostParts) return {};
   if (std::any_of(problems.begin(), problems.end(), [](const DirectProblem& p) { return p.empty; })) return {};
-  std::vector<TileParts> found = MapWhole(problems, hw, better, std::numeric_limits<double>::infinity());
+  std::vector<TileParts> found = MapWhole(problems, hw, better, MostCycles({}));
   if (problems.size() > 1) return found;
   if (const auto exchanged = Exchange(problems[0])) {
-    for (TileParts& mapping : MapWhole({*exchanged}, hw, better, WorthTrying(std::numeric_limits<double>::infinity(), found))) {
+    for (TileParts& mapping : MapWhole({*exchanged}, hw, better, MostCycles(found))) {
       mapping.exchanged = true;
       found.push_back(std::move(mapping));
     }

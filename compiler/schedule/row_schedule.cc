@@ -75,14 +75,7 @@ int64_t FilterColTag(const RowMapping& m) { return m.input_on_both() ? m.input_c
 std::vector<int64_t> InputRowTags(const RowMapping& m, int64_t in_chain) {
   const int64_t set = in_chain / m.kernel_rows;
   if (m.run == 1) return {set * m.row_classes() + in_chain % m.kernel_rows % m.problem.stride[0]};
-  std::vector<int64_t> tags;
-  for (int64_t block = 0; block < m.ways_to_begin(); ++block) {
-    for (const auto& [first, last] : m.RunsOf(block)) {
-      if (first > set || last < set) continue;
-      if (std::find(tags.begin(), tags.end(), first + last) == tags.end()) tags.push_back(first + last);
-    }
-  }
-  return tags;
+  return m.RunTagsOf(set);
 }
 
 std::vector<uint64_t> Setup(const RowMapping& m, const HwConfig& hw) {
