@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "isa/pe_image.h"
@@ -17,13 +18,17 @@ inline constexpr int32_t kCoordinateMask = (1 << kCoordinateBits) - 1;
 
 // A coordinate as a signed number.
 constexpr int32_t SignedCoordinate(int64_t value) {
-  const auto low = static_cast<int32_t>(value & kCoordinateMask);
-  return low > kCoordinateMask / 2 ? low - (kCoordinateMask + 1) : low;
+  constexpr int kAbove = 32 - kCoordinateBits;
+  return static_cast<int32_t>(static_cast<uint32_t>(value) << kAbove) >> kAbove;
 }
 
 // Kinds and ranges of Y, X, Z.
-std::array<int64_t, 3> CoordinateKinds(const PeImage& image);
-std::array<int64_t, 3> CoordinateLimits(const PeImage& image);
+struct CoordinateRanges {
+  explicit CoordinateRanges(const PeImage& image)
+      : kinds{image.mode.YKind, image.mode.XKind, image.mode.ZKind},
+        limits{image.limit.YLimit, image.limit.XLimit, image.limit.ZLimit} {}
+  std::array<int64_t, 3> kinds, limits;
+};
 
 // A slot as the loop nest makes it, before the range checks.
 struct NestSlot {
@@ -38,7 +43,19 @@ struct RangeChecks {
   bool circular_first = false, circular_final = false;  // circular shift: Z is -1, 0 (Sec. 4.1.1)
 };
 // Those of coordinates with these values.
-RangeChecks CheckRanges(const PeImage& image, const std::array<int32_t, 3>& value);
+inline RangeChecks CheckRanges(const CoordinateRanges& ranges, const std::array<int32_t, 3>& value) {
+  RangeChecks checks;
+  for (std::size_t k = 0; k < 3; ++k) {
+    const int32_t now = value[k] & kCoordinateMask;  // compared without a sign
+    if (ranges.kinds[k] == kRangeResult && now >= ranges.limits[k]) checks.result = false;
+    if (ranges.kinds[k] == kRangeOperand && now >= ranges.limits[k]) checks.operand = false;
+    if (ranges.kinds[k] == kRangeCircular) {
+      checks.circular_first = now == kCoordinateMask;
+      checks.circular_final = now == 0;
+    }
+  }
+  return checks;
+}
 
 // What a slot does.
 struct SlotMeaning {
@@ -48,8 +65,17 @@ struct SlotMeaning {
   bool from_below;      // takes the psum from below
   bool to_above;        // its psum ends up the column
 };
-SlotMeaning MeaningOf(const PeImage& image, const ParamWord& param, const NestSlot& slot,
-                      const RangeChecks& checks);
+inline SlotMeaning MeaningOf(const PeImage& image, const ParamWord& param, const NestSlot& slot,
+                             const RangeChecks& checks) {
+  SlotMeaning m{};
+  m.result = param.Active != 0 && checks.result;
+  m.multiplies = m.result && checks.operand;
+  m.starts = m.result && (checks.circular_first ? slot.first_but_1 : slot.first);
+  m.ends = m.result && (checks.circular_final ? slot.final_but_1 : slot.final);
+  m.from_below = (image.mode.ChainAtEnd != 0 ? m.ends : m.starts) && param.FromBelow != 0 && slot.below;
+  m.to_above = m.ends && param.ToAbove != 0 && slot.above;
+  return m;
+}
 
 // Walks the slots of one pass.
 class PeFsm {
@@ -58,28 +84,67 @@ class PeFsm {
   PeFsm(const PeImage& image, int num_levels, int psum_depth, int64_t param_last,
         const std::array<int64_t, 3>& base);
 
-  NestSlot slot() const;
+  NestSlot slot() const {
+    const uint32_t first = zero_ | kept_, final = at_end_ | kept_;
+    return {first == all_, (first | 2) == all_, final == all_, (final | 2) == all_,
+            index_[2] >= chain_in_min_, index_[2] < chain_out_max_};
+  }
   int step() const { return step_; }  // level that steps behind this slot; num_levels: the pass ends
   bool pass_end() const { return step_ == levels_; }
   // Moves and frees behind this slot.
   const PeImage::Record& record() const { return image_.levels[static_cast<std::size_t>(step_)]; }
-  int ifmap_offset() const { return offset_[0]; }
-  int filter_offset() const { return offset_[1]; }
-  int psum() const { return psum_; }
+  int ifmap_offset() const { return file_[0]; }
+  int filter_offset() const { return file_[1]; }
+  int psum() const { return file_[2]; }
   const std::array<int32_t, 3>& coordinates() const { return coordinate_; }  // signed
-  void Next();  // not at the end of the pass
+  // Not at the end of the pass.
+  void Next() {
+    const auto stepped = static_cast<std::size_t>(step_);
+    if (stepped > 0) {
+      for (std::size_t l = 0; l < stepped; ++l) index_[l] = 0;
+    }
+    index_[stepped] = (index_[stepped] + 1) & index_mask_;
+    zero_ = (zero_ | ((1u << step_) - 1)) & ~(1u << step_);
+    const Move& move = moves_[stepped];
+    for (std::size_t k = 0; k < file_.size(); ++k) {
+      file_[k] = ((file_[k] & move.file[k].keep) + move.file[k].add) & file_mask_[k];
+    }
+    for (std::size_t k = 0; k < coordinate_.size(); ++k) {
+      coordinate_[k] = SignedCoordinate((coordinate_[k] & move.coordinate[k].keep) + move.coordinate[k].add);
+    }
+    Settle(step_);
+  }
 
  private:
-  void Settle();  // which levels are at their ends
+  // Sets back (keep 0, or all bits) and adds.
+  struct Change {
+    int32_t keep, add;
+  };
+  struct Move {
+    std::array<Change, 3> file;  // ifmap, filter, psum
+    std::array<Change, 3> coordinate;
+  };
+
+  // Which of the levels up to `level`, those that moved, are at their ends.
+  void Settle(int level) {
+    for (int l = 0; l <= level; ++l) {
+      const auto at = static_cast<std::size_t>(l);
+      const int32_t end = last_[at] - (l == 1 && index_[3] < ragged_);
+      at_end_ = (at_end_ & ~(1u << l)) | static_cast<uint32_t>(index_[at] == (end & index_mask_)) << l;
+    }
+    step_ = std::countr_one(at_end_);
+  }
 
   const PeImage& image_;
-  int levels_, psum_mask_;
+  int levels_;
+  int32_t index_mask_;
+  int64_t ragged_, chain_in_min_, chain_out_max_;
   int step_ = 0;
   uint32_t all_, kept_, zero_, at_end_ = 0;  // by level; kept: not summed
   std::array<int32_t, kMaxLevels> index_{}, last_{};
-  std::array<int, 2> offset_{};
-  int psum_ = 0;
-  std::array<int32_t, 3> base_, coordinate_;
+  std::array<Move, kMaxLevels> moves_{};  // behind a slot at which a level steps
+  std::array<int32_t, 3> file_{}, file_mask_;  // ifmap, filter, psum
+  std::array<int32_t, 3> coordinate_;
 };
 
 }  // namespace ecoflow

@@ -135,7 +135,7 @@ const TraceTable::Program& TraceTable::Run(const std::vector<uint64_t>& words, i
 const TraceTable::RawPiece* TraceTable::Intern(const PeImage& image, std::vector<RawSlot> slots,
                                                std::array<bool, 3> reset,
                                                std::array<int32_t, 3>& shift) {
-  const auto kinds = CoordinateKinds(image);
+  const auto kinds = CoordinateRanges(image).kinds;
   RawPiece piece;
   std::vector<int64_t> key;
   for (std::size_t k = 0; k < 3; ++k) {
@@ -166,9 +166,9 @@ const TraceTable::RawPiece* TraceTable::Intern(const PeImage& image, std::vector
 uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const ParamWord& param) {
   const PeImage& image = program.image;
   const RawPiece& piece = *at.piece;
-  const auto kinds = CoordinateKinds(image);
+  const CoordinateRanges ranges(image);
+  const auto& [kinds, limits] = ranges;
   const std::array<int64_t, 3> bases = {param.YBase, param.XBase, param.ZBase};
-  const std::array<int64_t, 3> limits = CoordinateLimits(image);
   const bool active = param.Active != 0;
 
   // What a range check comes to: the same throughout the piece, or by the coordinate's value.
@@ -207,8 +207,8 @@ uint32_t TraceTable::Resolve(const Program& program, const PieceAt& at, const Pa
   std::vector<Slot> slots;
   for (const RawSlot& raw : piece.slots) {
     // Of a check that is the same throughout the piece any of its values will do.
-    const RangeChecks checks = CheckRanges(image, {value[0] + raw.offset[0], value[1] + raw.offset[1],
-                                                   value[2] + raw.offset[2]});
+    const RangeChecks checks = CheckRanges(ranges, {value[0] + raw.offset[0], value[1] + raw.offset[1],
+                                                    value[2] + raw.offset[2]});
     const auto has = [&](RawFlag f) { return (raw.flags & f) != 0; };
     const SlotMeaning meaning =
         MeaningOf(image, param, {has(kFirst), has(kFirstButOne), has(kFinal), has(kFinalButOne),

@@ -103,7 +103,7 @@ Status CheckProgram(const PeImage& image, int levels, const Used& used) {
   }
   constexpr std::array<char, 3> kNames = {'Y', 'X', 'Z'};
   constexpr int64_t kSpan = int64_t{1} << kCoordinateBits;
-  const auto kinds = CoordinateKinds(image), limits = CoordinateLimits(image);
+  const auto [kinds, limits] = CoordinateRanges(image);
   for (std::size_t k = 0; k < 3; ++k) {
     if (kinds[k] == kRangeOff) continue;
     // Between two of these numbers of indices everything grows evenly.

@@ -228,6 +228,7 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
   const auto& words = received_[pe];
   const PeImage& image = pass.image;
   const ParamWord& param = pass.params[pe];
+  const CoordinateRanges ranges(image);
   const bool streams = image.mode.IfmapDirect != 0 || image.mode.FilterDirect != 0;
   const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
 
@@ -235,7 +236,7 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
             {param.YBase, param.XBase, param.ZBase});
   for (;; fsm.Next()) {
     const SlotMeaning meaning =
-        MeaningOf(image, param, fsm.slot(), CheckRanges(image, fsm.coordinates()));
+        MeaningOf(image, param, fsm.slot(), CheckRanges(ranges, fsm.coordinates()));
     SymbolicSlot slot;
     slot.result_ok = meaning.result;
     slot.multiplies = meaning.multiplies;

@@ -275,7 +275,7 @@ void ExpectFsmAgrees(const Program& program, const HwConfig& hw, const Executed&
   for (std::size_t slot = 0;; ++slot, fsm.Next()) {
     ASSERT_LT(slot, done.sums.size());
     const SlotMeaning meaning =
-        MeaningOf(program.image, pass, fsm.slot(), CheckRanges(program.image, fsm.coordinates()));
+        MeaningOf(program.image, pass, fsm.slot(), CheckRanges(CoordinateRanges(program.image), fsm.coordinates()));
     ASSERT_EQ(meaning.ends, !done.sums[slot].empty()) << "slot " << slot;
     issued += meaning.multiplies;
     if (!fsm.pass_end()) continue;
