@@ -6,7 +6,7 @@
 set -euo pipefail
 
 run=(g++ clang make cmake ninja-build ccache verilator yosys qflow-tech-osu018 perl
-     libcli11-dev libfmt-dev nlohmann-json3-dev libvalijson-dev libxxhash-dev zlib1g-dev)
+     libcli11-dev libfmt-dev nlohmann-json3-dev libvalijson-dev libxxhash-dev libdivide-dev zlib1g-dev)
 tests=(libgtest-dev libbenchmark-dev libdnnl-dev python3 python3-matplotlib python3-numpy
        python3-sklearn dataset-fashion-mnist python3-torch python3-onnx python3-yaml libonnx-testdata iverilog)
 signoff=(libclang-rt-14-dev nextpnr-ice40 fpga-icestorm opensta)

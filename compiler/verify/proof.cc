@@ -2,7 +2,6 @@
 #include "compiler/verify/proof.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -101,28 +100,29 @@ class Prover {
 
   // Slots of the accumulator, over all passes; `most` words are followed.
   Status FollowAccumulator(int64_t most) const {
-    std::unordered_map<int64_t, int64_t> live;  // slot -> address
-    std::unordered_set<int64_t> complete;
+    constexpr int64_t kNone = -1;
+    std::vector<int64_t> live(static_cast<std::size_t>(hw_.slots_per_lane()) * static_cast<std::size_t>(hw_.gon_lanes()),
+                              kNone);  // address, by slot
+    std::vector<bool> complete(static_cast<std::size_t>(relation_.Results()));
     for (const GonDescriptor& d : schedule_.gon) {
       for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {
         if (--most < 0) return {};
         const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
         const int64_t address = cursor[d.address], slot = cursor[d.slot];
-        if (complete.count(address) != 0) return Broken("result {} is completed twice", address);
-        if (last) complete.insert(address);
+        if (address < 0 || address >= relation_.Results()) return Broken("result {} does not exist", address);
+        if (complete[static_cast<std::size_t>(address)]) return Broken("result {} is completed twice", address);
+        if (last) complete[static_cast<std::size_t>(address)] = true;
         if (first && last) continue;
-        if (slot < 0 || slot >= int64_t{hw_.slots_per_lane()} * hw_.gon_lanes()) {
-          return Broken("accumulator slot {} does not exist", slot);
-        }
-        const auto found = live.find(slot);
-        if (first ? found != live.end() : found == live.end() || found->second != address) {
+        if (slot < 0 || slot >= std::ssize(live)) return Broken("accumulator slot {} does not exist", slot);
+        int64_t& sum = live[static_cast<std::size_t>(slot)];
+        if (sum != (first ? kNone : address)) {
           return Broken("accumulator slot {} does not hold the sum of result {}", slot, address);
         }
-        if (first) live[slot] = address;
-        if (last) live.erase(slot);
+        sum = last ? kNone : address;
       }
     }
-    if (!live.empty()) return Broken("{} sums are never completed", live.size());
+    const auto left = std::ssize(live) - std::count(live.begin(), live.end(), kNone);
+    if (left > 0) return Broken("{} sums are never completed", left);
     return {};
   }
 
