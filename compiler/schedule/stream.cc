@@ -503,15 +503,20 @@ bool FieldCounts(const ParamField& field, bool active) { return active || field.
 
 }  // namespace
 
+FieldSpan SpanOf(const ParamField& field) {
+  const ImageField& place = ParamFieldOf(field.name);
+  const int64_t span = int64_t{1} << (place.bits - (place.is_signed ? 1 : 0));
+  return {place.is_signed ? -span : 0, span};
+}
+
 Status CheckPassWord(const PassDescriptor& d, const NestCursor& cursor) {
   const bool active = cursor.Holds(d.active);
   for (const ParamField& field : d.fields) {
-    const ImageField& place = ParamFieldOf(field.name);
-    const int64_t span = int64_t{1} << (place.bits - (place.is_signed ? 1 : 0));
-    const int64_t value = cursor[field.var], low = place.is_signed ? -span : 0;
-    if (FieldCounts(field, active) && (value < low || value >= span)) {
+    const FieldSpan span = SpanOf(field);
+    const int64_t value = cursor[field.var];
+    if (FieldCounts(field, active) && (value < span.low || value >= span.high)) {
       return BadInput("the layer cannot run on this array: image field {} = {}, expected {}..{}",
-                      field.name, value, low, span - 1);
+                      field.name, value, span.low, span.high - 1);
     }
   }
   return {};

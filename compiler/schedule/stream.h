@@ -190,6 +190,11 @@ class NestCursor {
   bool done_ = false;
 };
 
+// Values that a field of the pass word holds: low, and the first beyond.
+struct FieldSpan {
+  int64_t low, high;
+};
+FieldSpan SpanOf(const ParamField& field);
 // Fails (bad input) when a value does not fit its field of the pass word.
 Status CheckPassWord(const PassDescriptor& descriptor, const NestCursor& cursor);
 

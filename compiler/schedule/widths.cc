@@ -124,9 +124,43 @@ Status CheckProgram(const PeImage& image, int levels, const Used& used) {
   return {};
 }
 
+// Whether everything fits wherever the variables are within their bounds, which are wider than the values: most
+// schedules need no look at their pass words.
+bool FitWithinBounds(const Schedule& schedule, const HwConfig& hw) {
+  std::map<int64_t, Used> used;  // by program
+  for (const PassDescriptor& d : schedule.passes) {
+    Used u;
+    for (const ParamField& field : d.fields) {
+      const Range of = d.nest.Bounds(field.var);
+      if (const FieldSpan span = SpanOf(field); of.low < span.low || of.high > span.high) return false;
+      const Bounds bounds{of.low, of.high - 1};
+      if (field.name == "YBase") u.base[0] = bounds;
+      if (field.name == "XBase") u.base[1] = bounds;
+      if (field.name == "ZBase") u.base[2] = bounds;
+      if (field.name == "ParamLast") u.least_last = bounds.low, u.most_last = bounds.high;
+    }
+    const Range variants = d.variant < 0 ? Range{-1, 0, 1} : d.nest.Bounds(d.variant);
+    if (variants.high - variants.low > std::ssize(schedule.programs)) return false;
+    for (int64_t number = d.first_program + variants.low; number < d.first_program + variants.high; ++number) {
+      const auto [place, fresh] = used.try_emplace(number, u);
+      if (fresh) continue;
+      Used& all = place->second;
+      for (std::size_t k = 0; k < 3; ++k) all.base[k] = all.base[k].Or(u.base[k]);
+      all.least_last = std::min(all.least_last, u.least_last);
+      all.most_last = std::max(all.most_last, u.most_last);
+    }
+  }
+  return std::all_of(used.begin(), used.end(), [&](const auto& program) {
+    if (program.first < 0 || program.first >= std::ssize(schedule.programs)) return false;
+    const PeImage image = DecodeImage(schedule.programs[static_cast<std::size_t>(program.first)]);
+    return CheckProgram(image, hw.num_levels(), program.second).ok();
+  });
+}
+
 }  // namespace
 
 Status CheckWidths(const Schedule& schedule, const HwConfig& hw) {
+  if (FitWithinBounds(schedule, hw)) return {};
   std::map<int64_t, Used> used;  // by program
   for (const PassDescriptor& d : schedule.passes) {
     for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {

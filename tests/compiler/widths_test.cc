@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 
 #include "compiler/compiler.h"
@@ -80,6 +81,37 @@ TEST_F(WidthsTest, CoordinatesAreRefusedJustWhenTheyWrap) {
   }
   EXPECT_GT(refused, 400);
   EXPECT_LT(refused, 3600);
+}
+
+// Bases of many PEs and passes: bounds of variables, which may say that everything fits, are wider than what they are.
+TEST_F(WidthsTest, CoordinatesOfManyPassesAreRefusedJustWhenTheyWrap) {
+  int refused = 0, wider = 0;
+  for (int round = 0; round < 4000; ++round) {
+    const PeImage image = RandomImage();
+    Schedule schedule = OnePass(image, 0);
+    PassDescriptor d;
+    const int pass = d.nest.AddLoop("pass", Pick(1, 3));
+    const int row = d.nest.AddLoop("row", Pick(1, 3));
+    const int column = d.nest.AddLoop("column", Pick(1, 3));
+    const auto factor = [&] { return Pick(-4000, 4000); };
+    const int place = d.nest.Remainder("place", d.nest.Affine("sum", 0, {{row, Pick(1, 3)}, {column, 1}}), Pick(2, 4));
+    const int base = d.nest.Affine("y_base", Pick(-8192, 8191), {{pass, factor()}, {row, factor()}, {place, factor()}});
+    d.pass_loops = 1;
+    d.fields = {{"YBase", base}};
+    schedule.passes = {d};
+    bool fits = true;
+    int64_t low = std::numeric_limits<int64_t>::max();
+    for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {
+      fits = fits && cursor[base] >= -16384 && cursor[base] < 16384 && NeverWraps(image, hw_.num_levels(), cursor[base]);
+      low = std::min(low, cursor[base]);
+    }
+    ASSERT_EQ(CheckWidths(schedule, hw_).ok(), fits) << "round " << round;
+    refused += !fits;
+    wider += low > d.nest.Bounds(base).low;
+  }
+  EXPECT_GT(refused, 400);
+  EXPECT_LT(refused, 3600);
+  EXPECT_GT(wider, 400);
 }
 
 TEST_F(WidthsTest, RaggedLevelsNeverWrapUnnoticed) {
