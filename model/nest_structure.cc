@@ -19,6 +19,33 @@ NestStructure::NestStructure(const LoopNest& nest, int outer)
   for (std::size_t l = outer_; l < nest.loops.size(); ++l) spans_[l] = {0, 0, nest.loops[l].bound - 1};
 }
 
+void NestStructure::FindCounted() {
+  const std::size_t loops = nest_.loops.size();
+  std::vector<char> counts(spans_.size());
+  const auto add = [&](const Condition& condition) {
+    for (const AnyOf& any : condition) {
+      for (const Range& range : any) counts[static_cast<std::size_t>(range.var)] = 1;
+    }
+  };
+  add(nest_.keep);
+  for (const Condition* condition : conditions_) add(*condition);
+  for (const Value& value : values_) counts[static_cast<std::size_t>(value.var)] = 1;
+  for (std::size_t k = nest_.registers.size(); k-- > 0;) {
+    if (!counts[loops + k]) continue;
+    counted_.push_back({k, 0});
+    for (const Term& term : nest_.registers[k].terms) counts[static_cast<std::size_t>(term.var)] = 1;
+  }
+  std::reverse(counted_.begin(), counted_.end());
+  std::vector<std::size_t> outer(spans_.size());
+  for (std::size_t l = 0; l < outer_; ++l) outer[l] = l + 1;
+  for (auto& [reg, depends] : counted_) {
+    for (const Term& term : nest_.registers[reg].terms) {
+      depends = std::max(depends, outer[static_cast<std::size_t>(term.var)]);
+    }
+    outer[loops + reg] = depends;
+  }
+}
+
 void NestStructure::Evaluate(std::size_t reg) {
   const Register& r = nest_.registers[reg];
   auto& phase = phases_[reg];
@@ -83,8 +110,14 @@ void NestStructure::AppendCondition(const Condition& condition, std::vector<int6
 
 void NestStructure::Append(const std::vector<int64_t>& outer_indices,
                            std::vector<int64_t>& signature) {
-  for (std::size_t l = 0; l < outer_; ++l) spans_[l] = {outer_indices[l], 0, 0};
-  for (std::size_t k = 0; k < nest_.registers.size(); ++k) Evaluate(k);
+  const bool first = counted_.empty();
+  if (first) FindCounted();
+  std::size_t same = 0;  // loops that stand where they stood
+  while (!first && same < outer_ && spans_[same].offset == outer_indices[same]) ++same;
+  for (std::size_t l = same; l < outer_; ++l) spans_[l] = {outer_indices[l], 0, 0};
+  for (const auto& [reg, outer] : counted_) {
+    if (first || outer > same) Evaluate(reg);
+  }
   std::fill(needed_.begin(), needed_.end(), 0);
   AppendCondition(nest_.keep, signature);
   for (const Condition* condition : conditions_) AppendCondition(*condition, signature);
@@ -96,7 +129,8 @@ void NestStructure::Append(const std::vector<int64_t>& outer_indices,
     needed_[static_cast<std::size_t>(value.var)] = 1;
   }
   const std::size_t loops = nest_.loops.size();
-  for (std::size_t k = nest_.registers.size(); k-- > 0;) {
+  for (auto at = counted_.rbegin(); at != counted_.rend(); ++at) {
+    const std::size_t k = at->reg;
     if (!needed_[loops + k] || spans_[loops + k].constant()) continue;
     signature.push_back(static_cast<int64_t>(k));
     signature.insert(signature.end(), phases_[k].begin(), phases_[k].end());

@@ -36,6 +36,8 @@ class NestStructure {
     int var;
     int64_t modulus;
   };
+  // The registers that keep conditions, values and conditions depend on.
+  void FindCounted();
   void Evaluate(std::size_t reg);
   void AppendCondition(const Condition& condition, std::vector<int64_t>& signature);
 
@@ -46,6 +48,11 @@ class NestStructure {
   std::vector<Span> spans_;                       // of every variable
   std::vector<std::array<int64_t, 5>> phases_;    // of every register: how w depends on the offset
   std::vector<char> needed_;                      // variables whose w counts
+  // Registers that count, those first that others depend on; each with the outer loops 0..outer-1 that it depends on.
+  struct Counted {
+    std::size_t reg, outer;
+  };
+  std::vector<Counted> counted_;
 };
 
 }  // namespace ecoflow

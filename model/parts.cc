@@ -115,9 +115,9 @@ void GinParts::Find() {
 }
 
 const GinParts::Known& GinParts::Parts(Running& running) {
-  std::vector<int64_t> key = {static_cast<int64_t>(running.descriptor), running.turn};
-  running.structure.Append(running.outer.indices, key);
-  Known& known = known_[std::move(key)];
+  key_ = {static_cast<int64_t>(running.descriptor), running.turn};
+  running.structure.Append(running.outer.indices, key_);
+  Known& known = known_[key_];
   if (!known.walked) {
     known = descriptors_[running.descriptor].interleave < 0 ? Walk(running) : WalkInTurn(running);
   }
@@ -239,9 +239,9 @@ void GonParts::Find() {
       base_ = base;
     }
   }
-  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), command_};
-  structure_->Append(outer_.indices, key);
-  Known& known = known_[std::move(key)];
+  key_ = {static_cast<int64_t>(descriptor_), command_};
+  structure_->Append(outer_.indices, key_);
+  Known& known = known_[key_];
   if (!known.walked && !Walk(known)) return;
   Append(known);
   command_ = known.state;
@@ -371,9 +371,9 @@ void ConfigParts::Find() {
     open_ = true;
   }
   const PassDescriptor& d = schedule_.passes[descriptor_];
-  std::vector<int64_t> key = {static_cast<int64_t>(descriptor_), loaded_};
-  structure_->Append(outer_.indices, key);
-  Known& known = known_[std::move(key)];
+  key_ = {static_cast<int64_t>(descriptor_), loaded_};
+  structure_->Append(outer_.indices, key_);
+  Known& known = known_[key_];
   if (!known.walked) {
     known.walked = true;
     known.state = loaded_;

@@ -110,6 +110,7 @@ class PartList {
     return place.get();
   }
   std::unordered_map<std::vector<int64_t>, Known, Hash> known_;
+  std::vector<int64_t> key_;  // looked for there
   std::unordered_map<std::vector<int64_t>, std::unique_ptr<Part>, Hash> parts_;  // by content
   std::vector<const Part*> found_;
   bool ended_ = false;
