@@ -21,8 +21,7 @@ const int kOffsetMask = (1 << BitsOf("LevelFiles", "IfmapDelta")) - 1;
 
 PeFsm::PeFsm(const PeImage& image, int num_levels, int psum_depth, int64_t param_last,
              const std::array<int64_t, 3>& base)
-    : image_(image), levels_(num_levels), index_mask_(kIndexMask), ragged_(image.limit.Ragged),
-      chain_in_min_(image.mode.ChainInMin), chain_out_max_(image.mode.ChainOutMax),
+    : image_(image), levels_(num_levels), index_mask_(kIndexMask),
       all_((1u << num_levels) - 1), kept_(~static_cast<uint32_t>(image.mode.ReduceMask) & all_), zero_(all_) {
   int psums = 2;
   while (psums < psum_depth) psums *= 2;

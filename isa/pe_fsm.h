@@ -87,7 +87,7 @@ class PeFsm {
   NestSlot slot() const {
     const uint32_t first = zero_ | kept_, final = at_end_ | kept_;
     return {first == all_, (first | 2) == all_, final == all_, (final | 2) == all_,
-            index_[2] >= chain_in_min_, index_[2] < chain_out_max_};
+            index_[2] >= image_.mode.ChainInMin, index_[2] < image_.mode.ChainOutMax};
   }
   int step() const { return step_; }  // level that steps behind this slot; num_levels: the pass ends
   bool pass_end() const { return step_ == levels_; }
@@ -100,7 +100,7 @@ class PeFsm {
   // Not at the end of the pass.
   void Next() {
     const auto stepped = static_cast<std::size_t>(step_);
-    if (stepped > 0) {
+    if (stepped > 0) {  // mostly none to set back: a loop alone becomes a call
       for (std::size_t l = 0; l < stepped; ++l) index_[l] = 0;
     }
     index_[stepped] = (index_[stepped] + 1) & index_mask_;
@@ -129,7 +129,7 @@ class PeFsm {
   void Settle(int level) {
     for (int l = 0; l <= level; ++l) {
       const auto at = static_cast<std::size_t>(l);
-      const int32_t end = last_[at] - (l == 1 && index_[3] < ragged_);
+      const int32_t end = last_[at] - (l == 1 && index_[3] < image_.limit.Ragged);
       at_end_ = (at_end_ & ~(1u << l)) | static_cast<uint32_t>(index_[at] == (end & index_mask_)) << l;
     }
     step_ = std::countr_one(at_end_);
@@ -138,7 +138,6 @@ class PeFsm {
   const PeImage& image_;
   int levels_;
   int32_t index_mask_;
-  int64_t ragged_, chain_in_min_, chain_out_max_;
   int step_ = 0;
   uint32_t all_, kept_, zero_, at_end_ = 0;  // by level; kept: not summed
   std::array<int32_t, kMaxLevels> index_{}, last_{};

@@ -94,7 +94,18 @@ Bounds Travel(const PeImage& image, int levels, std::size_t coordinate, int64_t 
 struct Used {  // of a program: what its pass words say
   std::array<Bounds, 3> base;
   int64_t least_last = 0, most_last = 0;
+
+  Used Or(const Used& o) const {
+    return {{base[0].Or(o.base[0]), base[1].Or(o.base[1]), base[2].Or(o.base[2])},
+            std::min(least_last, o.least_last), std::max(most_last, o.most_last)};
+  }
 };
+using UsedByProgram = std::map<int64_t, Used>;
+
+void Add(UsedByProgram& used, int64_t program, const Used& words) {
+  const auto [place, fresh] = used.try_emplace(program, words);
+  if (!fresh) place->second = place->second.Or(words);
+}
 
 Status CheckProgram(const PeImage& image, int levels, const Used& used) {
   const int64_t last_1 = image.mode.ParamLevel == 1 ? used.least_last : image.levels[1].files.Last;
@@ -127,7 +138,7 @@ Status CheckProgram(const PeImage& image, int levels, const Used& used) {
 // Whether everything fits wherever the variables are within their bounds, which are wider than the values: most
 // schedules need no look at their pass words.
 bool FitWithinBounds(const Schedule& schedule, const HwConfig& hw) {
-  std::map<int64_t, Used> used;  // by program
+  UsedByProgram used;
   for (const PassDescriptor& d : schedule.passes) {
     Used u;
     for (const ParamField& field : d.fields) {
@@ -141,14 +152,7 @@ bool FitWithinBounds(const Schedule& schedule, const HwConfig& hw) {
     }
     const Range variants = d.variant < 0 ? Range{-1, 0, 1} : d.nest.Bounds(d.variant);
     if (variants.high - variants.low > std::ssize(schedule.programs)) return false;
-    for (int64_t number = d.first_program + variants.low; number < d.first_program + variants.high; ++number) {
-      const auto [place, fresh] = used.try_emplace(number, u);
-      if (fresh) continue;
-      Used& all = place->second;
-      for (std::size_t k = 0; k < 3; ++k) all.base[k] = all.base[k].Or(u.base[k]);
-      all.least_last = std::min(all.least_last, u.least_last);
-      all.most_last = std::max(all.most_last, u.most_last);
-    }
+    for (int64_t variant = variants.low; variant < variants.high; ++variant) Add(used, d.first_program + variant, u);
   }
   return std::all_of(used.begin(), used.end(), [&](const auto& program) {
     if (program.first < 0 || program.first >= std::ssize(schedule.programs)) return false;
@@ -161,21 +165,14 @@ bool FitWithinBounds(const Schedule& schedule, const HwConfig& hw) {
 
 Status CheckWidths(const Schedule& schedule, const HwConfig& hw) {
   if (FitWithinBounds(schedule, hw)) return {};
-  std::map<int64_t, Used> used;  // by program
+  UsedByProgram used;
   for (const PassDescriptor& d : schedule.passes) {
     for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {
       ECO_RETURN_IF_ERROR(CheckPassWord(d, cursor));
       const ParamWord word = DecodeParam(PassWord(d, cursor));
       if (word.Active == 0) continue;
-      const std::array<int64_t, 3> base = {word.YBase, word.XBase, word.ZBase};
-      const auto [place, fresh] = used.try_emplace(ProgramOf(d, cursor));
-      Used& u = place->second;
-      for (std::size_t k = 0; k < 3; ++k) {
-        const Bounds here{base[k], base[k]};
-        u.base[k] = fresh ? here : u.base[k].Or(here);
-      }
-      u.least_last = fresh ? word.ParamLast : std::min(u.least_last, word.ParamLast);
-      u.most_last = std::max(u.most_last, word.ParamLast);
+      Add(used, ProgramOf(d, cursor), {{Bounds{word.YBase, word.YBase}, {word.XBase, word.XBase}, {word.ZBase, word.ZBase}},
+                                       word.ParamLast, word.ParamLast});
     }
   }
   for (const auto& [number, u] : used) {
