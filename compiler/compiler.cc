@@ -246,11 +246,14 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
   const bool no_zeros = UsefulMacs(padded) == PaddedMacs(padded);
   if (IsTransposed(layer.op, pass)) {
     const TransposedProblem problem = MakeTransposedProblem(layer);
+    const std::vector<DirectProblem> residues = ResidueProblems(problem);
     fits = AddTransposed(candidates, problem, any, hw, better);
     if (no_zeros) AddDirect(candidates, padded, false, hw, better);
+    // As for dilated passes: strips of one filter leave most of the array idle.
+    if (!any && problem.groups > 1) AddTiles(candidates, residues, hw, better);
     if (any) {
       AddMatrix(candidates, MapMatrix(problem, hw, better), hw);
-      const std::vector<DirectProblem> residues = ResidueProblems(problem), phases = PhaseProblems(problem);
+      const std::vector<DirectProblem> phases = PhaseProblems(problem);
       AddResidues(candidates, residues, hw, better);
       if (phases.size() < residues.size()) AddPhases(candidates, phases, hw, better);
       AddShiftedPhases(candidates, problem, MostPhases(phases), hw, better);
