@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace ecoflow {
 namespace {
@@ -18,48 +21,95 @@ std::string ShapeOf(const Candidate& candidate) {
   return mapping.dump();
 }
 
+// Runs candidates on the cycle model and keeps the fastest.
+class Choice {
+ public:
+  Choice(const CompiledLayer& wanted, const ChooseProgress& progress) : wanted_(wanted), progress_(progress) {}
+
+  // Runs a candidate for so long. What it is expected to take in all; nothing when that is known, or not worth knowing.
+  std::optional<double> Run(const Candidate& candidate, double expected, int64_t most_simulated_cycles) {
+    if (best_ && Hopeless(candidate, expected)) return {};
+    ChosenLayer one{wanted_, {}};
+    one.compiled.mapping = candidate.mapping;
+    Tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));
+    if (last_ = MakeSchedule(candidate, wanted_.config, one.compiled.schedule); !last_.ok()) return {};
+    CycleModelOptions options;
+    options.progress = progress_.simulating;
+    options.most_simulated_cycles = most_simulated_cycles;
+    const double factor = ImageFactor(one.compiled.schedule);
+    if (best_) options.most_cycles = static_cast<int64_t>(best_cycles_ / factor);
+    auto counts = PredictCycles(one.compiled.schedule, wanted_.config, options);
+    if (!counts.ok()) {
+      last_ = BadInput("the layer cannot run on {}: {}", wanted_.config.name, counts.error().message);
+      return {};
+    }
+    simulated_cycles_ += counts.value().simulated_cycles;
+    const auto cycles = static_cast<double>(counts.value().cycles);
+    if (!counts.value().complete) {
+      if (counts.value().cycles > options.most_cycles) return {};
+      return std::max(expected, kLeastOfRate * cycles / std::max(counts.value().share, kLeastShare));
+    }
+    if (best_ && factor * cycles >= best_cycles_) return {};
+    best_cycles_ = factor * cycles;
+    one.counts = std::move(counts.value());
+    best_ = std::move(one);
+    return {};
+  }
+
+  // Whether a run that takes long may pay.
+  bool WorthLongRun(double expected) const { return !best_ || expected < kLongGain * best_cycles_; }
+
+  Result<ChosenLayer> Proved() {
+    if (!best_) return last_.error();
+    best_->compiled.mapping["predicted_cycles"] = best_->counts.cycles;
+    best_->simulated_cycles = simulated_cycles_;
+    Tell("proving");
+    ECO_RETURN_IF_ERROR(ProveCompiled(best_->compiled));
+    return std::move(*best_);
+  }
+
+ private:
+  // Of the cycles at the rate so far, what is sure enough; the share of the stream from which on there is a rate.
+  static constexpr double kLeastOfRate = 0.95, kLeastShare = 0.02;
+  static constexpr double kLongGain = 0.99;
+
+  bool Hopeless(const Candidate& candidate, double expected) const {
+    return wanted_.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles_ ||
+           expected > WorthTrying(best_cycles_);
+  }
+  void Tell(const std::string& what) const {
+    if (progress_.begins) progress_.begins(what);
+  }
+
+  const CompiledLayer& wanted_;
+  const ChooseProgress& progress_;
+  std::optional<ChosenLayer> best_;
+  double best_cycles_ = 0;  // as they count (ImageFactor)
+  int64_t simulated_cycles_ = 0;
+  Status last_ = {};        // why the last candidate that cannot run cannot
+};
+
+// PE-cycles that each candidate may simulate at first: about half a second.
+constexpr int64_t kFirstRun = 60'000'000;
+
 }  // namespace
 
 Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<Candidate>& candidates,
                                 const ChooseProgress& progress) {
-  const auto tell = [&](const std::string& what) {
-    if (progress.begins) progress.begins(what);
-  };
-  std::optional<ChosenLayer> best;
-  double best_cycles = 0;  // as they count (ImageFactor)
-  const auto hopeless = [&](const Candidate& candidate) {
-    return wanted.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles ||
-           candidate.cost.cycles > WorthTrying(best_cycles);
-  };
+  Choice choice(wanted, progress);
+  const bool may_wait = candidates.size() > 1 && wanted.objective == "cycles";
+  const int64_t most = may_wait ? kFirstRun / wanted.config.pe_count() : CycleModelOptions{}.most_simulated_cycles;
   std::set<std::string> tried;
-  Status last = {};  // why the last candidate that cannot run cannot
+  std::vector<std::pair<double, const Candidate*>> waiting;  // what they are expected to take
   for (const Candidate& candidate : candidates) {
-    if (best && hopeless(candidate)) continue;
     if (!tried.insert(ShapeOf(candidate)).second) continue;
-    ChosenLayer one{wanted, {}};
-    one.compiled.mapping = candidate.mapping;
-    tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));
-    if (last = MakeSchedule(candidate, wanted.config, one.compiled.schedule); !last.ok()) continue;
-    CycleModelOptions options;
-    options.progress = progress.simulating;
-    const double factor = ImageFactor(one.compiled.schedule);
-    if (best) options.most_cycles = static_cast<int64_t>(best_cycles / factor);
-    auto counts = PredictCycles(one.compiled.schedule, wanted.config, options);
-    if (!counts.ok()) {
-      last = BadInput("the layer cannot run on {}: {}", wanted.config.name, counts.error().message);
-      continue;
-    }
-    const double cycles = factor * static_cast<double>(counts.value().cycles);
-    if (!counts.value().complete || (best && cycles >= best_cycles)) continue;
-    best_cycles = cycles;
-    one.counts = std::move(counts.value());
-    best = std::move(one);
+    if (const auto expected = choice.Run(candidate, candidate.cost.cycles, most)) waiting.emplace_back(*expected, &candidate);
   }
-  if (!best) return last.error();
-  best->compiled.mapping["predicted_cycles"] = best->counts.cycles;
-  tell("proving");
-  ECO_RETURN_IF_ERROR(ProveCompiled(best->compiled));
-  return std::move(*best);
+  std::stable_sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [expected, candidate] : waiting) {
+    if (choice.WorthLongRun(expected)) (void)choice.Run(*candidate, expected, CycleModelOptions{}.most_simulated_cycles);
+  }
+  return choice.Proved();
 }
 
 Result<ChosenLayer> Choose(const HwConfig& config, const Layer& layer, Pass pass,

@@ -67,14 +67,18 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
       still = before == after;
     }
     if (options.skip) skipper.AfterStep();
-    if (skipper.cycles() + array.counters.cycles > options.most_cycles) {
+    const int64_t so_far = skipper.cycles() + array.counters.cycles;
+    if (so_far > options.most_cycles || step >= options.most_simulated_cycles) {
       CycleCounts given_up;
       given_up.complete = false;
+      given_up.cycles = so_far;
+      given_up.simulated_cycles = step;
+      given_up.share = array.wide_parts.share();
       return given_up;
     }
     if (!check) continue;
     if (options.progress) {
-      options.progress(array.wide_parts.share(), skipper.cycles() + array.counters.cycles);
+      options.progress(array.wide_parts.share(), so_far);
     }
     if (const std::string error = array.StreamError(); !error.empty()) {
       return BadInput("image.json: the schedule is damaged: {}", error);

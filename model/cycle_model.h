@@ -17,8 +17,9 @@ namespace ecoflow {
 struct CycleModelOptions {
   bool skip = true;  // do not simulate again what was simulated before; the result is the same
   int64_t watchdog_cycles = 200000;  // without any handshake
-  // The run is given up when it takes more.
+  // The run is given up when it takes more cycles, or has to simulate more.
   int64_t most_cycles = std::numeric_limits<int64_t>::max();
+  int64_t most_simulated_cycles = std::numeric_limits<int64_t>::max();
   // Told now and then: share of the wide stream taken (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
 };
@@ -32,7 +33,8 @@ struct CycleCounts {
   int64_t gon_held_cycles = 0;  // in which the GON waited for an accumulator's adder
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
-  bool complete = true;          // false: given up, the counts mean nothing
+  bool complete = true;          // false: given up; cycles and share are those so far, other counts mean nothing
+  double share = 1;              // of the wide stream taken
 };
 
 // Fails when the schedule is damaged (bad input) or nothing moves any more (machinery).
