@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -21,13 +22,19 @@ std::string ShapeOf(const Candidate& candidate) {
   return mapping.dump();
 }
 
+// A candidate whose run takes the model long, and what it is expected to take.
+struct Expected {
+  const Candidate* candidate;
+  double cycles, work;
+};
+
 // Runs candidates on the cycle model and keeps the fastest.
 class Choice {
  public:
   Choice(const CompiledLayer& wanted, const ChooseProgress& progress) : wanted_(wanted), progress_(progress) {}
 
   // Runs a candidate for so long. What it is expected to take in all; nothing when that is known, or not worth knowing.
-  std::optional<double> Run(const Candidate& candidate, double expected, int64_t most_simulated_cycles) {
+  std::optional<Expected> Run(const Candidate& candidate, double expected, int64_t most_work) {
     if (best_ && Hopeless(candidate, expected)) return {};
     ChosenLayer one{wanted_, {}};
     one.compiled.mapping = candidate.mapping;
@@ -35,7 +42,7 @@ class Choice {
     if (last_ = MakeSchedule(candidate, wanted_.config, one.compiled.schedule); !last_.ok()) return {};
     CycleModelOptions options;
     options.progress = progress_.simulating;
-    options.most_simulated_cycles = most_simulated_cycles;
+    options.most_work = most_work;
     const double factor = ImageFactor(one.compiled.schedule);
     if (best_) options.most_cycles = static_cast<int64_t>(best_cycles_ / factor);
     auto counts = PredictCycles(one.compiled.schedule, wanted_.config, options);
@@ -43,11 +50,12 @@ class Choice {
       last_ = BadInput("the layer cannot run on {}: {}", wanted_.config.name, counts.error().message);
       return {};
     }
-    simulated_cycles_ += counts.value().simulated_cycles;
+    work_ += counts.value().work;
     const auto cycles = static_cast<double>(counts.value().cycles);
     if (!counts.value().complete) {
       if (counts.value().cycles > options.most_cycles) return {};
-      return std::max(expected, kLeastOfRate * cycles / std::max(counts.value().share, kLeastShare));
+      const double share = std::max(counts.value().share, kLeastShare);
+      return Expected{&candidate, std::max(expected, kLeastOfRate * cycles / share), static_cast<double>(most_work) / share};
     }
     if (best_ && factor * cycles >= best_cycles_) return {};
     best_cycles_ = factor * cycles;
@@ -56,13 +64,15 @@ class Choice {
     return {};
   }
 
-  // Whether a run that takes long may pay.
-  bool WorthLongRun(double expected) const { return !best_ || expected < kLongGain * best_cycles_; }
+  // Whether a run that takes long may pay, where another one is expected to take the fewest cycles.
+  bool WorthLongRun(double expected, double fewest) const {
+    return !best_ || expected < std::min(kLongGain * best_cycles_, WorthTrying(fewest));
+  }
 
   Result<ChosenLayer> Proved() {
     if (!best_) return last_.error();
     best_->compiled.mapping["predicted_cycles"] = best_->counts.cycles;
-    best_->simulated_cycles = simulated_cycles_;
+    best_->work = work_;
     Tell("proving");
     ECO_RETURN_IF_ERROR(ProveCompiled(best_->compiled));
     return std::move(*best_);
@@ -71,7 +81,7 @@ class Choice {
  private:
   // Of the cycles at the rate so far, what is sure enough; the share of the stream from which on there is a rate.
   static constexpr double kLeastOfRate = 0.95, kLeastShare = 0.02;
-  static constexpr double kLongGain = 0.99;
+  static constexpr double kLongGain = 0.998;
 
   bool Hopeless(const Candidate& candidate, double expected) const {
     return wanted_.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles_ ||
@@ -85,11 +95,11 @@ class Choice {
   const ChooseProgress& progress_;
   std::optional<ChosenLayer> best_;
   double best_cycles_ = 0;  // as they count (ImageFactor)
-  int64_t simulated_cycles_ = 0;
+  int64_t work_ = 0;
   Status last_ = {};        // why the last candidate that cannot run cannot
 };
 
-// PE-cycles that each candidate may simulate at first: about half a second.
+// Work for each PE that the model may take for each candidate at first: about half a second.
 constexpr int64_t kFirstRun = 60'000'000;
 
 }  // namespace
@@ -98,16 +108,21 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
                                 const ChooseProgress& progress) {
   Choice choice(wanted, progress);
   const bool may_wait = candidates.size() > 1 && wanted.objective == "cycles";
-  const int64_t most = may_wait ? kFirstRun / wanted.config.pe_count() : CycleModelOptions{}.most_simulated_cycles;
+  const int64_t most = may_wait ? kFirstRun / wanted.config.pe_count() : CycleModelOptions{}.most_work;
   std::set<std::string> tried;
-  std::vector<std::pair<double, const Candidate*>> waiting;  // what they are expected to take
+  std::vector<Expected> waiting;
   for (const Candidate& candidate : candidates) {
     if (!tried.insert(ShapeOf(candidate)).second) continue;
-    if (const auto expected = choice.Run(candidate, candidate.cost.cycles, most)) waiting.emplace_back(*expected, &candidate);
+    if (const auto expected = choice.Run(candidate, candidate.cost.cycles, most)) waiting.push_back(*expected);
   }
-  std::stable_sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [expected, candidate] : waiting) {
-    if (choice.WorthLongRun(expected)) (void)choice.Run(*candidate, expected, CycleModelOptions{}.most_simulated_cycles);
+  // The least work first: it may make the others superfluous.
+  std::stable_sort(waiting.begin(), waiting.end(), [](const Expected& a, const Expected& b) { return a.work < b.work; });
+  double fewest = std::numeric_limits<double>::infinity();
+  for (const Expected& each : waiting) fewest = std::min(fewest, each.cycles);
+  for (const Expected& each : waiting) {
+    if (choice.WorthLongRun(each.cycles, fewest)) {
+      (void)choice.Run(*each.candidate, each.cycles, CycleModelOptions{}.most_work);
+    }
   }
   return choice.Proved();
 }

@@ -17,7 +17,7 @@ namespace ecoflow {
 struct ChosenLayer {
   CompiledLayer compiled;
   CycleCounts counts;  // of the run of its schedule
-  int64_t simulated_cycles = 0;  // by the model, of all candidates
+  int64_t work = 0;    // of the model, for all candidates (CycleCounts)
 };
 
 struct ChooseProgress {
@@ -25,7 +25,7 @@ struct ChooseProgress {
   std::function<void(double, int64_t)> simulating;  // as CycleModelOptions::progress
 };
 
-// The candidate with the fewest cycles by the model, runs that take it long only where they are expected to save 1 %; with the objective `words`, the first that runs to its
+// The candidate with the fewest cycles by the model, runs that take it long only where they are expected to save 0.2 %; with the objective `words`, the first that runs to its
 // end. Proves it. Fails (bad input) when none does.
 Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<Candidate>& candidates,
                                 const ChooseProgress& progress = {});

@@ -47,6 +47,8 @@ Status CheckSetup(const std::vector<uint64_t>& setup) {
   return {};
 }
 
+int64_t Work(int64_t simulated, const Skipper& skipper) { return simulated + 8 * skipper.skipped_stretches(); }
+
 }  // namespace
 
 Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& config,
@@ -68,11 +70,12 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
     }
     if (options.skip) skipper.AfterStep();
     const int64_t so_far = skipper.cycles() + array.counters.cycles;
-    if (so_far > options.most_cycles || step >= options.most_simulated_cycles) {
+    const int64_t work = Work(step, skipper);
+    if (so_far > options.most_cycles || work >= options.most_work) {
       CycleCounts given_up;
       given_up.complete = false;
       given_up.cycles = so_far;
-      given_up.simulated_cycles = step;
+      given_up.work = work;
       given_up.share = array.wide_parts.share();
       return given_up;
     }
@@ -95,6 +98,7 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   CycleCounts counts;
   counts.cycles = total.cycles;
   counts.simulated_cycles = total.cycles - skipper.skipped_cycles();
+  counts.work = Work(counts.simulated_cycles, skipper);
   counts.config_cycles = total.config;
   counts.wide_words = total.wide;
   counts.narrow_words = total.narrow;

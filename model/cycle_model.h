@@ -17,9 +17,9 @@ namespace ecoflow {
 struct CycleModelOptions {
   bool skip = true;  // do not simulate again what was simulated before; the result is the same
   int64_t watchdog_cycles = 200000;  // without any handshake
-  // The run is given up when it takes more cycles, or has to simulate more.
+  // The run is given up when it takes more cycles, or the model more work (CycleCounts).
   int64_t most_cycles = std::numeric_limits<int64_t>::max();
-  int64_t most_simulated_cycles = std::numeric_limits<int64_t>::max();
+  int64_t most_work = std::numeric_limits<int64_t>::max();
   // Told now and then: share of the wide stream taken (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
 };
@@ -33,6 +33,7 @@ struct CycleCounts {
   int64_t gon_held_cycles = 0;  // in which the GON waited for an accumulator's adder
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
+  int64_t work = 0;              // these, and eight for each stretch that was: what decides about the time the model takes
   bool complete = true;          // false: given up; cycles and share are those so far, other counts mean nothing
   double share = 1;              // of the wide stream taken
 };

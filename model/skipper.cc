@@ -225,8 +225,8 @@ void Skipper::EndStretch() {
   }
   Node* node = Find();
   if (added != nullptr) added->to = node;
-  bool moved = false;
-  for (bool more = true; more;) {
+  bool moved = false, more = true;
+  for (int64_t left = kMostAtOnce; more && left > 0; --left) {
     more = false;
     for (auto it = node->stretches.rbegin(); it != node->stretches.rend(); ++it) {
       Stretch& stretch = **it;
@@ -235,6 +235,7 @@ void Skipper::EndStretch() {
       ++stretch.times;
       cycles_ += stretch.counted.cycles;
       skipped_ += stretch.counted.cycles;
+      ++skipped_stretches_;
       node = stretch.to;
       more = moved = true;
       break;

@@ -31,10 +31,13 @@ class Skipper {
   // Cycles before this stretch; of these, skipped ones.
   int64_t cycles() const { return cycles_; }
   int64_t skipped_cycles() const { return skipped_; }
+  int64_t skipped_stretches() const { return skipped_stretches_; }
 
  private:
   // Stretches are at least this long, so that keeping them costs little.
   static constexpr int64_t kStretchCycles = 128;
+  // Stretches that are skipped before the caller is asked whether to go on.
+  static constexpr int64_t kMostAtOnce = 4096;
   // What is kept, before all is forgotten.
   static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
@@ -97,7 +100,7 @@ class Skipper {
 
   TimingArray& array_;
   TimingArray::Counters total_;
-  int64_t cycles_ = 0, skipped_ = 0;
+  int64_t cycles_ = 0, skipped_ = 0, skipped_stretches_ = 0;
   std::unordered_multimap<uint64_t, std::unique_ptr<Node>> nodes_;
   Node* from_ = nullptr;
   Mark mark_;

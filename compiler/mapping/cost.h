@@ -34,7 +34,7 @@ inline double PortCycles(int64_t alike, int64_t pes) { return static_cast<double
 
 // Cycles up to which a mapping is worth trying beside one of `best` cycles: what estimates may be off by is a share of the
 // cycles, up to so many, and a few of short runs (docs/architecture.md, "Choice of a mapping").
-inline double WorthTrying(double best) { return best + std::min(0.05 * best, 300000.0) + 10000; }
+inline double WorthTrying(double best) { return best + std::min(0.1 * best, 300000.0) + 10000; }
 
 // Whether the first is better. Mappings of equal cost: the one found first stays.
 using Objective = bool (*)(const Cost&, const Cost&);
