@@ -433,7 +433,7 @@ TEST(ChooseOneTest, ARunThatTakesTooLongIsGivenUp) {
   EXPECT_TRUE(PredictCycles(chosen.compiled.schedule, config, options).value().complete);
 }
 
-// Tiles of this filter gradient repeat nothing that the model could skip: 9 million cycles each, twenty seconds in all,
+// Tiles of this filter gradient repeat nothing that the model could skip: 9 million cycles each, more than 50 million in all,
 // for 0.1 % at best.
 TEST(ChooseOneTest, RunsThatTakeTheModelLongHaveToPay) {
   const HwConfig config = LoadHwConfig("ecoflow_13x15").value();
@@ -442,7 +442,7 @@ TEST(ChooseOneTest, RunsThatTakeTheModelLongHaveToPay) {
   layer.output_channels = 128;
   layer.kernel = {3, 3};
   const ChosenLayer chosen = Choose(config, layer, Pass::kFilterGrad, "auto").value();
-  EXPECT_LT(chosen.work, 4'000'000);
+  EXPECT_LT(chosen.work, 8'000'000);
   EXPECT_LE(chosen.counts.cycles, 8'900'000);  // roofline 8,871,936
 }
 
