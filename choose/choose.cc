@@ -101,6 +101,7 @@ class Choice {
 
 // Work for each PE that the model may take for each candidate at first: about half a second.
 constexpr int64_t kFirstRun = 60'000'000;
+constexpr double kModest = 3;  // times that much is no long run yet
 
 }  // namespace
 
@@ -120,7 +121,7 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
   double fewest = std::numeric_limits<double>::infinity();
   for (const Expected& each : waiting) fewest = std::min(fewest, each.cycles);
   for (const Expected& each : waiting) {
-    if (choice.WorthLongRun(each.cycles, fewest)) {
+    if (each.work < kModest * static_cast<double>(most) || choice.WorthLongRun(each.cycles, fewest)) {
       (void)choice.Run(*each.candidate, each.cycles, CycleModelOptions{}.most_work);
     }
   }
