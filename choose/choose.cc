@@ -9,7 +9,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace ecoflow {
@@ -33,7 +32,8 @@ class Choice {
  public:
   Choice(const CompiledLayer& wanted, const ChooseProgress& progress) : wanted_(wanted), progress_(progress) {}
 
-  // Runs a candidate for so long. What it is expected to take in all; nothing when that is known, or not worth knowing.
+  // Runs a candidate until it has cost the model so much. What it is expected to take in all; nothing when that is known
+  // or not worth knowing. `expected`: cycles.
   std::optional<Expected> Run(const Candidate& candidate, double expected, int64_t most_work) {
     if (best_ && Hopeless(candidate, expected)) return {};
     ChosenLayer one{wanted_, {}};
@@ -96,12 +96,12 @@ class Choice {
   std::optional<ChosenLayer> best_;
   double best_cycles_ = 0;  // as they count (ImageFactor)
   int64_t work_ = 0;
-  Status last_ = {};        // why the last candidate that cannot run cannot
+  Status last_ = {};  // why the last candidate that cannot run cannot
 };
 
-// Work for each PE that the model may take for each candidate at first: about half a second.
+// Work of the model times PEs that each candidate gets at first, about half a second; and how often that is no long run yet.
 constexpr int64_t kFirstRun = 60'000'000;
-constexpr double kModest = 3;  // times that much is no long run yet
+constexpr double kModest = 3;
 
 }  // namespace
 

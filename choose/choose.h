@@ -25,8 +25,8 @@ struct ChooseProgress {
   std::function<void(double, int64_t)> simulating;  // as CycleModelOptions::progress
 };
 
-// The candidate with the fewest cycles by the model, runs that take it long only where they are expected to save 0.2 %; with the objective `words`, the first that runs to its
-// end. Proves it. Fails (bad input) when none does.
+// The candidate with the fewest cycles by the model; runs that take the model long go on only where they are expected
+// to save 0.2 %. With the objective `words`, the first that runs to its end. Proves it. Fails (bad input) when none does.
 Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<Candidate>& candidates,
                                 const ChooseProgress& progress = {});
 
