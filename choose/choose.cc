@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -64,9 +63,9 @@ class Choice {
     return {};
   }
 
-  // Whether a run that takes long may pay, where another one is expected to take the fewest cycles.
-  bool WorthLongRun(double expected, double fewest) const {
-    return !best_ || expected < std::min(kLongGain * best_cycles_, WorthTrying(fewest));
+  // Whether a run that was given up may pay after all.
+  bool WorthGoingOn(const Expected& expected, double modest_work) const {
+    return !best_ || expected.cycles < (expected.work < modest_work ? 1 : kLongGain) * best_cycles_;
   }
 
   Result<ChosenLayer> Proved() {
@@ -118,12 +117,9 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
   }
   // The least work first: it may make the others superfluous.
   std::stable_sort(waiting.begin(), waiting.end(), [](const Expected& a, const Expected& b) { return a.work < b.work; });
-  double fewest = std::numeric_limits<double>::infinity();
-  for (const Expected& each : waiting) fewest = std::min(fewest, each.cycles);
   for (const Expected& each : waiting) {
-    if (each.work < kModest * static_cast<double>(most) || choice.WorthLongRun(each.cycles, fewest)) {
-      (void)choice.Run(*each.candidate, each.cycles, CycleModelOptions{}.most_work);
-    }
+    if (!choice.WorthGoingOn(each, kModest * static_cast<double>(most))) continue;
+    (void)choice.Run(*each.candidate, each.cycles, CycleModelOptions{}.most_work);
   }
   return choice.Proved();
 }

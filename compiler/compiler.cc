@@ -249,12 +249,13 @@ Result<std::vector<Candidate>> AllCandidates(const CompiledLayer& wanted, Object
     const std::vector<DirectProblem> residues = ResidueProblems(problem);
     fits = AddTransposed(candidates, problem, any, hw, better);
     if (no_zeros) AddDirect(candidates, padded, false, hw, better);
-    // As for dilated passes: strips of one filter leave most of the array idle. And some strips cannot run at all.
-    Schedule strips;
-    const bool strips_run = fits.ok() && MakeSchedule(candidates.front(), hw, strips).ok();
-    if (!any && (problem.groups > 1 || !strips_run)) AddTiles(candidates, residues, hw, better);
-    if (!any && !strips_run) AddMatrix(candidates, residues, false, hw, better);
-    if (any) {
+    if (!any) {
+      // As for dilated passes: strips of one filter leave most of the array idle. And some strips cannot run at all.
+      Schedule strips;
+      const bool strips_run = fits.ok() && MakeSchedule(candidates.front(), hw, strips).ok();
+      if (problem.groups > 1 || !strips_run) AddTiles(candidates, residues, hw, better);
+      if (!strips_run) AddMatrix(candidates, residues, false, hw, better);
+    } else {
       AddMatrix(candidates, MapMatrix(problem, hw, better), hw);
       const std::vector<DirectProblem> phases = PhaseProblems(problem);
       AddResidues(candidates, residues, hw, better);
