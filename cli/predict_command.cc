@@ -61,8 +61,7 @@ Result<ExitCode> PredictCommand(const RunCommandOptions& options) {
     return Machinery("the run ended with errors; the array says: {}", ArrayErrorText(counts.errors));
   }
   progress.Note("counting zeros");
-  const int64_t nonzero =
-      CountUngatedProducts(compiled.layer, compiled.pass, compiled.config.floating_point(), operands[0], operands[1]);
+  const int64_t nonzero = CountUngatedProducts(compiled, operands[0], operands[1]);
 
   RunResult run = ToRunResult(counts);
   RunReport report;

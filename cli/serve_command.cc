@@ -76,8 +76,7 @@ class Server {
     report.predicted = options_.functional;
     report.rounded = rounded;
     if (options_.functional) {
-      report.gated_macs = report.issued_macs - CountUngatedProducts(compiled.layer, pass, config_.floating_point(),
-                                                                    operands[0], operands[1]);
+      report.gated_macs = report.issued_macs - CountUngatedProducts(compiled, operands[0], operands[1]);
     }
     ECO_RETURN_IF_ERROR(WriteFileAtomically(
         output, NpyContent(run.output, config_.floating_point(), ResultShape(compiled.layer, pass))));

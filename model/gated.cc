@@ -51,12 +51,34 @@ std::array<int64_t, 2> Inside(int64_t count, int64_t stride, int64_t offset, int
   return range;
 }
 
+// A tap of one axis, how far its elements of the fine map are ahead, and the coarse ones that it meets.
+struct Tap {
+  int64_t number, ahead;
+  std::array<int64_t, 2> met;
+};
+// With `dropped`, between the first and the last that meet any, all meet all.
+std::vector<Tap> Taps(const Layer& layer, std::size_t axis, int64_t coarse, int64_t fine, bool dropped) {
+  std::vector<Tap> taps;
+  std::size_t end = 0;  // behind the last that meets any
+  for (int64_t i = 0; i < layer.kernel[axis]; ++i) {
+    const int64_t ahead = i * layer.dilations[axis] - layer.pads[axis];
+    Tap tap{i, ahead, Inside(coarse, layer.strides[axis], ahead, fine)};
+    const bool meets = tap.met[0] < tap.met[1];
+    if (!meets && taps.empty()) continue;
+    if (dropped) tap.met = {0, coarse};
+    taps.push_back(tap);
+    if (meets) end = taps.size();
+  }
+  taps.resize(end);
+  return taps;
+}
+
 // Products of a marked element of the first operand and one of the second.
 //
 // A layer relates a fine map (input of Conv, output of ConvTranspose), a coarse map and the filter
 // [coarse channel][fine channel of the group][kh][kw]. An axis that only one operand of the pass has
 // is summed out of that operand first; what is left are taps, positions and shared channels.
-int64_t CountProducts(const Layer& layer, Pass pass, const Mask& first, const Mask& second) {
+int64_t CountProducts(const Layer& layer, Pass pass, const Mask& first, const Mask& second, bool dropped) {
   const bool conv = layer.op == Op::kConv;
   const std::array<int64_t, 4> fine = conv ? layer.InputShape() : layer.OutputShape();
   const std::array<int64_t, 4> coarse = conv ? layer.OutputShape() : layer.InputShape();
@@ -67,12 +89,9 @@ int64_t CountProducts(const Layer& layer, Pass pass, const Mask& first, const Ma
   int64_t total = 0;
   // Calls visit(i, j, p, q range, y, first x) for every tap and row of the coarse map in the fine one.
   const auto visit = [&](auto&& row) {
-    for (int64_t i = 0; i < layer.kernel[0]; ++i) {
-      const int64_t dy = i * layer.dilations[0] - layer.pads[0];
-      const auto ps = Inside(coarse[2], layer.strides[0], dy, fine[2]);
-      for (int64_t j = 0; j < layer.kernel[1]; ++j) {
-        const int64_t dx = j * layer.dilations[1] - layer.pads[1];
-        const auto qs = Inside(coarse[3], layer.strides[1], dx, fine[3]);
+    const auto rows = Taps(layer, 0, coarse[2], fine[2], dropped), columns = Taps(layer, 1, coarse[3], fine[3], dropped);
+    for (const auto& [i, dy, ps] : rows) {
+      for (const auto& [j, dx, qs] : columns) {
         for (int64_t p = ps[0]; p < ps[1]; ++p) {
           row(i, j, p, qs, p * layer.strides[0] + dy, dx);
         }
@@ -131,9 +150,9 @@ bool IsFiniteBf16(int16_t bits) { return (bits & 0x7f80) != 0x7f80; }
 }  // namespace
 
 int64_t CountUngatedProducts(const Layer& layer, Pass pass, bool floating_point, const std::vector<int16_t>& first,
-                             const std::vector<int16_t>& second) {
+                             const std::vector<int16_t>& second, bool dropped) {
   const auto count = [&](auto one, auto other) {
-    return CountProducts(layer, pass, Marked(first, one), Marked(second, other));
+    return CountProducts(layer, pass, Marked(first, one), Marked(second, other), dropped);
   };
   if (!floating_point) {
     const auto nonzero = [](int16_t value) { return value != 0; };
@@ -145,6 +164,13 @@ int64_t CountUngatedProducts(const Layer& layer, Pass pass, bool floating_point,
   if (!std::all_of(second.begin(), second.end(), IsFiniteBf16)) total += count(IsZeroBf16, not_finite);
   if (!std::all_of(first.begin(), first.end(), IsFiniteBf16)) total += count(not_finite, IsZeroBf16);
   return total;
+}
+
+int64_t CountUngatedProducts(const CompiledLayer& compiled, const std::vector<int16_t>& first,
+                             const std::vector<int16_t>& second) {
+  const auto& gon = compiled.schedule.gon;
+  const bool dropped = std::any_of(gon.begin(), gon.end(), [](const GonDescriptor& d) { return !d.real.empty(); });
+  return CountUngatedProducts(compiled.layer, compiled.pass, compiled.config.floating_point(), first, second, dropped);
 }
 
 }  // namespace ecoflow

@@ -223,6 +223,7 @@ void GonParts::Find() {
     const int outer = OuterLoops(d.nest, pass_loops_);
     outer_ = MakeOuter(d.nest, outer);
     structure_ = std::make_unique<NestStructure>(d.nest, outer);
+    structure_->AddCondition(d.real);
     structure_->AddCondition(d.first);
     structure_->AddCondition(d.last);
     structure_->AddValue(d.row);
@@ -308,7 +309,7 @@ bool GonParts::Walk(Known& known) {
   NestCursor cursor(d.nest);
   for (cursor.Seek(outer_.indices); !cursor.done(); cursor.Next()) {
     const int64_t row = cursor[d.row], col = cursor[d.col], slot = cursor[d.slot];
-    const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
+    const auto [real, first, last] = MovesOf(d, cursor);
     const bool stays = !(first && last);  // in one lane's accumulator
     if (row < 0 || row >= hw_.rows || col < 0 || col >= hw_.columns) {
       Fail(fmt::format("PE {},{} does not exist", row, col));

@@ -126,6 +126,10 @@ TransposedProblem Cut(TransposedProblem p, int axis, const ErrorRange& r) {
   return p;
 }
 
+int64_t AllMacs(const TransposedProblem& p) {
+  return p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] * p.kernel[1];
+}
+
 int64_t UsefulMacs(const TransposedProblem& p) {
   return p.batch * p.groups * p.red * p.outc * CountAxis(p, 0).products * CountAxis(p, 1).products;
 }

@@ -49,6 +49,8 @@ std::vector<ErrorRange> ErrorRanges(const TransposedProblem& problem, int axis);
 TransposedProblem Cut(TransposedProblem problem, int axis, const ErrorRange& range);
 
 // Products of two real elements.
+// Products of all errors with all taps of the kernel, also of results that padding cuts away.
+int64_t AllMacs(const TransposedProblem& problem);
 int64_t UsefulMacs(const TransposedProblem& problem);
 // Elements of each operand, and of the result, that take part in one.
 struct UsefulElements {

@@ -275,7 +275,8 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
   const auto hopeless = [&](const Cost& cost, const Cost& best) {
     return !better({cost.cycles / kHopeless, cost.words / kHopeless}, best);
   };
-  std::optional<MatrixParts> own, both;
+  std::optional<MatrixParts> own;
+  std::array<std::optional<MatrixParts>, 2> both;  // by the network of the streamed operand
   const auto keep = [&](std::optional<MatrixParts>& best, const std::optional<MatrixParts>& found) {
     if (found && (!best || better(found->cost, best->cost))) best = found;
   };
@@ -307,7 +308,7 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
     any.kind = *kinds.begin();
     compute += Real(any.groups() * any.all_fixed() * any.all_items() * any.all_depth()) / hw.pe_count();
   }
-  constexpr double kWordBound = 1.15;
+  constexpr double kWordBound = 1.1;
   const bool by_words = coarsest.cycles > kWordBound * compute;
   for (const auto& [shared, cost] : tried) {
     if (!hopeless(cost, coarsest)) {
@@ -319,11 +320,13 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
     // Shares of the networks, in full beats.
     for (const auto& [wide, narrow] : {std::pair{1, 1}, {2, 1}, {4, 1}, {1, 2}, {1, 3}}) {
       const Shared split = {shared.chain, shared.stream_wide, wide * hw.wide_lanes(), narrow * hw.narrow_lanes()};
-      for (const Cuts& cuts : ways_to_cut) keep(both, Best(cuts, kinds, split, hw, better));
+      for (const Cuts& cuts : ways_to_cut) keep(both[shared.stream_wide], Best(cuts, kinds, split, hw, better));
     }
   }
   std::vector<MatrixParts> found = {*own};
-  if (both) found.push_back(*both);
+  for (const auto& of_stream : both) {
+    if (of_stream) found.push_back(*of_stream);
+  }
   if (aside && better(aside->cost, own->cost)) found.push_back(*aside);
   if (flowing && better(flowing->cost, own->cost)) found.push_back(*flowing);
   return found;
@@ -584,7 +587,8 @@ int64_t MatrixMapping::all_depth() const {
 }
 
 int64_t ScatterRowSlots(const TransposedProblem& p) {
-  return p.stride[1] * CeilDiv(p.out[1], p.stride[1]);
+  const int64_t labels = (p.in[1] - 1) * p.stride[1] + (p.kernel[1] - 1) * p.dilation[1] + 1;
+  return p.stride[1] * CeilDiv(labels, p.stride[1]);
 }
 
 std::vector<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, Borders borders,
@@ -620,19 +624,19 @@ std::vector<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, B
 
 std::vector<MatrixParts> MapMatrix(const TransposedProblem& p, const HwConfig& config, Objective better) {
   if (p.empty) return {};
-  const int64_t products = p.batch * p.groups * p.red * p.outc * p.in[0] * p.in[1] * p.kernel[0] *
-                           p.kernel[1];
-  if (UsefulMacs(p) != products) {
-    const Cuts cuts = CutScatter(p, config);
-    if (cuts.empty()) return {};
-    auto best = Best({cuts}, {MatrixKind::kScatter}, config, better);
-    for (MatrixParts& found : best) found.borders = "errors";
-    return best;
-  }
   MatrixMapping m;
   m.transposed = p;
   m.whole = {MatrixMapping::WholeAxis{p.in[0], p.kernel[0]}, {p.in[1], p.kernel[1]}};
-  return Best({{m}}, {MatrixKind::kScatter}, config, better);
+  std::vector<MatrixParts> all = Best({{m}}, {MatrixKind::kScatter}, config, better);
+  if (!m.drops()) return all;
+  for (MatrixParts& found : all) found.borders = "dropped";
+  if (const Cuts cuts = CutScatter(p, config); !cuts.empty()) {
+    for (MatrixParts& found : Best({cuts}, {MatrixKind::kScatter}, config, better)) {
+      found.borders = "errors";
+      all.push_back(std::move(found));
+    }
+  }
+  return all;
 }
 
 nlohmann::ordered_json ToJson(const MatrixParts& mapping) {

@@ -12,7 +12,8 @@
 // then meet in the accumulator; or, where that is faster, fewer ones whose border zeros are multiplied (gated).
 // A transposed convolution is one over k = filter, of errors with kernel elements; each sum is
 // scattered to the result element of its label, and the accumulator adds up what meets there. No
-// zero is inserted; where labels reach into the padding, errors that meet results with the same taps are a part.
+// zero is inserted; where labels reach into the padding, errors that meet results with the same taps are a part, or, where
+// that is faster, the sums of labels without a result are worked out and dropped.
 #pragma once
 
 #include <array>
@@ -87,6 +88,8 @@ struct MatrixMapping {
   TensorAddress slot_at;    // then: where the sum of a result is kept
 
   bool scatter() const { return kind == MatrixKind::kScatter; }
+  // Scatter: whether some sums belong to no result, since padding cuts it away.
+  bool drops() const { return !meets_parts && UsefulMacs(transposed) != AllMacs(transposed); }
   int64_t groups() const { return scatter() ? transposed.groups : direct.groups; }
   int64_t all_fixed() const;
   int64_t all_items() const;
@@ -122,7 +125,7 @@ std::vector<MatrixParts> MapMatrix(const std::vector<DirectProblem>& problems, B
 std::vector<MatrixParts> MapMatrix(const TransposedProblem& problem, const HwConfig& config,
                                    Objective better = FewestCycles);
 
-// Columns of a result row in the accumulator: those that differ by the stride lie side by side.
+// Columns of a row of labels in the accumulator: those that differ by the stride lie side by side.
 int64_t ScatterRowSlots(const TransposedProblem& problem);
 
 nlohmann::ordered_json ToJson(const MatrixParts& mapping);

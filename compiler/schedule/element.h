@@ -23,5 +23,7 @@ Condition Inside(LoopNest& nest, const TensorView& tensor, const Element& elemen
 void Reads(GinDescriptor& words, const TensorView& tensor, const Element& element);
 // The words belong to elements of the result; others do not exist.
 void Writes(GonDescriptor& words, const TensorView& tensor, const Element& element);
+// The same where the words exist: they are dropped.
+void WritesSome(GonDescriptor& words, const TensorView& tensor, const Element& element);
 
 }  // namespace ecoflow

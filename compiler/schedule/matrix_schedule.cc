@@ -356,7 +356,8 @@ void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int
   const KernelPlace w = AddKernel(nest, p, item);
   const int y = nest.Affine("y", -p.pad[0], {{e.oy, p.stride[0]}, {w.i, p.dilation[0]}});
   const int x = nest.Affine("x", -p.pad[1], {{e.ox, p.stride[1]}, {w.j, p.dilation[1]}});
-  Writes(d, p.Results(), {.group = kGroup, .batch = e.n, .outc = w.c, .row = y, .col = x});
+  const Element result = {.group = kGroup, .batch = e.n, .outc = w.c, .row = y, .col = x};
+  m.drops() ? WritesSome(d, p.Results(), result) : Writes(d, p.Results(), result);
   // Errors before and after this one that have a product of the same label.
   for (const auto& [axis, error, tap] : {std::tuple{0, e.oy, w.i}, std::tuple{1, e.ox, w.j}}) {
     const int64_t common = std::gcd(p.stride[axis], p.dilation[axis]);
@@ -368,15 +369,16 @@ void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int
                       {tap, -kMany, period - whole.first_tap}});
   }
   if (m.meets_parts) {
-    d.slot = AddAddress(nest, {0, m.slot_at, {}}, {.group = kGroup, .batch = e.n, .outc = w.c, .row = y, .col = x});
+    d.slot = AddAddress(nest, {0, m.slot_at, {}}, result);
     return;
   }
   const int64_t pitch = (p.in[0] - 1) * p.stride[0] + (p.kernel[0] - 1) * p.dilation[0] + 1;
   const int rows = nest.Affine("label_row", 0, {{e.n, pitch}, {e.oy, p.stride[0]},
                                                 {w.i, p.dilation[0]}});
   const int row = nest.Remainder("ring_row", rows, m.ring_rows);
-  const int column = nest.Quotient("label_column", x, p.stride[1]);
-  const int offset = nest.Remainder("label_offset", x, p.stride[1]);
+  const int label = nest.Affine("label", 0, {{e.ox, p.stride[1]}, {w.j, p.dilation[1]}});
+  const int column = nest.Quotient("label_column", label, p.stride[1]);
+  const int offset = nest.Remainder("label_offset", label, p.stride[1]);
   const int64_t row_slots = ScatterRowSlots(p);
   const int c_in_pass = nest.Quotient("c_in_pass", item_in_pass, p.kernel[0] * p.kernel[1]);
   d.slot = nest.Affine("slot", 0, {{c_in_pass, m.ring_rows * row_slots}, {row, row_slots},

@@ -49,6 +49,7 @@ void to_json(json& document, const GinDescriptor& d) {
 }
 void to_json(json& document, const GonDescriptor& d) {
   document = {{"nest", d.nest}, {"row", d.row}, {"col", d.col}, {"slot", d.slot}, {"address", d.address}, {"part", d.part}};
+  AddIfAny("real", d.real, document);
   AddIfAny("first", d.first, document);
   AddIfAny("last", d.last, document);
 }
@@ -148,6 +149,7 @@ static Status Read(const JsonPlace& at, GonDescriptor& d, const Schedule& schedu
   ECO_RETURN_IF_ERROR(at.Get("col", d.col, variable));
   ECO_RETURN_IF_ERROR(at.Get("slot", d.slot, variable));
   ECO_RETURN_IF_ERROR(at.Get("address", d.address, variable));
+  ECO_RETURN_IF_ERROR(at.GetIfAny("real", d.real, variable));
   ECO_RETURN_IF_ERROR(at.GetIfAny("first", d.first, variable));
   ECO_RETURN_IF_ERROR(at.GetIfAny("last", d.last, variable));
   return at.Get("part", d.part, IndexOf(schedule.passes));
@@ -365,7 +367,7 @@ Status CheckSchedule(const Schedule& schedule, const HwConfig& config) {
   }
   for (const GonDescriptor& d : schedule.gon) {
     if (!NestIsSound(d.nest) || !VarsExist(d.nest, {d.row, d.col, d.slot, d.address},
-                                           {&d.nest.keep, &d.first, &d.last})) {
+                                           {&d.nest.keep, &d.real, &d.first, &d.last})) {
       return bad("gon");
     }
   }
@@ -446,6 +448,11 @@ void NestCursor::Settle(int level) {
     }
     Recompute(level);
   }
+}
+
+SumMoves MovesOf(const GonDescriptor& d, const NestCursor& cursor) {
+  if (!cursor.Holds(d.real)) return {false, true, false};
+  return {true, cursor.Holds(d.first), cursor.Holds(d.last)};
 }
 
 void NestCursor::Next() {

@@ -94,7 +94,8 @@ struct GonDescriptor {
   int col = 0;
   int slot = 0;
   int address = 0;  // element of the result
-  Condition first;  // the word starts its sum in the accumulator
+  Condition real;   // where it fails the word is a sum of no result: it starts in its slot and is never completed
+  Condition first;  // of the others: the word starts its sum in the accumulator
   Condition last;   // the word completes it
   int part = 0;     // of the schedule
 };
@@ -121,6 +122,11 @@ struct PassDescriptor {
 };
 
 class NestCursor;
+// What a GON word does in the accumulator.
+struct SumMoves {
+  bool real, first, last;
+};
+SumMoves MovesOf(const GonDescriptor& descriptor, const NestCursor& cursor);
 
 // Parts run one after the other, all with the same setup; each has a descriptor of passes.
 struct Schedule {

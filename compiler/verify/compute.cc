@@ -143,7 +143,7 @@ class Computer {
       const auto pe = static_cast<std::size_t>(row * hw_.columns + column);
       if (taken_[pe] == out_[pe].size()) return Stuck("the GON waits for PE {} in vain", pe);
       uint32_t word = out_[pe][taken_[pe]++];
-      const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
+      const auto [real, first, last] = MovesOf(d, cursor);
       if (!first || !last) {
         const auto slot = static_cast<std::size_t>(cursor[d.slot]);
         if (slot >= accumulator_.size()) {

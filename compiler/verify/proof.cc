@@ -17,10 +17,12 @@ Error Broken(fmt::format_string<Args...> format, Args&&... args) {
                    fmt::format(format, std::forward<Args>(args)...));
 }
 
-// A sum on its way: the result that its products belong to, -1 as long as it has none.
+// A sum on its way: the result that its products belong to, kNoProduct as long as it has none; kNoResult where they belong
+// to none, because padding cuts it away.
+constexpr int64_t kNoProduct = -1, kNoResult = -2;
 struct Sum {
   bool live = false;
-  int64_t label = -1;
+  int64_t label = kNoProduct;
 };
 
 class Prover {
@@ -61,7 +63,7 @@ class Prover {
         Sum& sum = file[static_cast<std::size_t>(s.result_ok ? s.psum : 0)];
         if (s.starts) {
           if (sum.live) return Broken("PE {} starts a psum before it ended the last", pe);
-          sum = {true, -1};
+          sum = {true, kNoProduct};
         }
         if (s.result_ok && !sum.live) return Broken("PE {} continues a psum that was not started", pe);
         if (s.from_below) {
@@ -107,8 +109,15 @@ class Prover {
     for (const GonDescriptor& d : schedule_.gon) {
       for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {
         if (--most < 0) return {};
-        const bool first = cursor.Holds(d.first), last = cursor.Holds(d.last);
+        const auto [real, first, last] = MovesOf(d, cursor);
         const int64_t address = cursor[d.address], slot = cursor[d.slot];
+        if (!real) {
+          if (slot < 0 || slot >= std::ssize(live)) return Broken("accumulator slot {} does not exist", slot);
+          if (live[static_cast<std::size_t>(slot)] != kNone) {
+            return Broken("a sum of no result takes accumulator slot {} from result {}", slot, live[static_cast<std::size_t>(slot)]);
+          }
+          continue;
+        }
         if (address < 0 || address >= relation_.Results()) return Broken("result {} does not exist", address);
         if (complete[static_cast<std::size_t>(address)]) return Broken("result {} is completed twice", address);
         if (last) complete[static_cast<std::size_t>(address)] = true;
@@ -148,8 +157,8 @@ class Prover {
 
  private:
   static Status Add(std::size_t pe, Sum& sum, int64_t label) {
-    if (label < 0) return {};
-    if (sum.label >= 0 && sum.label != label) return Broken("PE {} adds up two labels", pe);
+    if (label == kNoProduct) return {};
+    if (sum.label != kNoProduct && sum.label != label) return Broken("PE {} adds up two labels", pe);
     sum.label = label;
     return {};
   }
@@ -165,10 +174,20 @@ class Prover {
     if (first < 0 || first >= relation_.Elements(0) || second < 0 || second >= relation_.Elements(1)) {
       return Broken("PE {} is sent an element that does not exist", pe);
     }
-    const int64_t label = relation_.ResultOf(first, second);
-    if (label < 0) return Broken("PE {} computes a product of no result", pe);
+    const int64_t label = relation_.ResultOf(IndexOf(0, first), IndexOf(1, second));
+    if (label < 0) {
+      if (options_.fillers) return Add(pe, sum, kNoResult);
+      return Broken("PE {} computes a product of no result", pe);
+    }
     if (collect_) products_.push_back(static_cast<uint64_t>(first) << 32 | static_cast<uint64_t>(second));
     return Add(pe, sum, label);
+  }
+
+  // Of an element of an operand; the last ones are kept.
+  const Relation::Index& IndexOf(std::size_t operand, int64_t element) {
+    Known& known = known_[operand][static_cast<std::size_t>(element) % known_[operand].size()];
+    if (known.element != element) known = {element, relation_.IndexOf(operand, element)};
+    return known.index;
   }
 
   // The GON takes each sum, in order, and files it under its label.
@@ -183,7 +202,10 @@ class Prover {
         if (!executor.Chosen(pe)) continue;
         if (taken[pe] == out[pe].size()) return Broken("the GON waits for PE {} in vain", pe);
         const int64_t label = out[pe][taken[pe]++];
-        if (label >= 0 && label != cursor[d.address]) {
+        if (label == kNoProduct) continue;
+        if (!MovesOf(d, cursor).real) {
+          if (label != kNoResult) return Broken("the GON drops label {}", label);
+        } else if (label != cursor[d.address]) {
           return Broken("the GON files label {} under {}", label, cursor[d.address]);
         }
       }
@@ -195,6 +217,11 @@ class Prover {
   }
 
   Relation relation_;
+  struct Known {
+    int64_t element = -1;
+    Relation::Index index;
+  };
+  std::array<std::array<Known, 1024>, 2> known_;  // of both operands
   const HwConfig& hw_;
   const Schedule& schedule_;
   ProofOptions options_;

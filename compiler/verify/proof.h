@@ -15,9 +15,9 @@ namespace ecoflow {
 
 struct ProofOptions {
   int64_t most_slots = 1'000'000;  // slots to execute; the first pass of each part always
-  int64_t most_pass_slots = 4'000'000;  // of a larger pass some columns are executed
-  int64_t most_part_slots = 16'000'000;  // in the first passes of all parts: of many, likewise
-  bool fillers = false;            // products with an inserted zero are meant
+  int64_t most_pass_slots = 2'000'000;  // of a larger pass some columns are executed
+  int64_t most_part_slots = 6'000'000;  // in the first passes of all parts: of many, likewise
+  bool fillers = false;            // products with an inserted zero are meant, or of results that padding cuts away
 };
 
 struct ProofCoverage {
@@ -28,7 +28,7 @@ struct ProofCoverage {
 
 // Proves, or says what does not hold, for every pass that is executed:
 // - words and programs fit: no PE waits for a word that never comes or keeps one;
-// - every product belongs to a result, and only products of one result add up: inside a PE, up a
+// - every product belongs to a result, or with `fillers` to a sum that is dropped, and only products of one result add up: inside a PE, up a
 //   column, or in the accumulator, whose slots are started, completed and reused in this order;
 // - no register file or queue is exceeded;
 // - the GON takes every sum and files it under its result.

@@ -46,8 +46,7 @@ int64_t Relation::Join(Part part, const Index& index) const {
   return ((index[0] * shape[1] + index[1]) * shape[2] + index[2]) * shape[3] + index[3];
 }
 
-int64_t Relation::ResultOf(int64_t first, int64_t second) const {
-  const Index a = Split(operands_[0], first), b = Split(operands_[1], second);
+int64_t Relation::ResultOf(const Index& a, const Index& b) const {
   // One of the three is the result: fill it in axis by axis.
   const Index& small = operands_[0] == Part::kSmall ? a : b;
   const Index& large = operands_[0] == Part::kLarge ? a : b;

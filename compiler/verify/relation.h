@@ -18,7 +18,11 @@ class Relation {
 
   // Element of the result that operands `first` and `second` (element numbers in the order of
   // PassOperands) add a product to; -1 when they never meet.
-  int64_t ResultOf(int64_t first, int64_t second) const;
+  int64_t ResultOf(int64_t first, int64_t second) const { return ResultOf(IndexOf(0, first), IndexOf(1, second)); }
+  // The same by indices, for those who use an element often.
+  using Index = std::array<int64_t, 4>;
+  Index IndexOf(std::size_t operand, int64_t element) const { return Split(operands_[operand], element); }
+  int64_t ResultOf(const Index& first, const Index& second) const;
   int64_t Elements(int operand) const { return elements_[static_cast<std::size_t>(operand)]; }
   int64_t Results() const { return elements_[2]; }
 
@@ -26,7 +30,6 @@ class Relation {
   // A layer relates a large map, a small map and a filter: large(y) meets small(p) by tap i when
   // y = p*stride + i*dilation - pad.
   enum class Part { kSmall, kLarge, kFilter };
-  using Index = std::array<int64_t, 4>;
   // Division by a number that stays: a proof divides many times per product.
   class Divisor {
    public:

@@ -212,8 +212,9 @@ void GonStream::Next() {
       return;
     }
     if (names(lane.row, lane.col)) break;
-    lane.first = cursor_->Holds(d.first);
-    lane.last = cursor_->Holds(d.last);
+    const auto [real, first, last] = MovesOf(d, *cursor_);
+    lane.first = first;
+    lane.last = last;
     lane.address = (*cursor_)[d.address];
     if (lane.first && lane.last) {
       free.push_back(lane);

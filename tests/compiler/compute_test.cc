@@ -57,6 +57,7 @@ struct Family {
   Pass pass;
   const char* dataflow;
   bool crosses = false;
+  const char* borders = "";  // of matrix products, if any will not do
 };
 
 class ComputeTest : public ::testing::TestWithParam<Family> {
@@ -68,7 +69,8 @@ class ComputeTest : public ::testing::TestWithParam<Family> {
     const std::vector<Candidate> candidates = Candidates(compiled).value();
     const auto wanted = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
       const auto& mapping = candidate.mapping;
-      return mapping.at("family") == f.family && (mapping.contains("cross") && !mapping.at("cross").is_null()) == f.crosses;
+      return mapping.at("family") == f.family && (mapping.contains("cross") && !mapping.at("cross").is_null()) == f.crosses &&
+             (*f.borders == 0 || mapping.at("borders") == f.borders);
     });
     CHECK(wanted != candidates.end());
     const Status made = MakeSchedule(*wanted, compiled.config, compiled.schedule);
@@ -90,6 +92,7 @@ const Layer kPointwise = [] {
   layer.strides = {1, 1};
   return layer;
 }();
+const Layer kFewChannels = MakeLayer({2, 2, 9, 9}, 24, 1, true);
 const Layer kDepthwise = MakeLayer({2, 40, 13, 11}, 40, 40, true);
 INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
                          ::testing::Values(
@@ -102,6 +105,7 @@ INSTANTIATE_TEST_SUITE_P(Families, ComputeTest,
     Family{"product_gradient", "matrix product", kPointwise, Pass::kFilterGrad, "auto"},
     Family{"tiles_that_cross", "tile per PE", kBorderless, Pass::kFilterGrad, "auto", true},
     Family{"scatter", "matrix product", kBorderless, Pass::kInputGrad, "auto"},
+    Family{"scatter_dropped", "matrix product", kFewChannels, Pass::kInputGrad, "auto", false, "dropped"},
     Family{"plane", "plane per PE", kDepthwise, Pass::kForward, "ecoflow"},
     Family{"tiles", "tile per PE", kDepthwise, Pass::kFilterGrad, "ecoflow"}),
                          [](const auto& test) { return test.param.name; });

@@ -79,6 +79,16 @@ Layer ElevenChannelLayer() {
   return layer;
 }
 
+// Few result channels and borders: sums that padding cuts away are worked out and dropped.
+Layer FewChannelsLayer() {
+  Layer layer;
+  layer.input = {2, 2, 9, 9};
+  layer.output_channels = 24;
+  layer.kernel = {3, 3};
+  layer.pads = {1, 1, 1, 1};
+  return layer;
+}
+
 // A mapping family, and a layer and a pass that it runs.
 struct Family {
   const char* name;
@@ -88,6 +98,7 @@ struct Family {
   const char* dataflow;
   int adder_latency = 1;
   bool exchanged = false;  // operands of tiles
+  const char* borders = "";  // of matrix products, if any will not do
 };
 
 class ProofTest : public ::testing::Test {
@@ -103,11 +114,11 @@ class ProofTest : public ::testing::Test {
     ASSERT_TRUE(candidates.ok()) << candidates.error().message;
     const auto is_wanted = [&](const Candidate& c) {
       return c.mapping.at("family") == family.family && c.mapping.value("exchanged", false) == family.exchanged &&
-             MakeSchedule(c, config_, schedule_).ok();
+             (*family.borders == 0 || c.mapping.at("borders") == family.borders) && MakeSchedule(c, config_, schedule_).ok();
     };
     ASSERT_TRUE(std::any_of(candidates.value().begin(), candidates.value().end(), is_wanted));
     useful_macs_ = wanted.value().useful_macs;
-    options_.fillers = std::string(family.dataflow) == "row-stationary";
+    options_.fillers = std::string(family.dataflow) == "row-stationary" || std::string(family.borders) == "dropped";
   }
   std::string Why() const {
     const auto proof = Prove(layer_, pass_, config_, schedule_, useful_macs_, options_);
@@ -234,6 +245,7 @@ INSTANTIATE_TEST_SUITE_P(Families, FamilyProofTest,
     Family{"product_gradient", "matrix product", &BorderlessLayer, Pass::kFilterGrad, "auto"},
     Family{"parts", "matrix product", &BorderedLayer, Pass::kForward, "ecoflow"},
     Family{"scatter", "matrix product", &BorderlessLayer, Pass::kInputGrad, "auto"},
+    Family{"scatter_dropped", "matrix product", &FewChannelsLayer, Pass::kInputGrad, "auto", 1, false, "dropped"},
     Family{"plane", "plane per PE", &DepthwiseLayer, Pass::kForward, "ecoflow"},
     Family{"tiles", "tile per PE", &DepthwiseLayer, Pass::kFilterGrad, "ecoflow"},
     Family{"tiles_exchanged", "tile per PE", &DepthwiseLayer, Pass::kForward, "ecoflow", 1, true}),
@@ -313,6 +325,27 @@ TEST_F(ProofTest, FindsAPartThatIsMissing) {
   schedule_.narrow.pop_back();
   schedule_.gon.pop_back();
   EXPECT_NE(Why().find("products are computed"), std::string::npos) << Why();
+}
+
+TEST_F(ProofTest, FindsSumsThatAreDroppedOrKeptWrongly) {
+  Use({"scatter_dropped", "matrix product", &FewChannelsLayer, Pass::kInputGrad, "auto", 1, false, "dropped"});
+  ASSERT_EQ(Why(), "");
+  GonDescriptor& d = schedule_.gon[0];
+  ASSERT_FALSE(d.real.empty());
+  const GonDescriptor kept = d;
+  for (AnyOf& any : d.real) {
+    ++any[0].low;  // results of the first row or column
+    EXPECT_NE(Why().find("drops label"), std::string::npos) << Why();
+    any[0].low -= 2;  // labels before it
+    EXPECT_NE(Why().find("files label"), std::string::npos) << Why();
+    d = kept;
+  }
+  // In a slot that holds a sum.
+  d.slot = d.nest.Affine("slot_0", 0, {});
+  EXPECT_NE(Why().find("accumulator slot"), std::string::npos) << Why();
+  d = kept;
+  options_.fillers = false;
+  EXPECT_NE(Why().find("product of no result"), std::string::npos) << Why();
 }
 
 TEST_P(FamilyProofTest, FindsIdsThatReachTooManyPes) {

@@ -63,8 +63,7 @@ std::string ComparePrediction(const CompiledLayer& compiled, const RunResult& ru
                            model.pe[pe][k], run.pe[pe][k], model.cycles, run.cycles);
       }
     }
-    const int64_t gated =
-        issued - CountUngatedProducts(compiled.layer, compiled.pass, compiled.config.floating_point(), first, second);
+    const int64_t gated = issued - CountUngatedProducts(compiled, first, second);
     for (const auto& [name, mine, rtl] :
          {std::tuple{"cycles", model.cycles, run.cycles},
           {"config cycles", model.config_cycles, run.config_cycles},

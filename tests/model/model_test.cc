@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "compiler/dataflow/transposed.h"
 #include "model/cycle_model.h"
 #include "model/gated.h"
 #include "model/nest_structure.h"
@@ -72,6 +73,7 @@ TEST(NestStructure, PartsWithEqualSignaturesAreAlike) {
     for (const GonDescriptor& d : schedule.gon) {
       const int outer = static_cast<int>(d.nest.loops.size()) - 2;
       NestStructure structure(d.nest, outer);
+      structure.AddCondition(d.real);
       structure.AddCondition(d.first);
       structure.AddCondition(d.last);
       structure.AddValue(d.row);
@@ -79,7 +81,7 @@ TEST(NestStructure, PartsWithEqualSignaturesAreAlike) {
       structure.AddValue(d.slot, 2);
       const auto [p, s] = CheckStructure(d.nest, outer, structure, [&](const NestCursor& cursor) {
         return fmt::format("{},{},{},{},{}", cursor[d.row], cursor[d.col], cursor[d.slot] % 2,
-                           cursor.Holds(d.first), cursor.Holds(d.last));
+                           MovesOf(d, cursor).first, MovesOf(d, cursor).last);
       });
       parts += p;
       distinct += s;
@@ -105,6 +107,46 @@ TEST(Gated, NonzeroProductsAreCounted) {
     for (const int32_t sum : Golden(layer, pass, first, second)) expected += sum;
     ASSERT_EQ(count, expected) << ToJsonText(layer);
   }
+}
+
+// Calls visit(error, kernel element) for all pairs that a transposed problem multiplies where it is not cropped.
+template <typename Visit>
+void EachPair(const TransposedProblem& p, Visit visit) {
+  const auto at = [](const TensorAddress& a, int64_t group, int64_t batch, int64_t outc, int64_t red, int64_t row, int64_t col) {
+    return a.base + a.group * group + a.batch * batch + a.outc * outc + a.red * red + a.row * row + a.col * col;
+  };
+  for (int64_t g = 0; g < p.groups; ++g)
+    for (int64_t f = 0; f < p.red; ++f)
+      for (int64_t n = 0; n < p.batch; ++n)
+        for (int64_t y = 0; y < p.in[0]; ++y)
+          for (int64_t x = 0; x < p.in[1]; ++x)
+            for (int64_t c = 0; c < p.outc; ++c)
+              for (int64_t i = 0; i < p.kernel[0]; ++i)
+                for (int64_t j = 0; j < p.kernel[1]; ++j)
+                  visit(at(p.error_at, g, n, 0, f, y, x), at(p.kernel_at, g, 0, c, f, i, j));
+}
+
+// Where sums that padding cuts away are dropped, also products of these: those of the same layer with room for them.
+TEST(Gated, DroppedProductsAreCounted) {
+  int more = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Op op = seed % 2 == 0 ? Op::kConv : Op::kConvTranspose;
+    const Pass pass = op == Op::kConv ? Pass::kInputGrad : Pass::kForward;
+    Layer layer = RandomLayer(seed, op, pass, false, 20000);
+    const auto operands = PassOperands(pass);
+    auto first = RandomTensor(Elements(TensorShape(layer, operands[0])), seed);
+    auto second = RandomTensor(Elements(TensorShape(layer, operands[1])), seed + 1);
+    const TransposedProblem problem = MakeTransposedProblem(layer);
+    int64_t expected = 0;  // pairs of the same summed channel
+    if (!problem.empty) {
+      EachPair(problem, [&](int64_t error, int64_t kernel) {
+        expected += first[static_cast<std::size_t>(error)] != 0 && second[static_cast<std::size_t>(kernel)] != 0;
+      });
+    }
+    ASSERT_EQ(CountUngatedProducts(layer, pass, false, first, second, true), expected) << ToJsonText(layer);
+    more += expected > CountUngatedProducts(layer, pass, false, first, second);
+  }
+  EXPECT_GT(more, 50);
 }
 
 // Gated are a zero with a finite number, either way round: by the golden model of who is which, in whole numbers.
