@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "isa/pe_fsm.h"
-
 namespace ecoflow {
 namespace {
 
@@ -139,10 +137,11 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
     }
     if (number == e.passes_.size()) {
       e.passes_.push_back({DecodeImage(schedule.programs.at(static_cast<std::size_t>(ProgramOf(d, cursor)))),
-                           std::vector<ParamWord>(pes)});
+                           std::vector<uint64_t>(pes), std::vector<ParamWord>(pes), {}});
     }
     const auto pe = static_cast<std::size_t>(cursor[row] * hw.columns + cursor[row + 1]);
-    e.passes_.at(number).params[pe] = DecodeParam(PassWord(d, cursor));
+    e.passes_.at(number).words[pe] = PassWord(d, cursor);
+    e.passes_.at(number).params[pe] = DecodeParam(e.passes_[number].words[pe]);
     e.takes_part_[pe] = true;
   }
 
@@ -223,29 +222,52 @@ Status PassExecutor::Run(std::size_t pe,
   return {};
 }
 
+template <typename Visit>
+Status PassExecutor::EachSlot(const OnePass& pass, const ParamWord& param, const Visit& visit) const {
+  const CoordinateRanges ranges(pass.image);
+  PeFsm fsm(pass.image, config_.num_levels(), config_.psum_depth, param.ParamLast, {param.YBase, param.XBase, param.ZBase});
+  for (;; fsm.Next()) {
+    FsmSlot slot;
+    slot.meaning = MeaningOf(pass.image, param, fsm.slot(), CheckRanges(ranges, fsm.coordinates()));
+    slot.psum = static_cast<uint16_t>(fsm.psum());
+    slot.ifmap_offset = static_cast<uint16_t>(fsm.ifmap_offset());
+    slot.filter_offset = static_cast<uint16_t>(fsm.filter_offset());
+    const PeImage::Record& record = fsm.record();
+    slot.ifmap_free = static_cast<uint16_t>(param.Active != 0 ? record.files.IfmapRelease : 0);
+    slot.filter_free = static_cast<uint16_t>(param.Active != 0 ? record.files.FilterRelease : 0);
+    ECO_RETURN_IF_ERROR(visit(slot));
+    if (fsm.pass_end()) return {};
+  }
+}
+
+const std::vector<PassExecutor::FsmSlot>& PassExecutor::SlotsOf(const OnePass& pass, std::size_t pe) const {
+  const auto [at, fresh] = pass.slots.try_emplace(pass.words[pe]);
+  if (fresh) {
+    (void)EachSlot(pass, pass.params[pe], [&](const FsmSlot& slot) -> Status {
+      at->second.push_back(slot);
+      return {};
+    });
+  }
+  return at->second;
+}
+
 Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std::size_t, 3>& taken,
                              const std::function<Status(const SymbolicSlot&)>& visit) const {
   const auto& words = received_[pe];
-  const PeImage& image = pass.image;
-  const ParamWord& param = pass.params[pe];
-  const CoordinateRanges ranges(image);
-  const bool streams = image.mode.IfmapDirect != 0 || image.mode.FilterDirect != 0;
+  const auto& mode = pass.image.mode;
+  const bool streams = mode.IfmapDirect != 0 || mode.FilterDirect != 0;
   const std::array<int, 2> depth = {config_.ifmap_depth, config_.filter_depth};
 
-  PeFsm fsm(image, config_.num_levels(), config_.psum_depth, param.ParamLast,
-            {param.YBase, param.XBase, param.ZBase});
-  for (;; fsm.Next()) {
-    const SlotMeaning meaning =
-        MeaningOf(image, param, fsm.slot(), CheckRanges(ranges, fsm.coordinates()));
+  const auto run = [&](const FsmSlot& fsm) -> Status {
     SymbolicSlot slot;
-    slot.result_ok = meaning.result;
-    slot.multiplies = meaning.multiplies;
-    slot.psum = fsm.psum();
-    slot.starts = meaning.starts;
-    slot.ends = meaning.ends;
-    slot.from_below = meaning.from_below;
-    slot.below_at_end = image.mode.ChainAtEnd != 0;
-    slot.to_above = meaning.to_above;
+    slot.result_ok = fsm.meaning.result;
+    slot.multiplies = fsm.meaning.multiplies;
+    slot.psum = fsm.psum;
+    slot.starts = fsm.meaning.starts;
+    slot.ends = fsm.meaning.ends;
+    slot.from_below = fsm.meaning.from_below;
+    slot.below_at_end = mode.ChainAtEnd != 0;
+    slot.to_above = fsm.meaning.to_above;
     SymbolicWord streamed;
     if (streams) {
       if (taken[kDestStream] == words[kDestStream].size()) {
@@ -254,43 +276,40 @@ Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std
       }
       streamed = words[kDestStream][taken[kDestStream]++];
     }
-    const auto operand = [&](Destination file, bool direct, SymbolicWord& word) -> Status {
+    const auto operand = [&](Destination file, bool direct, std::size_t offset, SymbolicWord& word) -> Status {
       if (direct) {
         word = streamed;
         return {};
       }
-      const int offset = file == kDestIfmap ? fsm.ifmap_offset() : fsm.filter_offset();
-      const int64_t at = static_cast<int64_t>(taken[file]) + offset;
-      if (offset >= depth[file] || at >= static_cast<int64_t>(words[file].size())) {
+      const std::size_t at = taken[file] + offset;
+      if (at >= words[file].size() || static_cast<int>(offset) >= depth[file]) {
         return Broken("PE {} reads word {} of {} in a file of {}", pe, offset,
                       static_cast<int64_t>(words[file].size()) - static_cast<int64_t>(taken[file]),
                       depth[file]);
       }
-      word = words[file][static_cast<std::size_t>(at)];
+      word = words[file][at];
       return {};
     };
     if (slot.multiplies) {
-      ECO_RETURN_IF_ERROR(operand(kDestIfmap, image.mode.IfmapDirect != 0, slot.a));
-      ECO_RETURN_IF_ERROR(operand(kDestFilter, image.mode.FilterDirect != 0, slot.b));
+      ECO_RETURN_IF_ERROR(operand(kDestIfmap, mode.IfmapDirect != 0, fsm.ifmap_offset, slot.a));
+      ECO_RETURN_IF_ERROR(operand(kDestFilter, mode.FilterDirect != 0, fsm.filter_offset, slot.b));
     }
     if (slot.result_ok && slot.psum >= config_.psum_depth) {
       return Broken("PE {} uses psum {} of a file of {}", pe, slot.psum, config_.psum_depth);
     }
     ECO_RETURN_IF_ERROR(visit(slot));
 
-    if (param.Active != 0) {
-      const PeImage::Record& record = fsm.record();
-      for (const auto& [file, words_freed] : {std::pair{kDestIfmap, record.files.IfmapRelease},
-                                              std::pair{kDestFilter, record.files.FilterRelease}}) {
-        taken[file] += static_cast<std::size_t>(words_freed);
-        if (taken[file] > words[file].size() || words_freed > depth[file]) {
-          return Broken("PE {} frees word {} of {} in a file of {}", pe, taken[file],
-                        words[file].size(), depth[file]);
-        }
+    for (const auto& [file, freed] : {std::pair{kDestIfmap, fsm.ifmap_free}, std::pair{kDestFilter, fsm.filter_free}}) {
+      taken[file] += freed;
+      if (taken[file] > words[file].size() || freed > depth[file]) {
+        return Broken("PE {} frees word {} of {} in a file of {}", pe, taken[file], words[file].size(), depth[file]);
       }
     }
-    if (fsm.pass_end()) return {};
-  }
+    return {};
+  };
+  if (std::count(pass.words.begin(), pass.words.end(), pass.words[pe]) == 1) return EachSlot(pass, pass.params[pe], run);
+  for (const FsmSlot& slot : SlotsOf(pass, pe)) ECO_RETURN_IF_ERROR(run(slot));
+  return {};
 }
 
 }  // namespace ecoflow

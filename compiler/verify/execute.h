@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
 #include "compiler/schedule/stream.h"
 #include "gen/config/hw_config.h"
+#include "isa/pe_fsm.h"
 #include "isa/pe_image.h"
 
 namespace ecoflow {
@@ -71,10 +73,22 @@ class PassExecutor {
   PassExecutor(const HwConfig& config) : config_(config) {}
 
   HwConfig config_;
+  // What the FSM makes of a slot, the same for all PEs with the same pass word.
+  struct FsmSlot {
+    SlotMeaning meaning;
+    uint16_t psum, ifmap_offset, filter_offset, ifmap_free, filter_free;
+  };
   struct OnePass {
     PeImage image;
-    std::vector<ParamWord> params;  // by PE
+    std::vector<uint64_t> words;    // pass words, by PE
+    std::vector<ParamWord> params;  // likewise
+    // Those of pass words that several PEs have, once they are asked for.
+    mutable std::unordered_map<uint64_t, std::vector<FsmSlot>> slots;
   };
+  // Calls `visit` with each slot.
+  template <typename Visit>
+  Status EachSlot(const OnePass& pass, const ParamWord& param, const Visit& visit) const;
+  const std::vector<FsmSlot>& SlotsOf(const OnePass& pass, std::size_t pe) const;
   // One pass of a PE; `taken`: words freed from the files, used from the stream, by destination.
   Status RunPass(const OnePass& pass, std::size_t pe, std::array<std::size_t, 3>& taken,
                  const std::function<Status(const SymbolicSlot&)>& visit) const;
