@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -29,12 +30,13 @@ struct Expected {
 // Runs candidates on the cycle model and keeps the fastest.
 class Choice {
  public:
-  Choice(const CompiledLayer& wanted, const ChooseProgress& progress) : wanted_(wanted), progress_(progress) {}
+  Choice(const CompiledLayer& wanted, const ChooseProgress& progress)
+      : wanted_(wanted), progress_(progress), roofline_(static_cast<double>(RooflineCycles(wanted))) {}
 
   // Runs a candidate until it has cost the model so much. What it is expected to take in all; nothing when that is known
-  // or not worth knowing. `expected`: cycles.
-  std::optional<Expected> Run(const Candidate& candidate, double expected, int64_t most_work) {
-    if (best_ && Hopeless(candidate, expected)) return {};
+  // or not worth knowing.
+  std::optional<Expected> Run(const Candidate& candidate, int64_t most_work) {
+    if (best_ && Hopeless(candidate)) return {};
     ChosenLayer one{wanted_, {}};
     one.compiled.mapping = candidate.mapping;
     Tell(fmt::format("simulating: {}", candidate.mapping.at("family").get<std::string>()));
@@ -42,6 +44,7 @@ class Choice {
     CycleModelOptions options;
     options.progress = progress_.simulating;
     options.most_work = most_work;
+    options.products = wanted_.useful_macs;
     const double factor = ImageFactor(one.compiled.schedule);
     if (best_) options.most_cycles = static_cast<int64_t>(best_cycles_ / factor);
     auto counts = PredictCycles(one.compiled.schedule, wanted_.config, options);
@@ -52,15 +55,21 @@ class Choice {
     work_ += counts.value().work;
     const auto cycles = static_cast<double>(counts.value().cycles);
     if (!counts.value().complete) {
-      if (counts.value().cycles > options.most_cycles) return {};
-      const double share = std::max(counts.value().share, kLeastShare);
-      return Expected{&candidate, std::max(expected, kLeastOfRate * cycles / share), static_cast<double>(most_work) / share};
+      if (counts.value().too_slow) return {};
+      const double done = std::max(counts.value().share, kLeastShare);
+      return Expected{&candidate, std::max(candidate.cost.cycles, kLeastOfRate * cycles / done),
+                      static_cast<double>(most_work) / done};
     }
     if (best_ && factor * cycles >= best_cycles_) return {};
     best_cycles_ = factor * cycles;
     one.counts = std::move(counts.value());
     best_ = std::move(one);
     return {};
+  }
+
+  // Whether a candidate can wait for the end of a run that was given up: it is hopeless beside what that is expected to take.
+  bool CanWait(const Candidate& candidate, double likely_cycles) const {
+    return !best_ && candidate.likely_least > likely_cycles / kLeastOfRate + kShort;
   }
 
   // Whether a run that was given up may pay after all.
@@ -82,9 +91,14 @@ class Choice {
   static constexpr double kLeastOfRate = 0.95, kLeastShare = 0.02;
   static constexpr double kLongGain = 0.998;
 
-  bool Hopeless(const Candidate& candidate, double expected) const {
+  // Estimates of short runs are off by more cycles than a share tells.
+  static constexpr double kShort = 2000;
+  // No run that saves less of what the roofline leaves is worth its time.
+  static constexpr double kNearRoofline = 1 / kLongGain;
+
+  bool Hopeless(const Candidate& candidate) const {
     return wanted_.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles_ ||
-           expected > WorthTrying(best_cycles_);
+           candidate.likely_least > best_cycles_ + kShort || best_cycles_ <= kNearRoofline * roofline_;
   }
   void Tell(const std::string& what) const {
     if (progress_.begins) progress_.begins(what);
@@ -92,6 +106,7 @@ class Choice {
 
   const CompiledLayer& wanted_;
   const ChooseProgress& progress_;
+  const double roofline_;
   std::optional<ChosenLayer> best_;
   double best_cycles_ = 0;  // as they count (ImageFactor)
   int64_t work_ = 0;
@@ -110,16 +125,23 @@ Result<ChosenLayer> ChooseAmong(const CompiledLayer& wanted, const std::vector<C
   const bool may_wait = candidates.size() > 1 && wanted.objective == "cycles";
   const int64_t most = may_wait ? kFirstRun / wanted.config.pe_count() : CycleModelOptions{}.most_work;
   std::set<std::string> tried;
+  constexpr double kUnknown = std::numeric_limits<double>::infinity();
   std::vector<Expected> waiting;
+  double likely = kUnknown;  // cycles of the best of these
   for (const Candidate& candidate : candidates) {
     if (!tried.insert(ShapeOf(candidate)).second) continue;
-    if (const auto expected = choice.Run(candidate, candidate.cost.cycles, most)) waiting.push_back(*expected);
+    if (choice.CanWait(candidate, likely)) {
+      waiting.push_back({&candidate, candidate.cost.cycles, kUnknown});
+    } else if (const auto expected = choice.Run(candidate, most)) {
+      waiting.push_back(*expected);
+      likely = std::min(likely, expected->cycles);
+    }
   }
   // The least work first: it may make the others superfluous.
   std::stable_sort(waiting.begin(), waiting.end(), [](const Expected& a, const Expected& b) { return a.work < b.work; });
   for (const Expected& each : waiting) {
     if (!choice.WorthGoingOn(each, kModest * static_cast<double>(most))) continue;
-    (void)choice.Run(*each.candidate, each.cycles, CycleModelOptions{}.most_work);
+    (void)choice.Run(*each.candidate, CycleModelOptions{}.most_work);
   }
   return choice.Proved();
 }

@@ -36,6 +36,7 @@ struct Candidate {
   nlohmann::ordered_json mapping;
   std::function<Result<Schedule>()> schedule;
   int64_t least_cycles = 0;  // no run of it takes fewer
+  double likely_least = 0;  // cycles: nor, but for one in fifty, fewer than these (docs/architecture.md, "Choice of a mapping")
 };
 
 // What the image and descriptors of a layer may have, as JSON: about 3.5 KB a part.

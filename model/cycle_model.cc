@@ -49,6 +49,42 @@ Status CheckSetup(const std::vector<uint64_t>& setup) {
 
 int64_t Work(int64_t simulated, const Skipper& skipper) { return simulated + 8 * skipper.skipped_stretches(); }
 
+// All that was counted so far.
+CycleCounts Counted(Skipper& skipper, const HwConfig& config) {
+  const TimingArray::Counters total = skipper.Total();
+  CycleCounts counts;
+  counts.cycles = total.cycles;
+  counts.simulated_cycles = total.cycles - skipper.skipped_cycles();
+  counts.config_cycles = total.config;
+  counts.wide_words = total.wide;
+  counts.narrow_words = total.narrow;
+  counts.gon_words = total.gon;
+  counts.output_words = total.output;
+  counts.gon_held_cycles = total.gon_held;
+  counts.pe.resize(total.pe.size() / kNumPeCounters);
+  for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
+    for (std::size_t k = 0; k < kNumPeCounters; ++k) {
+      counts.pe[pe][k] = total.pe[pe * kNumPeCounters + k];
+      if (counts.pe[pe][k] >> config.counter_bits != 0) counts.errors |= uint64_t{1} << kErrCounter;
+    }
+  }
+  return counts;
+}
+
+// Of the useful products, those issued: more than is done where zeros are multiplied.
+double ShareOfProducts(const CycleCounts& counts, int64_t products) {
+  if (products == 0) return 0;
+  uint64_t issued = 0;
+  for (const PeCounts& pe : counts.pe) issued += pe[kCntIssued];
+  return std::min(1.0, static_cast<double>(issued) / static_cast<double>(products));
+}
+
+// Whether a run that is done by `share` will take more cycles than `most` by far, at the rate so far.
+bool IsSlow(int64_t cycles, double share, int64_t most) {
+  constexpr double kSure = 0.9, kLeastShare = 0.3;
+  return share >= kLeastShare && kSure * static_cast<double>(cycles) > share * static_cast<double>(most);
+}
+
 }  // namespace
 
 Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& config,
@@ -71,13 +107,16 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
     if (options.skip) skipper.AfterStep();
     const int64_t so_far = skipper.cycles() + array.counters.cycles;
     const int64_t work = Work(step, skipper);
-    if (so_far > options.most_cycles || work >= options.most_work) {
-      CycleCounts given_up;
+    const bool over = so_far > options.most_cycles;
+    // By the stream alone first, which costs nothing.
+    const bool may_be_slow = check && options.products > 0 && IsSlow(so_far, array.wide_parts.share(), options.most_cycles);
+    if (over || work >= options.most_work || may_be_slow) {
+      CycleCounts given_up = Counted(skipper, config);
       given_up.complete = false;
-      given_up.cycles = so_far;
       given_up.work = work;
-      given_up.share = array.wide_parts.share();
-      return given_up;
+      given_up.share = std::max(array.wide_parts.share(), ShareOfProducts(given_up, options.products));
+      given_up.too_slow = over || (may_be_slow && IsSlow(so_far, given_up.share, options.most_cycles));
+      if (given_up.too_slow || work >= options.most_work) return given_up;
     }
     if (!check) continue;
     if (options.progress) {
@@ -94,24 +133,8 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   if (const std::string error = array.StreamError(); !error.empty()) {
     return BadInput("image.json: the schedule is damaged: {}", error);
   }
-  const TimingArray::Counters total = skipper.Total();
-  CycleCounts counts;
-  counts.cycles = total.cycles;
-  counts.simulated_cycles = total.cycles - skipper.skipped_cycles();
+  CycleCounts counts = Counted(skipper, config);
   counts.work = Work(counts.simulated_cycles, skipper);
-  counts.config_cycles = total.config;
-  counts.wide_words = total.wide;
-  counts.narrow_words = total.narrow;
-  counts.gon_words = total.gon;
-  counts.output_words = total.output;
-  counts.gon_held_cycles = total.gon_held;
-  counts.pe.resize(array.progress.size());
-  for (std::size_t pe = 0; pe < counts.pe.size(); ++pe) {
-    for (std::size_t k = 0; k < kNumPeCounters; ++k) {
-      counts.pe[pe][k] = total.pe[pe * kNumPeCounters + k];
-      if (counts.pe[pe][k] >> config.counter_bits != 0) counts.errors |= uint64_t{1} << kErrCounter;
-    }
-  }
   counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return counts;
 }

@@ -20,6 +20,8 @@ struct CycleModelOptions {
   // The run is given up when it takes more cycles, or the model more work (CycleCounts).
   int64_t most_cycles = std::numeric_limits<int64_t>::max();
   int64_t most_work = std::numeric_limits<int64_t>::max();
+  // With the useful products of the pass: also as soon as it is sure enough that it will take more cycles, by the rate of products.
+  int64_t products = 0;
   // Told now and then: share of the wide stream taken (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;
 };
@@ -34,8 +36,9 @@ struct CycleCounts {
   double seconds = 0;
   int64_t simulated_cycles = 0;  // that were not skipped
   int64_t work = 0;              // these, and eight for each stretch that was: what decides about the time the model takes
-  bool complete = true;          // false: given up; cycles and share are those so far, other counts mean nothing
-  double share = 1;              // of the wide stream taken
+  bool complete = true;          // false: given up; all counts are those so far
+  bool too_slow = false;         // given up for its cycles, not for the model's work
+  double share = 1;              // of the wide stream taken, or of the useful products issued where that is more
 };
 
 // Fails when the schedule is damaged (bad input) or nothing moves any more (machinery).
