@@ -183,10 +183,10 @@ constexpr std::size_t kMostFrames = 32;  // that other parts than the largest ar
 class Search {
  public:
   // What parts of a schedule must have in common.
-  using Frame = std::array<int64_t, 12>;
+  using Frame = std::array<int64_t, 13>;
   static Frame FrameOf(const TileMapping& m) {
     return {m.block[0], m.block[1], m.cross.groups, m.cross.outc, m.cross.windows, m.cross.windows_inside,
-            m.filters, m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop};
+            m.filters, m.input_wide, m.input_narrow, m.kernel_wide, m.kernel_narrow, m.crop, m.crops_tiles()};
   }
 
   // What takes `most_cycles` at least is left out, and without `frames` what is much slower than the best.
