@@ -209,6 +209,8 @@ class Search {
     const int64_t left = units % (units_of_block * m_.sides);
     if (m_.sides > 1 && left > 0 && left < m_.sides) return;
     if (m_.flows() && m_.passes() > 1 && left > 0) return;
+    // What a pass frees at its end must have been in the file at once.
+    if ((m_.frees_words() ? 1 : m_.depth) + m_.flow_fillers() > hw_.ifmap_depth) return;
     if (!m_.meets_parts) m_.slots = units_of_block * slots_of_unit;
     m_.early = first_ && !m_.split() ? Early(m_, hw_) : 0;
     m_.cost = Estimate(m_, hw_);

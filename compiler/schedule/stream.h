@@ -180,6 +180,11 @@ class NestCursor {
     AnyOf any;
     int level;
   };
+  // A register, its terms in terms_.
+  struct Flat {
+    std::size_t value, first_term, end_term;
+    int64_t base, divisor, modulus, cap;
+  };
   int LevelOf(int var) const;
   void Recompute(int level);
   void Settle(int level);        // finds the first kept item from here
@@ -190,6 +195,8 @@ class NestCursor {
   int fixed_loop_;
   std::vector<int64_t> values_;
   std::vector<int> register_level_;
+  std::vector<Term> terms_;
+  std::vector<std::vector<Flat>> flat_;  // registers to work out where loop k - 1 or one outside of it stepped, by k
   std::vector<Clause> clauses_;  // by level
   int64_t outer_count_ = 0;
   int frozen_ = 0;               // loops 0..frozen_-1 stay (Seek)
