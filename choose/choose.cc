@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -60,6 +61,8 @@ class Choice {
       return Expected{&candidate, std::max(candidate.cost.cycles, kLeastOfRate * cycles / done),
                       static_cast<double>(most_work) / done};
     }
+    double& least = of_estimate_.try_emplace(KindOf(candidate), cycles / candidate.cost.cycles).first->second;
+    least = std::min(least, cycles / candidate.cost.cycles);
     if (best_ && factor * cycles >= best_cycles_) return {};
     best_cycles_ = factor * cycles;
     one.counts = std::move(counts.value());
@@ -69,7 +72,7 @@ class Choice {
 
   // Whether a candidate can wait for the end of a run that was given up: it is hopeless beside what that is expected to take.
   bool CanWait(const Candidate& candidate, double likely_cycles) const {
-    return !best_ && candidate.likely_least > likely_cycles / kLeastOfRate + kShort;
+    return !best_ && LeastOf(candidate) > likely_cycles / kLeastOfRate;
   }
 
   // Whether a run that was given up may pay after all.
@@ -91,14 +94,29 @@ class Choice {
   static constexpr double kLeastOfRate = 0.95, kLeastShare = 0.02;
   static constexpr double kLongGain = 0.998;
 
-  // Estimates of short runs are off by more cycles than a share tells.
-  static constexpr double kShort = 2000;
-  // No run that saves less of what the roofline leaves is worth its time.
-  static constexpr double kNearRoofline = 1 / kLongGain;
+  // Estimates of short runs are off by more cycles than a share tells; where a candidate of the same kind has run, by little more
+  // than that one's.
+  static constexpr double kShort = 2000, kOffOfKnown = 0.002;
+  // Nothing is tried to save less than this.
+  static constexpr double kNearRoofline = 1.005;
 
+  // What estimates of the same kind have in common.
+  static std::string KindOf(const Candidate& candidate) {
+    const auto& mapping = candidate.mapping;
+    const bool crosses = mapping.contains("cross") && !mapping.at("cross").is_null();
+    return mapping.at("family").get<std::string>() + (crosses ? " crossed" : "");
+  }
+  // Cycles that its run takes at least, as far as is known.
+  double LeastOf(const Candidate& candidate) const {
+    double least = candidate.likely_least;
+    if (const auto known = of_estimate_.find(KindOf(candidate)); known != of_estimate_.end()) {
+      least = std::max(least, (std::min(1.0, known->second) - kOffOfKnown) * candidate.cost.cycles);
+    }
+    return least - kShort;
+  }
   bool Hopeless(const Candidate& candidate) const {
     return wanted_.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles_ ||
-           candidate.likely_least > best_cycles_ + kShort || best_cycles_ <= kNearRoofline * roofline_;
+           LeastOf(candidate) > best_cycles_ || best_cycles_ <= kNearRoofline * roofline_;
   }
   void Tell(const std::string& what) const {
     if (progress_.begins) progress_.begins(what);
@@ -108,6 +126,7 @@ class Choice {
   const ChooseProgress& progress_;
   const double roofline_;
   std::optional<ChosenLayer> best_;
+  std::map<std::string, double> of_estimate_;  // what runs took of their estimates, at least, by kind
   double best_cycles_ = 0;  // as they count (ImageFactor)
   int64_t work_ = 0;
   Status last_ = {};  // why the last candidate that cannot run cannot

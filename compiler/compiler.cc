@@ -41,9 +41,9 @@ constexpr int kImageFormat = 4;
 struct Overestimate {
   double share, cycles, share_of_long;
 };
-Overestimate OverestimateOf(const MatrixParts&) { return {0.03, 7000, 0.004}; }
+Overestimate OverestimateOf(const MatrixParts&) { return {0.03, 5000, 0.003}; }
 Overestimate OverestimateOf(const TileParts& tiles) {
-  return tiles.parts.front().crossed() ? Overestimate{0.02, 7000, 0.004} : Overestimate{0.05, 100000, 0};
+  return tiles.parts.front().crossed() ? Overestimate{0.02, 5000, 0.003} : Overestimate{0.05, 100000, 0};
 }
 Overestimate OverestimateOf(const PlaneMapping&) { return {0.05, 100000, 0}; }
 Overestimate OverestimateOf(const StripMapping&) { return {0.05, 100000, 0}; }

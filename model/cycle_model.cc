@@ -79,10 +79,10 @@ double ShareOfProducts(const CycleCounts& counts, int64_t products) {
   return std::min(1.0, static_cast<double>(issued) / static_cast<double>(products));
 }
 
-// Whether a run that is done by `share` will take more cycles than `most` by far, at the rate so far.
+// Whether a run that is done by `share` is behind one of `most` cycles by so much of these that it will not catch up.
 bool IsSlow(int64_t cycles, double share, int64_t most) {
-  constexpr double kSure = 0.9, kLeastShare = 0.3;
-  return share >= kLeastShare && kSure * static_cast<double>(cycles) > share * static_cast<double>(most);
+  constexpr double kBehind = 0.02;
+  return static_cast<double>(cycles) > (share + kBehind) * static_cast<double>(most);
 }
 
 }  // namespace
@@ -94,6 +94,7 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
   TimingArray array(schedule, config);
   Skipper skipper(array, schedule);
   bool still = false;  // nothing moves, and nothing ever will
+  int64_t count_from = 0;  // cycles from which on products are counted again
   for (int64_t step = 0; !array.Finished(); ++step) {
     const bool check = step % kCheckCycles == 0;
     const bool quiet = check && array.quiet() >= kCheckCycles;
@@ -108,8 +109,9 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
     const int64_t so_far = skipper.cycles() + array.counters.cycles;
     const int64_t work = Work(step, skipper);
     const bool over = so_far > options.most_cycles;
-    // By the stream alone first, which costs nothing.
-    const bool may_be_slow = check && options.products > 0 && IsSlow(so_far, array.wide_parts.share(), options.most_cycles);
+    // By the stream alone first: counting products takes time.
+    const bool may_be_slow = check && options.products > 0 && so_far >= count_from &&
+                             IsSlow(so_far, array.wide_parts.share(), options.most_cycles);
     if (over || work >= options.most_work || may_be_slow) {
       CycleCounts given_up = Counted(skipper, config);
       given_up.complete = false;
@@ -117,6 +119,7 @@ Result<CycleCounts> PredictCycles(const Schedule& schedule, const HwConfig& conf
       given_up.share = std::max(array.wide_parts.share(), ShareOfProducts(given_up, options.products));
       given_up.too_slow = over || (may_be_slow && IsSlow(so_far, given_up.share, options.most_cycles));
       if (given_up.too_slow || work >= options.most_work) return given_up;
+      count_from = so_far + so_far / 16;
     }
     if (!check) continue;
     if (options.progress) {

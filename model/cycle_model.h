@@ -20,7 +20,7 @@ struct CycleModelOptions {
   // The run is given up when it takes more cycles, or the model more work (CycleCounts).
   int64_t most_cycles = std::numeric_limits<int64_t>::max();
   int64_t most_work = std::numeric_limits<int64_t>::max();
-  // With the useful products of the pass: also as soon as it is sure enough that it will take more cycles, by the rate of products.
+  // With the useful products of the pass: also as soon as it is so far behind that it will take more, by the share of them.
   int64_t products = 0;
   // Told now and then: share of the wide stream taken (0..1), cycles so far.
   std::function<void(double, int64_t)> progress;

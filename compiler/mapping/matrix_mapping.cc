@@ -2,6 +2,7 @@
 #include "compiler/mapping/matrix_mapping.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
@@ -120,7 +121,7 @@ bool LabelsMeet(const TransposedProblem& p) {
 class Search {
  public:
   Search(const MatrixMapping& problem, bool first, const HwConfig& hw, Objective better)
-      : hw_(hw), better_(better), m_(problem), first_(first) {
+      : hw_(hw), better_(better), by_cycles_(better == FewestCycles), m_(problem), first_(first) {
     m_.chains = hw.rows / m_.chain;
     Depths();
   }
@@ -185,6 +186,9 @@ class Search {
     return turn;
   }
   void Items() {
+    const double products = Real(m_.groups() * m_.fixed_blocks * m_.depth_blocks) * Real(m_.columns * m_.depth) *
+                            Real(CeilDiv(m_.all_items(), m_.sides));
+    if (by_cycles_ && best_ && products >= best_->cost.cycles) return;
     // Items come in units: of a scatter all kernel elements of a channel.
     const int64_t places = m_.places(hw_);
     const int64_t unit = m_.scatter() ? m_.transposed.kernel[0] * m_.transposed.kernel[1] : 1;
@@ -220,6 +224,7 @@ class Search {
 
   const HwConfig& hw_;
   const Objective better_;
+  const bool by_cycles_;
   MatrixMapping m_;
   const bool first_;
   std::optional<MatrixMapping> best_;
@@ -237,9 +242,10 @@ struct Shared {
 // A problem, cut into some products.
 using Cuts = std::vector<MatrixMapping>;
 
-// The best mapping of every product of `cuts`.
-std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKind> kinds,
-                                const Shared& shared, const HwConfig& hw, Objective better) {
+// The best mapping of every product of `cuts`. None where they take `most_cycles` together.
+std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKind> kinds, const Shared& shared,
+                                const HwConfig& hw, Objective better,
+                                double most_cycles = std::numeric_limits<double>::infinity()) {
   MatrixParts all;
   int64_t words = 0;
   for (MatrixMapping m : cuts) {
@@ -261,6 +267,7 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
     words += best->passes() * best->block();
     all.cost.cycles += best->cost.cycles;
     all.cost.words += best->cost.words;
+    if (all.cost.cycles > most_cycles) return std::nullopt;
     all.parts.push_back(*best);
   }
   MatrixMapping& first = all.parts.front();
@@ -282,6 +289,12 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
   const auto keep = [&](std::optional<MatrixParts>& best, const std::optional<MatrixParts>& found) {
     if (found && (!best || better(found->cost, best->cost))) best = found;
   };
+  // Likewise of cuts whose cost is not asked for otherwise.
+  const auto keep_best = [&](std::optional<MatrixParts>& best, const Cuts& cuts, const Shared& shared) {
+    const bool limited = best && better == FewestCycles;
+    keep(best, Best(cuts, kinds, shared, hw, better,
+                    limited ? best->cost.cycles : std::numeric_limits<double>::infinity()));
+  };
   std::optional<MatrixParts> aside, flowing;
   std::vector<std::pair<Shared, Cost>> tried;
   for (int64_t chain = 1; chain <= hw.rows; ++chain) {
@@ -294,11 +307,11 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
       for (int64_t sides = 1; sides <= hw.columns; ++sides) {
         if (sides > 1 && hw.columns / sides == hw.columns / (sides - 1)) continue;
         Shared other = {chain, wide, 0, 0, sides};
-        if (sides > 1) keep(aside, Best(ways_to_cut.front(), kinds, other, hw, better));
+        if (sides > 1) keep_best(aside, ways_to_cut.front(), other);
         if (!wide || ways_to_cut.front().size() > 1) continue;
         other.flow_wide = hw.wide_lanes();
         other.flow_narrow = hw.narrow_lanes();
-        keep(flowing, Best(ways_to_cut.front(), kinds, other, hw, better));
+        keep_best(flowing, ways_to_cut.front(), other);
       }
     }
   }
@@ -315,14 +328,14 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
   for (const auto& [shared, cost] : tried) {
     if (!hopeless(cost, coarsest)) {
       for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
-        keep(own, Best(ways_to_cut[k], kinds, shared, hw, better));
+        keep_best(own, ways_to_cut[k], shared);
       }
     }
     if (!by_words || hopeless(cost, {2 * coarsest.cycles, 2 * coarsest.words})) continue;
     // Shares of the networks, in full beats.
     for (const auto& [wide, narrow] : {std::pair{1, 1}, {2, 1}, {4, 1}, {1, 2}, {1, 3}}) {
       const Shared split = {shared.chain, shared.stream_wide, wide * hw.wide_lanes(), narrow * hw.narrow_lanes()};
-      for (const Cuts& cuts : ways_to_cut) keep(both[shared.stream_wide], Best(cuts, kinds, split, hw, better));
+      for (const Cuts& cuts : ways_to_cut) keep_best(both[shared.stream_wide], cuts, split);
     }
   }
   std::vector<MatrixParts> found = {*own};

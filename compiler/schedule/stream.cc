@@ -408,11 +408,23 @@ int NestCursor::LevelOf(int var) const {
 
 void NestCursor::Recompute(int level) {
   int64_t* const values = values_.data();
-  for (const Flat& reg : flat_[static_cast<std::size_t>(level + 1)]) {
+  const auto within = [](int64_t value, int64_t from, int64_t size) {
+    return static_cast<uint64_t>(value - from) < static_cast<uint64_t>(size);
+  };
+  for (Flat& reg : flat_[static_cast<std::size_t>(level + 1)]) {
     int64_t value = reg.base;
     for (std::size_t t = reg.first_term; t < reg.end_term; ++t) value += terms_[t].factor * values[terms_[t].var];
-    if (reg.divisor != 1) value = FloorDiv(value, reg.divisor);
-    if (reg.modulus != 0) value -= reg.modulus * FloorDiv(value, reg.modulus);
+    if (reg.divisor != 1) {
+      if (!within(value, reg.least, reg.divisor)) {
+        reg.quotient = FloorDiv(value, reg.divisor);
+        reg.least = reg.quotient * reg.divisor;
+      }
+      value = reg.quotient;
+    }
+    if (reg.modulus != 0) {
+      if (!within(value, reg.multiple, reg.modulus)) reg.multiple = reg.modulus * FloorDiv(value, reg.modulus);
+      value -= reg.multiple;
+    }
     values[reg.value] = std::min(value, reg.cap);
   }
 }

@@ -184,6 +184,9 @@ class NestCursor {
   struct Flat {
     std::size_t value, first_term, end_term;
     int64_t base, divisor, modulus, cap;
+    // Of the last division, since most have the same quotient: the quotient, and the least number that has it; the multiple
+    // of the modulus.
+    int64_t quotient = 0, least = 0, multiple = 0;
   };
   int LevelOf(int var) const;
   void Recompute(int level);

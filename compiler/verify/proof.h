@@ -14,9 +14,9 @@
 namespace ecoflow {
 
 struct ProofOptions {
-  int64_t most_slots = 1'000'000;  // slots to execute; the first pass of each part always
-  int64_t most_pass_slots = 2'000'000;  // of a larger pass some columns are executed
-  int64_t most_part_slots = 6'000'000;  // in the first passes of all parts: of many, likewise
+  int64_t most_slots = 300'000;  // slots to execute; the first pass of each part always
+  int64_t most_pass_slots = 1'000'000;  // of a larger pass some columns are executed
+  int64_t most_part_slots = 4'000'000;  // in the first passes of all parts: of many, likewise
   bool fillers = false;            // products with an inserted zero are meant, or of results that padding cuts away
 };
 
