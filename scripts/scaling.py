@@ -8,6 +8,7 @@ Mapper: wall clock of `ecoflow compile`, proof included, and its peak memory; mo
 `ecoflow predict` reports. One command at a time, so that they do not disturb each other.
 
 usage: scaling.py [--doublings 3] [--dataflow auto] [--markdown docs/scaling.md] [--svg docs/scaling.svg]
+       scaling.py --configs DIR
 """
 import argparse
 import json
@@ -182,7 +183,13 @@ def main():
     parser.add_argument("--dataflow", default="auto")
     parser.add_argument("--markdown", default=ROOT / "docs/scaling.md")
     parser.add_argument("--svg", default=ROOT / "docs/scaling.svg")
+    parser.add_argument("--configs", type=pathlib.Path, metavar="DIR", help="only write the arrays' configurations there")
     a = parser.parse_args()
+    if a.configs:
+        a.configs.mkdir(parents=True, exist_ok=True)
+        for side in SIDES:
+            (a.configs / f"{side}x{side}.json").write_text(json.dumps(array(side), indent=2) + "\n")
+        return 0
     try:
         import matplotlib  # before the work, not after it
         del matplotlib
