@@ -61,7 +61,7 @@ class Choice {
       return Expected{&candidate, std::max(candidate.cost.cycles, kLeastOfRate * cycles / done),
                       static_cast<double>(most_work) / done};
     }
-    double& least = of_estimate_.try_emplace(KindOf(candidate), cycles / candidate.cost.cycles).first->second;
+    double& least = of_estimate_.try_emplace(candidate.kind, cycles / candidate.cost.cycles).first->second;
     least = std::min(least, cycles / candidate.cost.cycles);
     if (best_ && factor * cycles >= best_cycles_) return {};
     best_cycles_ = factor * cycles;
@@ -100,16 +100,10 @@ class Choice {
   // Nothing is tried to save less than this.
   static constexpr double kNearRoofline = 1.005;
 
-  // What estimates of the same kind have in common.
-  static std::string KindOf(const Candidate& candidate) {
-    const auto& mapping = candidate.mapping;
-    const bool crosses = mapping.contains("cross") && !mapping.at("cross").is_null();
-    return mapping.at("family").get<std::string>() + (crosses ? " crossed" : "");
-  }
   // Cycles that its run takes at least, as far as is known.
   double LeastOf(const Candidate& candidate) const {
     double least = candidate.likely_least;
-    if (const auto known = of_estimate_.find(KindOf(candidate)); known != of_estimate_.end()) {
+    if (const auto known = of_estimate_.find(candidate.kind); known != of_estimate_.end()) {
       least = std::max(least, (std::min(1.0, known->second) - kOffOfKnown) * candidate.cost.cycles);
     }
     return least - kShort;

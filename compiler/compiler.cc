@@ -35,28 +35,31 @@ namespace {
 
 constexpr double kWorthLongImage = 1.02;  // what a cycle of a layer with a long image counts
 
-constexpr int kImageFormat = 4;
+constexpr int kImageFormat = 5, kOldestImageFormat = 4;  // 5: sums of no result
 
-// By how much the estimates of a family are above what runs take: a share, but no more than so many cycles and another share.
-struct Overestimate {
+// A kind of candidates, and by how much its estimates are above what runs take: a share, but no more than so many cycles and
+// another share.
+struct Kind {
+  const char* name;
   double share, cycles, share_of_long;
 };
-Overestimate OverestimateOf(const MatrixParts&) { return {0.03, 5000, 0.003}; }
-Overestimate OverestimateOf(const TileParts& tiles) {
-  return tiles.parts.front().crossed() ? Overestimate{0.02, 5000, 0.003} : Overestimate{0.05, 100000, 0};
+Kind KindOf(const MatrixParts&) { return {"matrix product", 0.03, 5000, 0.003}; }
+Kind KindOf(const TileParts& tiles) {
+  if (tiles.parts.front().crossed()) return {"tiles that cross", 0.02, 5000, 0.003};
+  return {"tiles in blocks", 0.05, 100000, 0};
 }
-Overestimate OverestimateOf(const PlaneMapping&) { return {0.05, 100000, 0}; }
-Overestimate OverestimateOf(const StripMapping&) { return {0.05, 100000, 0}; }
-Overestimate OverestimateOf(const RowMapping&) { return {0.08, 100000, 0}; }
-Overestimate OverestimateOf(const OutputMapping&) { return {0.18, 100000, 0}; }
+Kind KindOf(const PlaneMapping&) { return {"planes", 0.05, 100000, 0}; }
+Kind KindOf(const StripMapping&) { return {"strips", 0.05, 100000, 0}; }
+Kind KindOf(const RowMapping&) { return {"rows", 0.08, 100000, 0}; }
+Kind KindOf(const OutputMapping&) { return {"results per PE", 0.18, 100000, 0}; }
 
 template <typename Mapping>
 Candidate MakeCandidate(const Mapping& mapping, const HwConfig& hw,
                         Result<Schedule> (*schedule)(const Mapping&, const HwConfig&)) {
   const double cycles = mapping.cost.cycles;
-  const Overestimate over = OverestimateOf(mapping);
-  const double least = cycles - std::min(over.share * cycles, over.cycles + over.share_of_long * cycles);
-  return {mapping.cost, ToJson(mapping), [mapping, hw, schedule] { return schedule(mapping, hw); }, 0, least};
+  const Kind kind = KindOf(mapping);
+  const double least = cycles - std::min(kind.share * cycles, kind.cycles + kind.share_of_long * cycles);
+  return {mapping.cost, ToJson(mapping), [mapping, hw, schedule] { return schedule(mapping, hw); }, 0, kind.name, least};
 }
 
 template <typename Mapping>
@@ -418,7 +421,7 @@ Result<CompiledLayer> ReadCompiled(const fs::path& folder) {
   ECO_ASSIGN(const json image, ParseJson(image_text, "image.json"));
   const JsonPlace at(image, "image.json");
   int format = 0;
-  ECO_RETURN_IF_ERROR(at.Get("format", format, IntegerRange{kImageFormat, kImageFormat}));
+  ECO_RETURN_IF_ERROR(at.Get("format", format, IntegerRange{kOldestImageFormat, kImageFormat}));
   std::string pass;
   ECO_RETURN_IF_ERROR(at.Get("pass", pass));
   ECO_ASSIGN(compiled.pass, ParsePass(pass));

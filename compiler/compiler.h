@@ -36,6 +36,7 @@ struct Candidate {
   nlohmann::ordered_json mapping;
   std::function<Result<Schedule>()> schedule;
   int64_t least_cycles = 0;  // no run of it takes fewer
+  std::string kind;         // candidates of a kind have what their estimates are off by in common
   double likely_least = 0;  // cycles: nor, but for one in fifty, fewer than these (docs/architecture.md, "Choice of a mapping")
 };
 

@@ -84,13 +84,10 @@ void Reads(GinDescriptor& words, const TensorView& tensor, const Element& elemen
   words.address = AddAddress(words.nest, tensor, element);
 }
 
-void WritesSome(GonDescriptor& words, const TensorView& tensor, const Element& element) {
-  for (AnyOf& range : Inside(words.nest, tensor, element)) words.real.push_back(std::move(range));
-  words.address = AddAddress(words.nest, tensor, element);
-}
-
-void Writes(GonDescriptor& words, const TensorView& tensor, const Element& element) {
-  for (AnyOf& range : Inside(words.nest, tensor, element)) words.nest.keep.push_back(std::move(range));
+void Writes(GonDescriptor& words, const TensorView& tensor, const Element& element, Outside others) {
+  Condition inside = Inside(words.nest, tensor, element);
+  Condition& condition = others == Outside::kDropped ? words.real : words.nest.keep;
+  for (AnyOf& range : inside) condition.push_back(std::move(range));
   words.address = AddAddress(words.nest, tensor, element);
 }
 

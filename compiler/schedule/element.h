@@ -21,9 +21,8 @@ Condition Inside(LoopNest& nest, const TensorView& tensor, const Element& elemen
 
 // The words are elements of an operand, fillers where there is none.
 void Reads(GinDescriptor& words, const TensorView& tensor, const Element& element);
-// The words belong to elements of the result; others do not exist.
-void Writes(GonDescriptor& words, const TensorView& tensor, const Element& element);
-// The same where the words exist: they are dropped.
-void WritesSome(GonDescriptor& words, const TensorView& tensor, const Element& element);
+// The words belong to elements of the result; others do not exist, or are sums that are dropped.
+enum class Outside { kMissing, kDropped };
+void Writes(GonDescriptor& words, const TensorView& tensor, const Element& element, Outside others = Outside::kMissing);
 
 }  // namespace ecoflow

@@ -357,7 +357,7 @@ void AddScatteredResult(GonDescriptor& d, const MatrixMapping& m, int fixed, int
   const int y = nest.Affine("y", -p.pad[0], {{e.oy, p.stride[0]}, {w.i, p.dilation[0]}});
   const int x = nest.Affine("x", -p.pad[1], {{e.ox, p.stride[1]}, {w.j, p.dilation[1]}});
   const Element result = {.group = kGroup, .batch = e.n, .outc = w.c, .row = y, .col = x};
-  m.drops() ? WritesSome(d, p.Results(), result) : Writes(d, p.Results(), result);
+  Writes(d, p.Results(), result, m.drops() ? Outside::kDropped : Outside::kMissing);
   // Errors before and after this one that have a product of the same label.
   for (const auto& [axis, error, tap] : {std::tuple{0, e.oy, w.i}, std::tuple{1, e.ox, w.j}}) {
     const int64_t common = std::gcd(p.stride[axis], p.dilation[axis]);

@@ -382,14 +382,6 @@ NestCursor::NestCursor(const LoopNest& nest, int fixed_loop, int64_t fixed_index
     for (const Term& term : reg.terms) level = std::max(level, LevelOf(term.var));
     register_level_.push_back(level);
   }
-  flat_.resize(nest.loops.size() + 1);
-  for (std::size_t k = 0; k < nest.registers.size(); ++k) {
-    const Register& reg = nest.registers[k];
-    const std::size_t first = terms_.size();
-    terms_.insert(terms_.end(), reg.terms.begin(), reg.terms.end());
-    const Flat flat = {nest.loops.size() + k, first, terms_.size(), reg.base, reg.divisor, reg.modulus, reg.cap};
-    for (int level = -1; level <= register_level_[k]; ++level) flat_[static_cast<std::size_t>(level + 1)].push_back(flat);
-  }
   for (const AnyOf& any : nest.keep) {
     int level = -1;
     for (const Range& range : any) level = std::max(level, LevelOf(range.var));
@@ -407,25 +399,14 @@ int NestCursor::LevelOf(int var) const {
 }
 
 void NestCursor::Recompute(int level) {
-  int64_t* const values = values_.data();
-  const auto within = [](int64_t value, int64_t from, int64_t size) {
-    return static_cast<uint64_t>(value - from) < static_cast<uint64_t>(size);
-  };
-  for (Flat& reg : flat_[static_cast<std::size_t>(level + 1)]) {
+  for (std::size_t k = 0; k < nest_->registers.size(); ++k) {
+    if (register_level_[k] < level) continue;
+    const Register& reg = nest_->registers[k];
     int64_t value = reg.base;
-    for (std::size_t t = reg.first_term; t < reg.end_term; ++t) value += terms_[t].factor * values[terms_[t].var];
-    if (reg.divisor != 1) {
-      if (!within(value, reg.least, reg.divisor)) {
-        reg.quotient = FloorDiv(value, reg.divisor);
-        reg.least = reg.quotient * reg.divisor;
-      }
-      value = reg.quotient;
-    }
-    if (reg.modulus != 0) {
-      if (!within(value, reg.multiple, reg.modulus)) reg.multiple = reg.modulus * FloorDiv(value, reg.modulus);
-      value -= reg.multiple;
-    }
-    values[reg.value] = std::min(value, reg.cap);
+    for (const Term& term : reg.terms) value += term.factor * values_[static_cast<std::size_t>(term.var)];
+    if (reg.divisor != 1) value = FloorDiv(value, reg.divisor);
+    if (reg.modulus != 0) value -= reg.modulus * FloorDiv(value, reg.modulus);
+    values_[static_cast<std::size_t>(num_loops_) + k] = std::min(value, reg.cap);
   }
 }
 

@@ -180,14 +180,6 @@ class NestCursor {
     AnyOf any;
     int level;
   };
-  // A register, its terms in terms_.
-  struct Flat {
-    std::size_t value, first_term, end_term;
-    int64_t base, divisor, modulus, cap;
-    // Of the last division, since most have the same quotient: the quotient, and the least number that has it; the multiple
-    // of the modulus.
-    int64_t quotient = 0, least = 0, multiple = 0;
-  };
   int LevelOf(int var) const;
   void Recompute(int level);
   void Settle(int level);        // finds the first kept item from here
@@ -198,8 +190,6 @@ class NestCursor {
   int fixed_loop_;
   std::vector<int64_t> values_;
   std::vector<int> register_level_;
-  std::vector<Term> terms_;
-  std::vector<std::vector<Flat>> flat_;  // registers to work out where loop k - 1 or one outside of it stepped, by k
   std::vector<Clause> clauses_;  // by level
   int64_t outer_count_ = 0;
   int frozen_ = 0;               // loops 0..frozen_-1 stay (Seek)

@@ -28,8 +28,9 @@ struct ProofCoverage {
 
 // Proves, or says what does not hold, for every pass that is executed:
 // - words and programs fit: no PE waits for a word that never comes or keeps one;
-// - every product belongs to a result, or with `fillers` to a sum that is dropped, and only products of one result add up: inside a PE, up a
-//   column, or in the accumulator, whose slots are started, completed and reused in this order;
+// - every product belongs to a result, or with `fillers` to a sum that is dropped, and only products
+//   of one result add up: inside a PE, up a column, or in the accumulator, whose slots are started,
+//   completed and reused in this order;
 // - no register file or queue is exceeded;
 // - the GON takes every sum and files it under its result.
 // When all passes are executed: every product of two real elements is computed exactly once.

@@ -927,7 +927,7 @@ TEST_F(CliTest, DamagedImagesAreRefused) {
   json image = json::parse(good);
   image["format"] = 99;
   Write("image/image.json", image.dump());
-  ExpectRefused("run --image image", "image.json: format = 99, expected 4");
+  ExpectRefused("run --image image", "image.json: format = 99, expected an integer, 4..5");
   Write("image/image.json", good.substr(0, good.size() / 2));
   ExpectRefused("run --image image", "image.json: not valid JSON, line 1");
   image["format"] = 4;
