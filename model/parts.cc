@@ -303,7 +303,7 @@ GonParts::Open GonParts::Open::Moved(int64_t by) const {
 // As many words to a command as lanes, accumulator banks and PEs allow, in order.
 bool GonParts::Walk(Known& known) {
   const GonDescriptor& d = descriptors_[descriptor_];
-  const int64_t lanes = hw_.gon_lanes(), slots = hw_.slots_per_lane() * lanes;
+  const int64_t lanes = hw_.gon_lanes(), slots = hw_.accumulator_slots();
   Open open = left_[static_cast<std::size_t>(command_)];
   GonPart part;
   NestCursor cursor(d.nest);

@@ -202,7 +202,7 @@ class Search {
     }
     if (m_.sides > 1 && m_.scatter()) return;
     int64_t most = std::min(CeilDiv(units, m_.sides), kMostItems / unit);
-    if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_words / slots_of_unit);
+    if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_slots() / slots_of_unit);
     // With both networks the words of the next pass come between the items of this one: they must find room.
     if (most == 0 || (m_.split() && 2 * m_.block() > hw_.filter_depth)) return;
     m_.item_blocks = CeilDiv(units, most * m_.sides);
@@ -419,7 +419,7 @@ std::vector<ResultBlock> ResultBlocks(const Problem& p, bool full, const HwConfi
   const int64_t positions = p.batch * p.out[0] * p.out[1];
   // One more than a multiple of the lanes: neighbours in either direction go to different accumulators.
   const auto pitch = [&](int64_t channels) { return CeilDiv(channels - 1, hw.gon_lanes()) * hw.gon_lanes() + 1; };
-  const int64_t room = hw.slots_per_lane() * hw.gon_lanes() / positions;
+  const int64_t room = hw.accumulator_slots() / positions;
   if (room == 0) return {};
   int64_t split = CeilDiv(p.outc, room);
   while (pitch(CeilDiv(p.outc, split)) > room) ++split;

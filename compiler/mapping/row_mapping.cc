@@ -132,7 +132,7 @@ class Search {
     // As many images, or at least result columns, as the accumulator has room for.
     const int64_t each = CeilDiv(d_.batch, m.images);
     const int64_t row_slots = m.p * m.t * m.images * m.e;
-    const int64_t room = m.partials() == 1 ? int64_t{1} << 40 : hw_.accumulator_words / row_slots;
+    const int64_t room = m.partials() == 1 ? int64_t{1} << 40 : hw_.accumulator_slots() / row_slots;
     if (room == 0) return;
     m.tiles = CeilDiv(d_.out[1], std::min({d_.out[1], room, kMostColumns}));
     m.columns = CeilDiv(d_.out[1], m.tiles);

@@ -176,7 +176,7 @@ std::optional<StripMapping> Complete(StripMapping m, const HwConfig& hw) {
   const int64_t row_slots = RowSlots(m);
   const bool accumulates = NeedsAccumulator(m, hw);
   int64_t limit = most;
-  if (accumulates) limit = std::min(limit, hw.accumulator_words / row_slots / m.turn);
+  if (accumulates) limit = std::min(limit, hw.accumulator_slots() / row_slots / m.turn);
   limit = std::min<int64_t>(limit, kMostTurns);
   if (limit <= 0) return std::nullopt;
   for (int64_t tiles = CeilDiv(most, limit); tiles <= most; ++tiles) {
@@ -205,7 +205,7 @@ std::optional<StripMapping> CompleteWithLeft(StripMapping m, const HwConfig& hw)
     m.channels = channels - m.left;
     if (m.left == 0 || m.turns() > kMostTurns) continue;
     m.slots = accumulates ? channels * row_slots : 0;
-    if (m.slots > hw.accumulator_words) continue;
+    if (m.slots > hw.accumulator_slots()) continue;
     m.cost = Estimate(m, hw);
     return m;
   }

@@ -54,7 +54,7 @@ class Computer {
         out_(static_cast<std::size_t>(hw.pe_count())),
         up_(out_.size()),
         psums_(static_cast<std::size_t>(hw.psum_depth)),
-        accumulator_(static_cast<std::size_t>(hw.slots_per_lane() * hw.gon_lanes())),
+        accumulator_(static_cast<std::size_t>(hw.accumulator_slots())),
         result_(static_cast<std::size_t>(elements)),
         delivered_(result_.size()) {}
 

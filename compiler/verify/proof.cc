@@ -103,8 +103,7 @@ class Prover {
   // Slots of the accumulator, over all passes; `most` words are followed.
   Status FollowAccumulator(int64_t most) const {
     constexpr int64_t kNone = -1;
-    std::vector<int64_t> live(static_cast<std::size_t>(hw_.slots_per_lane()) * static_cast<std::size_t>(hw_.gon_lanes()),
-                              kNone);  // address, by slot
+    std::vector<int64_t> live(static_cast<std::size_t>(hw_.accumulator_slots()), kNone);  // address, by slot
     std::vector<bool> complete(static_cast<std::size_t>(relation_.Results()));
     for (const GonDescriptor& d : schedule_.gon) {
       for (NestCursor cursor(d.nest); !cursor.done(); cursor.Next()) {

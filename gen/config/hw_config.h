@@ -41,6 +41,8 @@ struct HwConfig {
   int local_lanes() const { return local_bits / 32; }        // psums of a Local beat
   int num_levels() const { return (image_store_depth - 4) / 2; }  // loop levels of a PE
   int slots_per_lane() const { return accumulator_words / gon_lanes(); }
+  // Psums that the accumulators hold: words that the lanes cannot share evenly are of no use.
+  int64_t accumulator_slots() const { return int64_t{slots_per_lane()} * gon_lanes(); }
   // Cycles of the adder for psums from below at the end of a chain; 0: they join the product. Three integers are
   // added at once, three floating-point numbers one after the other.
   int link_latency() const { return floating_point() ? adder_latency : 0; }

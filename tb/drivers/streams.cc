@@ -221,7 +221,7 @@ void GonStream::Next() {
     } else {
       // A slot lives in one lane's accumulator.
       const int64_t slot = slot_number;
-      if (slot < 0 || slot >= int64_t{config_.slots_per_lane()} * lanes_) {
+      if (slot < 0 || slot >= config_.accumulator_slots()) {
         error_ = fmt::format("accumulator slot {} does not exist", slot);
         done_ = true;
         return;
