@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "isa/pe_image.h"
@@ -206,8 +207,14 @@ class Search {
   }
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
-  // Of blocks, the best whose passes go on into each other and the best of the others.
-  std::vector<TileMapping> BestOfBlocks() const { return FirstOf(by_going_on_, 2); }
+  // Of blocks, the best whose passes go on into each other, and of the others the best for each choice of what the networks
+  // carry: how well these keep up with each other is for the cycle model to tell.
+  std::vector<TileMapping> BestOfBlocks() const {
+    std::vector<TileMapping> found = FirstOf(blocks_[0], kMostNetworks);
+    for (TileMapping& m : FirstOf(blocks_[1], 1)) found.push_back(std::move(m));
+    std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return better_(a.cost, b.cost); });
+    return found;
+  }
   // The best of the frames, best first.
   std::vector<TileMapping> BestFrames(std::size_t count) const { return FirstOf(by_frame_, count); }
   // Of units that cross, the best for each choice of what the networks carry and of the kernel's turn, and for tiles of one
@@ -363,7 +370,7 @@ class Search {
     for (m.red_parts = 1; m.red_parts <= most; ++m.red_parts) {
       if (m.problem.red % m.red_parts != 0) continue;
       const double used = Real(m.units()) / Real(m.rounds(hw_) * blocks);
-      if (used < kWorthParts * most_used || m.slots(hw_) > hw_.accumulator_words) continue;
+      if (used < kWorthParts * most_used || m.slots(hw_) > hw_.accumulator_slots()) continue;
       most_used = used;
       if (!IsHopeless(m)) Networks(m);
     }
@@ -374,14 +381,12 @@ class Search {
     if (better_ != FewestCycles) return false;
     const double least = Real(m.LeastCycles(hw_));
     if (least > most_cycles_) return true;
-    return !by_going_on_.empty() && std::all_of(by_going_on_.begin(), by_going_on_.end(), [&](const auto& found) {
-      return least > near_ * found.second.cost.cycles;
-    });
+    return visited_ > 0 && std::all_of(fewest_.begin(), fewest_.end(), [&](double found) { return least > near_ * found; });
   }
 
   void InFrame(TileMapping m, const TileMapping& frame) {
     m.cross = frame.cross;
-    if (m.slots(hw_) > hw_.accumulator_words || !m.CanCount()) return;
+    if (m.slots(hw_) > hw_.accumulator_slots() || !m.CanCount()) return;
     m.kernel_wide = frame.kernel_wide, m.kernel_narrow = frame.kernel_narrow;
     m.input_wide = frame.input_wide, m.input_narrow = frame.input_narrow;
     VisitCrossed(m);
@@ -391,7 +396,7 @@ class Search {
   void Crosses(TileMapping m) {
     const DirectProblem& p = m.problem;
     const int64_t pes = hw_.pe_count(), windows = m.windows();
-    if (m.slots(hw_) > hw_.accumulator_words) return;
+    if (m.slots(hw_) > hw_.accumulator_slots()) return;
     int64_t before = 0;
     for (int64_t rounds = CeilDiv(windows, pes); rounds <= windows; ++rounds) {
       m.cross = {};
@@ -535,7 +540,9 @@ class Search {
     ++visited_;
     m.cost = Estimate(m, hw_);
     if (!best_ || better_(m.cost, best_->cost)) best_ = m;
-    Keep(m, by_going_on_, m.passes_on > 1);
+    double& fewest = fewest_[m.passes_on > 1];
+    fewest = fewest == 0 ? m.cost.cycles : std::min(fewest, m.cost.cycles);
+    Keep(m, blocks_[m.passes_on > 1], {m.input_wide > 0, m.input_narrow > 0, m.kernel_wide > 0, m.kernel_narrow > 0});
   }
 
   const HwConfig& hw_;
@@ -549,7 +556,8 @@ class Search {
   std::vector<TileMapping> crosses_;  // what remains to be tried on the networks; cost: at least
   int64_t visited_ = 0;  // mappings that fit
   std::optional<TileMapping> best_;
-  std::map<bool, TileMapping> by_going_on_;
+  std::array<std::map<std::array<bool, 4>, TileMapping>, 2> blocks_;  // 1: passes go on
+  std::array<double, 2> fewest_ = {0, 0};  // cycles of these; 0: there is none
   std::map<Frame, TileMapping> by_frame_;
   std::array<std::map<std::array<int64_t, 4>, TileMapping>, 2> by_networks_;
 };
@@ -606,7 +614,7 @@ struct CutProblem {
   std::array<std::vector<Section>, 2> sections;
 };
 
-// The best mappings of the sections of all problems, all with the same frame; of a single section both of BestOfBlocks.
+// The best mappings of the sections of all problems, all with the same frame; of a single section all of BestOfBlocks.
 // None where they take `most_cycles` at least.
 std::vector<TileParts> MapParts(const std::vector<CutProblem>& problems, const HwConfig& hw, Objective better,
                                   Sharing sharing, double most_cycles) {
@@ -735,6 +743,14 @@ std::vector<TileParts> MapWhole(const std::vector<DirectProblem>& problems, cons
   return found;
 }
 
+// Whether mappings of one are mappings of the other.
+bool SameSizes(const DirectProblem& a, const DirectProblem& b) {
+  const auto sizes = [](const DirectProblem& p) {
+    return std::tie(p.batch, p.groups, p.outc, p.red, p.in, p.out, p.kernel, p.pad, p.stride, p.dilation);
+  };
+  return sizes(a) == sizes(b);
+}
+
 }  // namespace
 
 CrossTags TagsOf(const TileMapping::Cross& cross, const HwConfig& hw) {
@@ -767,7 +783,7 @@ std::vector<TileParts> MapTiles(const std::vector<DirectProblem>& problems, cons
   if (std::any_of(problems.begin(), problems.end(), [](const DirectProblem& p) { return p.empty; })) return {};
   std::vector<TileParts> found = MapWhole(problems, hw, better, MostCycles({}));
   if (problems.size() > 1) return found;
-  if (const auto exchanged = Exchange(problems[0])) {
+  if (const auto exchanged = Exchange(problems[0]); exchanged && !SameSizes(problems[0], *exchanged)) {
     for (TileParts& mapping : MapWhole({*exchanged}, hw, better, MostCycles(found))) {
       mapping.exchanged = true;
       found.push_back(std::move(mapping));

@@ -256,6 +256,8 @@ int64_t CyclesOf(const Layer& layer, Pass pass) {
 TEST(ChooseOneTest, FilterGradientsOfFewChannelsAGroupAreFast) {
   // Bound by words: 47,040 at seven a cycle.
   EXPECT_LE(CyclesOf(GroupedLayer({1, 48, 28, 28}, 48, 6, 2, 1), Pass::kFilterGrad), 8500);
+  // 25,984 at the roofline, of 14 x 14; the mapping of the best estimate takes 44,404 on networks that wait for each other.
+  EXPECT_LE(CyclesOf(GroupedLayer({4, 116, 14, 14}, 116, 116, 1, 1), Pass::kFilterGrad), 31400);
 }
 
 // Few results that are summed over long maps: a PE holds those of several filters, and parts of the map lie side by side.
