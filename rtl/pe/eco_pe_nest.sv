@@ -60,35 +60,33 @@ module eco_pe_nest #(
   logic [ThresholdBits-1:0] chain_in_min_q, chain_out_max_q;
   logic [RaggedBits-1:0] ragged_q;
   logic ragged_now_q, ragged_next;  // level 1 is one shorter; when it starts again
-  index_t last_again_1;  // last index of level 1 then
-  index_t last_1, index_2, index_3;
+  index_t index_2, index_3;
 
   assign step_now = run_q & move_i;
+  assign pass_end = &at_end_q;
   // Of levels above 0 only while level 0 is at its end.
+  logic so_far;  // all levels before are at their end
   always_comb begin
-    pass_end = 1'b0;  // all levels before, then all, are at their end
+    so_far = 1'b0;
     steps = NumLevels'(1);
     again = '0;
     step  = 3'd0;
-    ragged_next = ragged_now_q;
-    last_again_1 = '0;
     if (at_end_q[0]) begin
-      pass_end = 1'b1;
+      so_far = 1'b1;
       for (int l = 0; l < NumLevels; l++) begin
-        steps[l] = pass_end & ~at_end_q[l];
+        steps[l] = so_far & ~at_end_q[l];
         if (steps[l]) step = step | 3'(l);
-        pass_end = pass_end & at_end_q[l];
-        again[l] = pass_end;
+        so_far   = so_far & at_end_q[l];
+        again[l] = so_far;
       end
-      if (pass_end) step = 3'(NumLevels);
-      if (steps[3]) ragged_next = IndexBits'(index_3 + 1'b1) < IndexBits'(ragged_q);
-      else if (again[3]) ragged_next = ragged_q != '0;
-      last_again_1 = last_1 - IndexBits'(ragged_next);
+      if (so_far) step = 3'(NumLevels);
     end
   end
 
   assign start_o = pending_i & ~started_q & (~run_q | (move_i & pass_end));
   assign outer   = start_o | (step_now & at_end_q[0]);  // levels above 0 change
+  assign ragged_next = steps[3] ? IndexBits'(index_3 + 1'b1) < IndexBits'(ragged_q)
+                     : again[3] ? ragged_q != '0 : ragged_now_q;
 
   // Last index of each level of the pass that enters.
   logic [NumLevels*IndexBits-1:0] last_new;
@@ -127,8 +125,7 @@ module eco_pe_nest #(
     logic ragged_new;
     if (l == 1) begin : gen_ragged
       assign ragged_new = limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
-      assign last_1     = last_q;
-      assign last_again = last_again_1;
+      assign last_again = last_q - IndexBits'(ragged_next);
     end else begin : gen_plain
       assign ragged_new = 1'b0;
       assign last_again = last_q;
