@@ -207,8 +207,8 @@ class Search {
   }
   // The best of each frame whose tags do not depend on the part, and the best of all.
   const std::map<Frame, TileMapping>& by_frame() const { return by_frame_; }
-  // Of blocks, the best whose passes go on into each other, and of the others the best for each choice of what the networks
-  // carry: how well these keep up with each other is for the cycle model to tell.
+  // Of blocks, the best whose passes go on into each other (with operands on networks of their own these may lock up), and of the
+  // others the best for each choice of what the networks carry: how well these keep up is for the cycle model to tell.
   std::vector<TileMapping> BestOfBlocks() const {
     std::vector<TileMapping> found = FirstOf(blocks_[0], kMostNetworks);
     for (TileMapping& m : FirstOf(blocks_[1], 1)) found.push_back(std::move(m));
