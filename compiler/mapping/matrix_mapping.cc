@@ -275,135 +275,6 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
   return all;
 }
 
-// The best ways to run any of `ways_to_cut`, of which the first is the coarsest: with each operand on its own
-// network and, where words are what takes the time, with the fixed one on both.
-std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initializer_list<MatrixKind> kinds,
-                              const HwConfig& hw, Objective better) {
-  // Others are tried where the coarsest cut, each operand on its own network, is not hopeless.
-  constexpr double kHopeless = 1.3;
-  const auto hopeless = [&](const Cost& cost, const Cost& best) {
-    return !better({cost.cycles / kHopeless, cost.words / kHopeless}, best);
-  };
-  std::optional<MatrixParts> own;
-  std::array<std::optional<MatrixParts>, 2> both;  // by the network of the streamed operand
-  const auto keep = [&](std::optional<MatrixParts>& best, const std::optional<MatrixParts>& found) {
-    if (found && (!best || better(found->cost, best->cost))) best = found;
-  };
-  // Likewise of cuts whose cost is not asked for otherwise.
-  const auto keep_best = [&](std::optional<MatrixParts>& best, const Cuts& cuts, const Shared& shared) {
-    const bool limited = best && better == FewestCycles;
-    keep(best, Best(cuts, kinds, shared, hw, better,
-                    limited ? best->cost.cycles : std::numeric_limits<double>::infinity()));
-  };
-  std::optional<MatrixParts> aside, flowing;
-  std::vector<std::pair<Shared, Cost>> tried;
-  for (int64_t chain = 1; chain <= hw.rows; ++chain) {
-    for (const bool wide : {true, false}) {
-      const Shared shared = {chain, wide};
-      const auto found = Best(ways_to_cut.front(), kinds, shared, hw, better);
-      if (found) tried.emplace_back(shared, found->cost);
-      keep(own, found);
-      if (*kinds.begin() == MatrixKind::kScatter) continue;
-      for (int64_t sides = 1; sides <= hw.columns; ++sides) {
-        if (sides > 1 && hw.columns / sides == hw.columns / (sides - 1)) continue;
-        Shared other = {chain, wide, 0, 0, sides};
-        if (sides > 1) keep_best(aside, ways_to_cut.front(), other);
-        if (!wide || ways_to_cut.front().size() > 1) continue;
-        other.flow_wide = hw.wide_lanes();
-        other.flow_narrow = hw.narrow_lanes();
-        keep_best(flowing, ways_to_cut.front(), other);
-      }
-    }
-  }
-  if (!own) return {};
-  const Cost coarsest = own->cost;
-  double compute = 0;
-  for (const MatrixMapping& m : ways_to_cut.front()) {
-    MatrixMapping any = m;
-    any.kind = *kinds.begin();
-    compute += Real(any.groups() * any.all_fixed() * any.all_items() * any.all_depth()) / hw.pe_count();
-  }
-  constexpr double kWordBound = 1.1;
-  const bool by_words = coarsest.cycles > kWordBound * compute;
-  for (const auto& [shared, cost] : tried) {
-    if (!hopeless(cost, coarsest)) {
-      for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
-        keep_best(own, ways_to_cut[k], shared);
-      }
-    }
-    if (!by_words || hopeless(cost, {2 * coarsest.cycles, 2 * coarsest.words})) continue;
-    // Shares of the networks, in full beats.
-    for (const auto& [wide, narrow] : {std::pair{1, 1}, {2, 1}, {4, 1}, {1, 2}, {1, 3}}) {
-      const Shared split = {shared.chain, shared.stream_wide, wide * hw.wide_lanes(), narrow * hw.narrow_lanes()};
-      for (const Cuts& cuts : ways_to_cut) keep_best(both[shared.stream_wide], cuts, split);
-    }
-  }
-  std::vector<MatrixParts> found = {*own};
-  for (const auto& of_stream : both) {
-    if (of_stream) found.push_back(*of_stream);
-  }
-  if (aside && better(aside->cost, own->cost)) found.push_back(*aside);
-  if (flowing && better(flowing->cost, own->cost)) found.push_back(*flowing);
-  return found;
-}
-
-// Sections of an axis with those at each end put together.
-std::vector<Section> WithoutSteps(const std::vector<Section>& sections) {
-  const auto middle = std::max_element(
-      sections.begin(), sections.end(), [](const Section& a, const Section& b) {
-        return a.count * a.taps < b.count * b.taps;
-      });
-  std::vector<Section> merged;
-  for (auto at = sections.begin(); at != sections.end(); ++at) {
-    const bool joins = !merged.empty() && at != middle && at != middle + 1;
-    if (!joins) {
-      merged.push_back(*at);
-      continue;
-    }
-    Section& s = merged.back();
-    const int64_t end_tap = std::max(s.first_tap + s.taps, at->first_tap + at->taps);
-    s.first_tap = std::min(s.first_tap, at->first_tap);
-    s.taps = end_tap - s.first_tap;
-    s.count = at->first + at->count - s.first;
-  }
-  return merged;
-}
-
-void LargestFirst(Cuts& cuts) {
-  const auto work = [](const MatrixMapping& m) {
-    const DirectProblem& d = m.direct;
-    return d.out[0] * d.out[1] * d.kernel[0] * d.kernel[1];
-  };
-  std::stable_sort(cuts.begin(), cuts.end(),
-                   [&](const MatrixMapping& a, const MatrixMapping& b) { return work(a) > work(b); });
-}
-
-// A product for each rectangle of sections; in `only_middle_of` < 2 only the largest section of that
-// axis is cut along the other.
-Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
-             const std::vector<Section>& columns, int only_middle_of) {
-  Cuts cuts;
-  const auto add = [&](const DirectProblem& direct) {
-    MatrixMapping m;
-    m.direct = direct;
-    cuts.push_back(m);
-  };
-  const int outer = only_middle_of == 1 ? 1 : 0;
-  const auto& outer_sections = outer == 0 ? rows : columns;
-  const auto& inner_sections = outer == 0 ? columns : rows;
-  int64_t most = 0;
-  for (const Section& s : outer_sections) most = std::max(most, s.count * s.taps);
-  for (const Section& s : outer_sections) {
-    const DirectProblem strip = Cut(p, outer, s);
-    if (only_middle_of < 2 && s.count * s.taps < most) {
-      add(strip);
-      continue;
-    }
-    for (const Section& t : inner_sections) add(Cut(strip, 1 - outer, t));
-  }
-  return cuts;
-}
-
 // More parts would make an image too large.
 constexpr int64_t kMostParts = 64;
 
@@ -467,6 +338,175 @@ void Narrow(Problem& p, const ResultBlock& block, TensorAddress& input, TensorAd
   kernel.base += block.group * kernel.group;
   result.base += block.group * result.group;
   SkipChannels(p, block.channel);
+}
+
+// A product whose words of k do not divide into `blocks` for each PE of a chain: as two, the first of blocks that are a
+// word longer. Empty where they do, or where the accumulator cannot hold the sums meanwhile.
+Cuts CutDepth(const MatrixMapping& whole, int64_t chain, int64_t blocks, const HwConfig& hw) {
+  const int64_t words = CeilDiv(whole.all_depth(), chain), shorter = words / blocks, longer_blocks = words % blocks;
+  if (shorter == 0 || longer_blocks == 0) return {};
+  Cuts cuts;
+  for (const ResultBlock& of : ResultBlocks(whole.direct, false, hw)) {
+    MatrixMapping block = whole;
+    block.meets_parts = true;
+    Narrow(block.direct, of, block.direct.input_at, block.direct.kernel_at, block.direct.result_at);
+    block.slot_at = of.slot_at;
+    block.slots = of.slots;
+    MatrixMapping longer = block, others = block;
+    longer.words_of_k = longer_blocks * (shorter + 1) * chain;
+    others.first_k = longer.words_of_k;
+    others.words_of_k = whole.all_depth() - longer.words_of_k;
+    cuts.push_back(longer);
+    cuts.push_back(others);
+  }
+  return cuts;
+}
+
+// The best ways to run any of `ways_to_cut`, of which the first is the coarsest: with each operand on its own
+// network and, where words are what takes the time, with the fixed one on both.
+std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initializer_list<MatrixKind> kinds,
+                              const HwConfig& hw, Objective better) {
+  // Others are tried where the coarsest cut, each operand on its own network, is not hopeless.
+  constexpr double kHopeless = 1.3;
+  const auto hopeless = [&](const Cost& cost, const Cost& best) {
+    return !better({cost.cycles / kHopeless, cost.words / kHopeless}, best);
+  };
+  std::optional<MatrixParts> own;
+  std::array<std::optional<MatrixParts>, 2> both;  // by the network of the streamed operand
+  const auto keep = [&](std::optional<MatrixParts>& best, const std::optional<MatrixParts>& found) {
+    if (found && (!best || better(found->cost, best->cost))) best = found;
+  };
+  // Likewise of cuts whose cost is not asked for otherwise.
+  const auto keep_best = [&](std::optional<MatrixParts>& best, const Cuts& cuts, const Shared& shared) {
+    const bool limited = best && better == FewestCycles;
+    keep(best, Best(cuts, kinds, shared, hw, better,
+                    limited ? best->cost.cycles : std::numeric_limits<double>::infinity()));
+  };
+  std::optional<MatrixParts> aside, flowing, uneven;
+  struct Tried {
+    Shared shared;
+    Cost cost;
+    int64_t depth_blocks;  // of the first part
+  };
+  std::vector<Tried> tried;
+  for (int64_t chain = 1; chain <= hw.rows; ++chain) {
+    for (const bool wide : {true, false}) {
+      const Shared shared = {chain, wide};
+      const auto found = Best(ways_to_cut.front(), kinds, shared, hw, better);
+      if (found) tried.push_back({shared, found->cost, found->parts.front().depth_blocks});
+      keep(own, found);
+      if (*kinds.begin() == MatrixKind::kScatter) continue;
+      for (int64_t sides = 1; sides <= hw.columns; ++sides) {
+        if (sides > 1 && hw.columns / sides == hw.columns / (sides - 1)) continue;
+        Shared other = {chain, wide, 0, 0, sides};
+        if (sides > 1) keep_best(aside, ways_to_cut.front(), other);
+        if (!wide || ways_to_cut.front().size() > 1) continue;
+        other.flow_wide = hw.wide_lanes();
+        other.flow_narrow = hw.narrow_lanes();
+        keep_best(flowing, ways_to_cut.front(), other);
+      }
+    }
+  }
+  if (!own) return {};
+  const Cost coarsest = own->cost;
+  // Blocks of k of two lengths in the first part, where those of one leave places without a word.
+  if (const Cuts& coarse = ways_to_cut.front(); *kinds.begin() != MatrixKind::kScatter && !coarse.front().meets_parts) {
+    for (const auto& [shared, cost, depth_blocks] : tried) {
+      if (hopeless(cost, coarsest)) continue;
+      for (int64_t blocks = std::max<int64_t>(depth_blocks - 1, 1); blocks <= depth_blocks + 2; ++blocks) {
+        Cuts cuts = CutDepth(coarse.front(), shared.chain, blocks, hw);
+        if (cuts.empty()) continue;
+        cuts.insert(cuts.end(), coarse.begin() + 1, coarse.end());
+        keep_best(uneven, cuts, shared);
+      }
+    }
+  }
+  double compute = 0;
+  for (const MatrixMapping& m : ways_to_cut.front()) {
+    MatrixMapping any = m;
+    any.kind = *kinds.begin();
+    compute += Real(any.groups() * any.all_fixed() * any.all_items() * any.all_depth()) / hw.pe_count();
+  }
+  constexpr double kWordBound = 1.1;
+  const bool by_words = coarsest.cycles > kWordBound * compute;
+  for (const auto& [shared, cost, depth_blocks] : tried) {
+    if (!hopeless(cost, coarsest)) {
+      for (std::size_t k = 1; k < ways_to_cut.size(); ++k) {
+        keep_best(own, ways_to_cut[k], shared);
+      }
+    }
+    if (!by_words || hopeless(cost, {2 * coarsest.cycles, 2 * coarsest.words})) continue;
+    // Shares of the networks, in full beats.
+    for (const auto& [wide, narrow] : {std::pair{1, 1}, {2, 1}, {4, 1}, {1, 2}, {1, 3}}) {
+      const Shared split = {shared.chain, shared.stream_wide, wide * hw.wide_lanes(), narrow * hw.narrow_lanes()};
+      for (const Cuts& cuts : ways_to_cut) keep_best(both[shared.stream_wide], cuts, split);
+    }
+  }
+  std::vector<MatrixParts> found = {*own};
+  for (const auto& of_stream : both) {
+    if (of_stream) found.push_back(*of_stream);
+  }
+  if (uneven && better(uneven->cost, own->cost)) found.push_back(*uneven);
+  if (aside && better(aside->cost, own->cost)) found.push_back(*aside);
+  if (flowing && better(flowing->cost, own->cost)) found.push_back(*flowing);
+  return found;
+}
+
+// Sections of an axis with those at each end put together.
+std::vector<Section> WithoutSteps(const std::vector<Section>& sections) {
+  const auto middle = std::max_element(
+      sections.begin(), sections.end(), [](const Section& a, const Section& b) {
+        return a.count * a.taps < b.count * b.taps;
+      });
+  std::vector<Section> merged;
+  for (auto at = sections.begin(); at != sections.end(); ++at) {
+    const bool joins = !merged.empty() && at != middle && at != middle + 1;
+    if (!joins) {
+      merged.push_back(*at);
+      continue;
+    }
+    Section& s = merged.back();
+    const int64_t end_tap = std::max(s.first_tap + s.taps, at->first_tap + at->taps);
+    s.first_tap = std::min(s.first_tap, at->first_tap);
+    s.taps = end_tap - s.first_tap;
+    s.count = at->first + at->count - s.first;
+  }
+  return merged;
+}
+
+void LargestFirst(Cuts& cuts) {
+  const auto work = [](const MatrixMapping& m) {
+    const DirectProblem& d = m.direct;
+    return d.out[0] * d.out[1] * d.kernel[0] * d.kernel[1];
+  };
+  std::stable_sort(cuts.begin(), cuts.end(),
+                   [&](const MatrixMapping& a, const MatrixMapping& b) { return work(a) > work(b); });
+}
+
+// A product for each rectangle of sections; in `only_middle_of` < 2 only the largest section of that
+// axis is cut along the other.
+Cuts CutInto(const DirectProblem& p, const std::vector<Section>& rows,
+             const std::vector<Section>& columns, int only_middle_of) {
+  Cuts cuts;
+  const auto add = [&](const DirectProblem& direct) {
+    MatrixMapping m;
+    m.direct = direct;
+    cuts.push_back(m);
+  };
+  const int outer = only_middle_of == 1 ? 1 : 0;
+  const auto& outer_sections = outer == 0 ? rows : columns;
+  const auto& inner_sections = outer == 0 ? columns : rows;
+  int64_t most = 0;
+  for (const Section& s : outer_sections) most = std::max(most, s.count * s.taps);
+  for (const Section& s : outer_sections) {
+    const DirectProblem strip = Cut(p, outer, s);
+    if (only_middle_of < 2 && s.count * s.taps < most) {
+      add(strip);
+      continue;
+    }
+    for (const Section& t : inner_sections) add(Cut(strip, 1 - outer, t));
+  }
+  return cuts;
 }
 
 // A product for each rectangle of tap sections, in the order of the taps, for as many result channels at a
@@ -598,6 +638,7 @@ int64_t MatrixMapping::all_items() const {
 }
 
 int64_t MatrixMapping::all_depth() const {
+  if (words_of_k > 0) return words_of_k;
   return scatter() ? transposed.red : direct.red * direct.kernel[0] * direct.kernel[1];
 }
 
@@ -661,6 +702,7 @@ nlohmann::ordered_json ToJson(const MatrixParts& mapping) {
     passes += m.passes();
     parts.push_back({{"fixed", m.scatter() ? "errors, scattered"
                                : m.kind == MatrixKind::kPositionsFixed ? "positions" : "filters"},
+                     {"first_k", m.first_k},
                      {"reduced", m.all_depth()},
                      {"depth", m.depth},
                      {"columns", m.columns},

@@ -86,6 +86,8 @@ struct MatrixMapping {
   std::array<WholeAxis, 2> whole;
   bool meets_parts = false;
   TensorAddress slot_at;    // then: where the sum of a result is kept
+  // Direct: of the words of k of the layer, those that this part does; 0: all. Sums of the parts meet.
+  int64_t first_k = 0, words_of_k = 0;
 
   bool scatter() const { return kind == MatrixKind::kScatter; }
   // Scatter: whether some sums belong to no result, since padding cuts it away.

@@ -37,7 +37,7 @@ int AddItem(LoopNest& nest, const MatrixMapping& m, int item, int side) {
   return nest.Affine("item_number", 0, {{kItemBlock, m.step()}, {item, m.sides}, {side, 1}});
 }
 int AddDepth(LoopNest& nest, const MatrixMapping& m, int row, int word) {
-  return nest.Affine("k", 0, {{kDepthBlock, m.chain * m.depth}, {row, m.depth}, {word, 1}});
+  return nest.Affine("k", m.first_k, {{kDepthBlock, m.chain * m.depth}, {row, m.depth}, {word, 1}});
 }
 
 // The result position that a number stands for.
@@ -407,9 +407,11 @@ GonDescriptor Results(const MatrixMapping& m, const HwConfig& hw) {
                                                {side, m.side_columns(hw)}, {col, 1}});
     AddDirectResult(d, m, fixed, item_number, item, place);
   }
-  if (m.depth_blocks > 1) {
-    d.first.push_back({{kDepthBlock, 0, 1}});
-    d.last.push_back({{kDepthBlock, m.depth_blocks - 1, m.depth_blocks}});
+  // Blocks of k before and behind this one, of this part or of others.
+  const bool others_behind = !m.scatter() && m.first_k + m.all_depth() < m.direct.red * m.direct.kernel[0] * m.direct.kernel[1];
+  if (m.depth_blocks > 1 || m.first_k > 0) d.first.push_back({{kDepthBlock, 0, m.first_k > 0 ? 0 : 1}});
+  if (m.depth_blocks > 1 || others_behind) {
+    d.last.push_back({{kDepthBlock, m.depth_blocks - 1, others_behind ? m.depth_blocks - 1 : m.depth_blocks}});
   }
   d.row = nest.Affine("row", 0, {{chain, m.chain}});
   d.col = nest.Affine("gon_column", 0, {{side, m.side_columns(hw)}, {col, 1}});

@@ -96,6 +96,9 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
       ASSERT_TRUE(proved.ok()) << candidate.mapping.dump() << proved.error().message;
       met[candidate.mapping.value("borders", "none")] += one.schedule.passes.size() > 1;
       const auto& tiles = candidate.mapping;
+      if (tiles.at("family") == "matrix product") {
+        for (const auto& part : tiles["parts"]) met["blocks of k of two lengths"] += part["first_k"] > 0;
+      }
       if (tiles.at("family") == "row-stationary" && tiles["input_turn"][0] > 0 && tiles["input_turn"][1] > 0) {
         EXPECT_TRUE(PredictCycles(one.schedule, config, {}).ok()) << tiles.dump();
         ++met["rows over both"];
@@ -120,6 +123,7 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
   }
   EXPECT_GE(met["rows over both"], 10);
   EXPECT_GE(met["rows over both, several passes"], 3);
+  EXPECT_GE(met["blocks of k of two lengths"], 10);
   EXPECT_GE(met["taps"], 20);
   EXPECT_GE(met["sections"], 20);
   EXPECT_GE(met["zeros"], 10);
@@ -286,6 +290,17 @@ TEST(ChooseOneTest, TallKernelsFillTheChains) {
   layer = GroupedLayer({1, 64, 56, 56}, 1, 1, 1, 4);
   layer.kernel = {9, 9};
   EXPECT_LE(CyclesOf(layer, Pass::kForward), 97600);
+}
+
+// 784 words of k for chains of 13: seven blocks of nine words a PE are 819, some of nine and some of eight 793.
+TEST(ChooseOneTest, BlocksOfKOfTwoLengthsFillTheChains) {
+  Layer layer;
+  layer.input = {4, 116, 14, 14};
+  layer.output_channels = 116;
+  layer.kernel = {1, 1};
+  const ChosenLayer chosen = Choose(ConfigOf("ecoflow_13x15"), layer, Pass::kFilterGrad, "auto").value();
+  EXPECT_LE(chosen.counts.cycles, 58'000) << chosen.compiled.mapping.dump();  // 59,768 with blocks of one length
+  EXPECT_GT(chosen.compiled.mapping["parts"][1]["first_k"], 0);
 }
 
 // Blocks of tiles whose last ones are behind the first: the next pass goes on meanwhile.
