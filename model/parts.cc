@@ -400,7 +400,7 @@ void ConfigParts::Find() {
       if (std::ssize(words) != rows * columns) return Fail("a pass ends before its last PE");
       // Headers as they are, traces in place of pass words.
       uint64_t left = 0;
-      for (const uint64_t word : PassWordsOnPort(words, rows, columns)) {
+      for (const uint64_t word : WordsOnPort(words, rows, columns, kCfgParam)) {
         append(known, left == 0 ? word : static_cast<uint64_t>(traces_.Find(program, number, word)));
         left = left == 0 ? word >> 39 & 0xffff : left - 1;
       }

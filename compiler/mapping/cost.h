@@ -29,7 +29,7 @@ inline double WaitAfterBurst(int64_t sums, int64_t queue_depth, double take) {
 }
 
 // Cycles in which the configuration port brings the words of a pass: `alike` headers and words where rows or columns
-// are alike, else one for each of `pes` (PassWordsOnPort).
+// are alike, else one for each of `pes` (WordsOnPort).
 inline double PortCycles(int64_t alike, int64_t pes) { return static_cast<double>(std::min(2 * alike, pes + 1)); }
 
 // Cycles up to which a mapping is worth trying beside one of `best` cycles: what estimates may be off by is a share of the

@@ -2,6 +2,7 @@
 #include "compiler/schedule/setup.h"
 
 #include "base/result.h"
+#include "compiler/schedule/stream.h"
 #include "isa/pe_image.h"
 
 namespace ecoflow {
@@ -40,19 +41,10 @@ std::vector<uint64_t> ArraySetup::Words() const {
   }
   for (const auto& [address, ids] : {std::pair{kCfgColWide, &col_wide},
                                      std::pair{kCfgColNarrow, &col_narrow}}) {
-    bool rows_alike = true;
-    for (std::size_t pe = static_cast<std::size_t>(columns_); pe < ids->size(); ++pe) {
-      rows_alike = rows_alike && (*ids)[pe] == (*ids)[pe - static_cast<std::size_t>(columns_)];
-    }
-    if (!rows_alike) {
-      words.push_back(ConfigHeader(0, bottom, 0, right, address, true, rows_ * columns_));
-      for (const IdList& tags : *ids) words.push_back(encode(tags));
-      continue;
-    }
-    for (int c = 0; c < columns_; ++c) {
-      words.push_back(ConfigHeader(0, bottom, c, c, address, false, 1));
-      words.push_back(encode((*ids)[static_cast<std::size_t>(c)]));
-    }
+    std::vector<uint64_t> of_pes;
+    for (const IdList& tags : *ids) of_pes.push_back(encode(tags));
+    const std::vector<uint64_t> on_port = WordsOnPort(of_pes, rows_, columns_, address);
+    words.insert(words.end(), on_port.begin(), on_port.end());
   }
   words.push_back(ConfigHeader(0, bottom, 0, right, kCfgLoader, false, 1));
   words.push_back(static_cast<uint64_t>(ifmap_wide) | static_cast<uint64_t>(ifmap_narrow) << 12 |

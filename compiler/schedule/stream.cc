@@ -563,9 +563,9 @@ std::vector<std::pair<int, int>> Runs(int n, Equal equal) {
 
 }  // namespace
 
-std::vector<uint64_t> PassWordsOnPort(const std::vector<uint64_t>& words, int rows, int columns) {
+std::vector<uint64_t> WordsOnPort(const std::vector<uint64_t>& words, int rows, int columns, int address) {
   const auto at = [&](int row, int col) { return words[static_cast<std::size_t>(row * columns + col)]; };
-  std::vector<uint64_t> best = {ConfigHeader(0, rows - 1, 0, columns - 1, kCfgParam, true, rows * columns)};
+  std::vector<uint64_t> best = {ConfigHeader(0, rows - 1, 0, columns - 1, address, true, rows * columns)};
   best.insert(best.end(), words.begin(), words.end());
   const auto rows_alike = Runs(rows, [&](int a, int b) {
     return std::equal(words.begin() + a * columns, words.begin() + (a + 1) * columns, words.begin() + b * columns);
@@ -580,14 +580,14 @@ std::vector<uint64_t> PassWordsOnPort(const std::vector<uint64_t>& words, int ro
   for (const auto& [low, high] : rows_alike) {
     const int row = low, last = high - 1;
     for (const auto& [first, end] : Runs(columns, [&](int a, int b) { return at(row, a) == at(row, b); })) {
-      by_rows.push_back(ConfigHeader(row, last, first, end - 1, kCfgParam, false, 1));
+      by_rows.push_back(ConfigHeader(row, last, first, end - 1, address, false, 1));
       by_rows.push_back(at(row, first));
     }
   }
   for (const auto& [low, high] : columns_alike) {
     const int col = low, last = high - 1;
     for (const auto& [first, end] : Runs(rows, [&](int a, int b) { return at(a, col) == at(b, col); })) {
-      by_columns.push_back(ConfigHeader(first, end - 1, col, last, kCfgParam, false, 1));
+      by_columns.push_back(ConfigHeader(first, end - 1, col, last, address, false, 1));
       by_columns.push_back(at(first, col));
     }
   }

@@ -204,9 +204,9 @@ FieldSpan SpanOf(const ParamField& field);
 // Fails (bad input) when a value does not fit its field of the pass word.
 Status CheckPassWord(const PassDescriptor& descriptor, const NestCursor& cursor);
 
-// Configuration words that bring a pass word to each PE of a rectangle from PE (0, 0), `words` in row-major order: where
+// Configuration words that bring a word to each PE of a rectangle from PE (0, 0), `words` in row-major order: where
 // rows or columns are alike, broadcast.
-std::vector<uint64_t> PassWordsOnPort(const std::vector<uint64_t>& words, int rows, int columns);
+std::vector<uint64_t> WordsOnPort(const std::vector<uint64_t>& words, int rows, int columns, int address);
 
 // The pass word of the PE at which `cursor` stands.
 uint64_t PassWord(const PassDescriptor& descriptor, const NestCursor& cursor);

@@ -53,7 +53,7 @@ void ConfigStream::Refill() {
       }
       words.push_back(PassWord(d, *cursor_));
     }
-    for (const uint64_t word : PassWordsOnPort(words, rows, columns)) ready_.push_back(word);
+    for (const uint64_t word : WordsOnPort(words, rows, columns, kCfgParam)) ready_.push_back(word);
   }
 }
 
