@@ -57,7 +57,8 @@ class Choice {
     const auto cycles = static_cast<double>(counts.value().cycles);
     if (!counts.value().complete) {
       if (counts.value().too_slow) return {};
-      const double done = std::max(counts.value().share, kLeastShare);
+      // At first operands that rest are brought, and nothing is done.
+      const double done = cycles < kSettled ? cycles / candidate.cost.cycles : std::max(counts.value().share, kLeastShare);
       return Expected{&candidate, std::max(candidate.cost.cycles, kLeastOfRate * cycles / done),
                       static_cast<double>(most_work) / done};
     }
@@ -92,6 +93,7 @@ class Choice {
  private:
   // Of the cycles at the rate so far, what is sure enough; the share of the stream from which on there is a rate.
   static constexpr double kLeastOfRate = 0.95, kLeastShare = 0.02;
+  static constexpr double kSettled = 30'000;  // cycles after which there is a rate
   static constexpr double kLongGain = 0.998;
 
   // Estimates of short runs are off by more cycles than a share tells; where a candidate of the same kind has run, by little more
