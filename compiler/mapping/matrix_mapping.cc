@@ -26,6 +26,15 @@ int64_t FixedLanes(const MatrixMapping& m, const HwConfig& hw) {
 
 double Real(int64_t number) { return static_cast<double>(number); }
 
+// What the PEs of a pass wait for words of items: those without room beside the item at work come when it is done.
+double WaitsForRoom(const MatrixMapping& m, const HwConfig& hw) {
+  if (m.frees_words()) return 0;
+  const int64_t beat = m.flows() ? m.flow() : StreamLanes(m, hw);
+  const int64_t room = (hw.ifmap_depth - m.depth) / beat * beat;
+  if (m.depth <= room) return 0;
+  return Real(m.items) * std::max(0.0, Real(CeilDiv(m.depth - room, beat) * m.sides * m.chain - room));
+}
+
 // Of all passes; only used to compare mappings.
 Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const int64_t block = m.block();
@@ -34,7 +43,8 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const double compute =
       Real(m.items * (m.columns / m.turn)) *
       (Real(CyclesInTurn(m.turn, m.depth, hw.adder_latency)) +
-       WaitAfterBurst(m.turn, hw.queue_depth, take));
+       WaitAfterBurst(m.turn, hw.queue_depth, take)) +
+      WaitsForRoom(m, hw);
   // A beat carries words of one item to one row.
   const double streamed = Real(m.step() * m.chain * CeilDiv(m.depth, StreamLanes(m, hw)));
   const double fixed = Real(m.places(hw) * m.chain * CeilDiv(block, FixedLanes(m, hw)));
@@ -159,7 +169,9 @@ class Search {
     const int64_t places = m_.places(hw_);
     m_.turn = Turn(exact);
     Items();
-    if (m_.flows() && m_.turn < exact && exact <= std::min(hw_.psum_depth, hw_.queue_depth)) {
+    // Words that are freed one by one leave more room for others.
+    const bool crowded = m_.flows() || 2 * m_.depth > hw_.ifmap_depth;
+    if (crowded && m_.turn < exact && exact <= std::min(hw_.psum_depth, hw_.queue_depth)) {
       m_.turn = exact;
       Items();
       m_.turn = Turn(exact);

@@ -217,6 +217,11 @@ PassDescriptor PassWords(const MatrixMapping& m, const HwConfig& hw) {
   return d;
 }
 
+// A row of a chain, from below: the sum that it adds to comes from there, so that upper rows need their words later.
+int RowFromBelow(LoopNest& nest, const MatrixMapping& m, int upwards) {
+  return nest.Affine("row", m.chain - 1, {{upwards, -1}});
+}
+
 // Every item sends each row of a chain its words of k. Where the fixed operand comes over both networks, the
 // items of a pass go in as many slices as there are pieces of it, one after each piece.
 GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
@@ -228,9 +233,10 @@ GinDescriptor Streamed(const MatrixMapping& m, const HwConfig& hw) {
   const int of_slice = nest.AddLoop("item", in_slice);
   const int piece = nest.AddLoop("piece", CeilDiv(m.depth, lanes));
   const int side = nest.AddLoop("side", m.sides);
-  const int row = nest.AddLoop("row", m.chain);
+  const int upwards = nest.AddLoop("row_from_below", m.chain);
   const int word = nest.AddLoop("word", lanes);
 
+  const int row = RowFromBelow(nest, m, upwards);
   const int item = nest.Affine("item_in_pass", 0, {{slice, in_slice}, {of_slice, 1}});
   const int number = AddItem(nest, m, item, side);
   const int in_pe = nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
@@ -251,9 +257,10 @@ GinDescriptor Flow(const MatrixMapping& m, const HwConfig& hw, bool wide) {
   const bool own = wide == m.stream_wide;
   const int turn = nest.AddLoop("turn", CeilDiv(m.items * m.depth, m.flow()));
   const int side = nest.AddLoop("side", m.sides);
-  const int row = nest.AddLoop("row", m.chain);
+  const int upwards = nest.AddLoop("row_from_below", m.chain);
   const int word = nest.AddLoop("word", wide ? m.flow_wide : m.flow_narrow);
 
+  const int row = RowFromBelow(nest, m, upwards);
   const int in_pass = nest.Affine("word_in_pass", wide ? 0 : m.flow_wide, {{turn, m.flow()}, {word, 1}});
   const int item = nest.Quotient("item_in_pass", in_pass, m.depth);
   const int in_pe = nest.Remainder("word_in_pe", in_pass, m.depth);
@@ -274,20 +281,31 @@ GinDescriptor Flow(const MatrixMapping& m, const HwConfig& hw, bool wide) {
 // Who brings words of the fixed operand: its own network, or that of the streamed one.
 enum class Bringer { kOwn, kStreams };
 
+// Of which passes. Of the first, where both networks bring it, one row of PEs after the other: a network waits for the words
+// that the other one has for the same PEs. Of others a beat to each PE in turn, as the pass before is at work and leaves
+// little room.
+enum class Blocks { kAll, kFirst, kLater };
+
 // Every PE gets its own vectors.
-GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer) {
+GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer, Blocks blocks) {
   GinDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
   const bool streams = bringer == Bringer::kStreams, wide = streams == m.stream_wide;
   const int64_t lanes = wide ? hw.wide_lanes() : hw.narrow_lanes();
   // Of a turn of both networks, this one's share is a piece.
   const int64_t share = !m.split() ? lanes : wide ? m.turn_wide : m.turn_narrow;
-  const int piece = nest.AddLoop("piece", m.split() ? m.pieces() : CeilDiv(streams ? m.early : m.block(), lanes));
+  const bool by_row = blocks == Blocks::kFirst;
+  const auto add_pieces = [&] {
+    return nest.AddLoop("piece", m.split() ? m.pieces() : CeilDiv(streams ? m.early : m.block(), lanes));
+  };
+  int piece = by_row ? 0 : add_pieces();
   const int chain = nest.AddLoop("chain", m.chains);
-  const int row = nest.AddLoop("row", m.chain);
+  const int upwards = nest.AddLoop("row_from_below", m.chain);
+  if (by_row) piece = add_pieces();
   const int col = nest.AddLoop("column", m.side_columns(hw));
   const int word = nest.AddLoop("word", share);
 
+  const int row = RowFromBelow(nest, m, upwards);
   const int in_pe = m.split() ? nest.Affine("word_in_pe", wide ? 0 : m.turn_wide,
                                             {{piece, m.turn_wide + m.turn_narrow}, {word, 1}})
                               : nest.Affine("word_in_pe", 0, {{piece, lanes}, {word, 1}});
@@ -295,14 +313,11 @@ GinDescriptor Fixed(const MatrixMapping& m, const HwConfig& hw, Bringer bringer)
   if (m.split()) {
     if (m.block() > words) d.real.push_back({{in_pe, 0, words}});
   } else {
-    nest.Keep(in_pe, 0, streams ? m.early : words);
-    if (m.early > 0) {
+    const bool behind_early = blocks == Blocks::kFirst && !streams;
+    nest.Keep(in_pe, behind_early ? m.early : 0, streams ? m.early : words);
+    if (blocks != Blocks::kAll) {
       const int later = nest.Affine("later_pass", 0, {{kGroup, 1}, {kItemBlock, 1}, {kFixedBlock, 1}, {kDepthBlock, 1}});
-      if (streams) {
-        nest.Keep(later, 0, 1);
-      } else {
-        nest.keep.push_back({{later, 1, m.passes()}, {in_pe, m.early, words}});
-      }
+      nest.Keep(later, by_row ? 0 : 1, by_row ? 1 : m.passes());
     }
   }
   const int turn = nest.Quotient("turn", in_pe, m.turn * m.depth);
@@ -425,13 +440,15 @@ Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   schedule.programs.push_back(std::move(program));
   schedule.passes.push_back(PassWords(m, hw));
   auto& stream = m.stream_wide ? schedule.wide : schedule.narrow;
-  if (m.early > 0 || m.split()) stream.push_back(Fixed(m, hw, Bringer::kStreams));
+  const bool early = m.early > 0;
+  if (early || m.split()) stream.push_back(Fixed(m, hw, Bringer::kStreams, early ? Blocks::kFirst : Blocks::kAll));
   // The pieces of a pass come between the items of the one before.
   if (m.split()) stream.back().lead = m.pieces();
   stream.push_back(m.flows() ? Flow(m, hw, m.stream_wide) : Streamed(m, hw));
   if (m.split()) stream.back().turn_loops = kPassLoops + 1;
   auto& fixed = m.stream_wide ? schedule.narrow : schedule.wide;
-  fixed.push_back(Fixed(m, hw, Bringer::kOwn));
+  if (early) fixed.push_back(Fixed(m, hw, Bringer::kOwn, Blocks::kFirst));
+  if (!early || m.passes() > 1) fixed.push_back(Fixed(m, hw, Bringer::kOwn, early ? Blocks::kLater : Blocks::kAll));
   if (m.flows()) {
     // The block of the next pass comes before the items of this one, where there is room.
     if (m.passes() > 1 && 2 * m.block() <= hw.filter_depth) fixed.back().lead = 1;
