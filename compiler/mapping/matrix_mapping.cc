@@ -35,6 +35,12 @@ double WaitsForRoom(const MatrixMapping& m, const HwConfig& hw) {
   return Real(m.items) * std::max(0.0, Real(CeilDiv(m.depth - room, beat) * m.sides * m.chain - room));
 }
 
+// Cycles that the fixed operand of a pass takes where both networks bring it all along.
+double FixedOnBoth(const MatrixMapping& m, const HwConfig& hw) {
+  return Real(m.places(hw) * m.chain * m.pieces()) *
+         Real(std::max(CeilDiv(m.turn_wide, hw.wide_lanes()), CeilDiv(m.turn_narrow, hw.narrow_lanes())));
+}
+
 // Of all passes; only used to compare mappings.
 Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
   const int64_t block = m.block();
@@ -59,7 +65,7 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
     const double wide = turns * Real(CeilDiv(m.flow_wide, hw.wide_lanes()));
     const double narrow = turns * Real(CeilDiv(m.flow_narrow, hw.narrow_lanes()));
     // The fixed operand of the next pass comes at once: meanwhile the streamed one waits for its share of the network.
-    const double waits = m.passes() > 1 ? fixed : 0;
+    const double waits = m.passes() == 1 ? 0 : m.split() ? FixedOnBoth(m, hw) : fixed;
     const double pass = std::max({compute, wide, narrow, outputs, port}) + waits;
     return {Real(m.passes()) * (pass + 10), Real(m.passes()) * words};
   }
@@ -77,10 +83,7 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
 
 // Cycles before the first item.
 double Fill(const MatrixMapping& m, const HwConfig& hw) {
-  if (m.split()) {
-    return Real(m.places(hw) * m.chain * m.block()) / Real(m.turn_wide + m.turn_narrow) *
-           Real(std::max(CeilDiv(m.turn_wide, hw.wide_lanes()), CeilDiv(m.turn_narrow, hw.narrow_lanes())));
-  }
+  if (m.split()) return FixedOnBoth(m, hw);
   return Real(m.places(hw) * m.chain) *
          std::max(Real(m.early) / Real(StreamLanes(m, hw)),
                   Real(m.block() - m.early) / Real(FixedLanes(m, hw)));
@@ -216,7 +219,8 @@ class Search {
     int64_t most = std::min(CeilDiv(units, m_.sides), kMostItems / unit);
     if (slots_of_unit > 0) most = std::min(most, hw_.accumulator_slots() / slots_of_unit);
     // With both networks the words of the next pass come between the items of this one: they must find room.
-    if (most == 0 || (m_.split() && 2 * m_.block() > hw_.filter_depth)) return;
+    if (most == 0 || (m_.split() && !m_.flows() && 2 * m_.block() > hw_.filter_depth)) return;
+    if (m_.block() > hw_.filter_depth) return;
     m_.item_blocks = CeilDiv(units, most * m_.sides);
     const int64_t units_of_block = CeilDiv(units, m_.item_blocks * m_.sides);
     m_.item_blocks = CeilDiv(units, units_of_block * m_.sides);
@@ -415,6 +419,9 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
         if (!wide || ways_to_cut.front().size() > 1) continue;
         other.flow_wide = hw.wide_lanes();
         other.flow_narrow = hw.narrow_lanes();
+        keep_best(flowing, ways_to_cut.front(), other);
+        other.turn_wide = hw.wide_lanes();
+        other.turn_narrow = hw.narrow_lanes();
         keep_best(flowing, ways_to_cut.front(), other);
       }
     }

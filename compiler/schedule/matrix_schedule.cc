@@ -442,18 +442,19 @@ Result<Schedule> SchedulePart(const MatrixMapping& m, const HwConfig& hw) {
   auto& stream = m.stream_wide ? schedule.wide : schedule.narrow;
   const bool early = m.early > 0;
   if (early || m.split()) stream.push_back(Fixed(m, hw, Bringer::kStreams, early ? Blocks::kFirst : Blocks::kAll));
-  // The pieces of a pass come between the items of the one before.
-  if (m.split()) stream.back().lead = m.pieces();
+  // The block of the next pass comes before the items of this one, where there is room; or in pieces between the items.
+  const int64_t lead = !m.flows() ? m.pieces() : m.passes() > 1 && 2 * m.block() <= hw.filter_depth ? 1 : 0;
+  const int turn_loops = m.flows() ? kPassLoops : kPassLoops + 1;
+  if (m.split()) stream.back().lead = lead;
   stream.push_back(m.flows() ? Flow(m, hw, m.stream_wide) : Streamed(m, hw));
-  if (m.split()) stream.back().turn_loops = kPassLoops + 1;
+  if (m.split()) stream.back().turn_loops = turn_loops;
   auto& fixed = m.stream_wide ? schedule.narrow : schedule.wide;
   if (early) fixed.push_back(Fixed(m, hw, Bringer::kOwn, Blocks::kFirst));
   if (!early || m.passes() > 1) fixed.push_back(Fixed(m, hw, Bringer::kOwn, early ? Blocks::kLater : Blocks::kAll));
   if (m.flows()) {
-    // The block of the next pass comes before the items of this one, where there is room.
-    if (m.passes() > 1 && 2 * m.block() <= hw.filter_depth) fixed.back().lead = 1;
+    fixed.back().lead = lead;
     fixed.push_back(Flow(m, hw, !m.stream_wide));
-    fixed.back().turn_loops = kPassLoops;
+    fixed.back().turn_loops = turn_loops;
   }
   schedule.gon.push_back(Results(m, hw));
   schedule.num_passes = NumPasses(schedule.passes[0]);
