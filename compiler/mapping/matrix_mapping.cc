@@ -64,8 +64,8 @@ Cost Estimate(const MatrixMapping& m, const HwConfig& hw) {
     const double turns = Real(m.sides * m.chain * CeilDiv(m.items * m.depth, m.flow()));
     const double wide = turns * Real(CeilDiv(m.flow_wide, hw.wide_lanes()));
     const double narrow = turns * Real(CeilDiv(m.flow_narrow, hw.narrow_lanes()));
-    // The fixed operand of the next pass comes at once: meanwhile the streamed one waits for its share of the network.
-    const double waits = m.passes() == 1 ? 0 : m.split() ? FixedOnBoth(m, hw) : fixed;
+    // The fixed operand of a pass comes at once: meanwhile the streamed one waits for its share of the network.
+    const double waits = !m.interrupted() ? 0 : m.split() ? FixedOnBoth(m, hw) : fixed;
     const double pass = std::max({compute, wide, narrow, outputs, port}) + waits;
     return {Real(m.passes()) * (pass + 10), Real(m.passes()) * words};
   }
@@ -228,13 +228,13 @@ class Search {
     // Every side has an item in every pass; where words flow on from pass to pass, as many.
     const int64_t left = units % (units_of_block * m_.sides);
     if (m_.sides > 1 && left > 0 && left < m_.sides) return;
-    if (m_.flows() && m_.passes() > 1 && left > 0) return;
+    if (m_.interrupted() && left > 0) return;
     // What a pass frees at its end must have been in the file at once.
     if ((m_.frees_words() ? 1 : m_.depth) + m_.flow_fillers() > hw_.ifmap_depth) return;
     if (!m_.meets_parts) m_.slots = units_of_block * slots_of_unit;
     m_.early = first_ && !m_.split() ? Early(m_, hw_) : 0;
     m_.cost = Estimate(m_, hw_);
-    if (first_) m_.cost.cycles += Fill(m_, hw_);
+    if (first_ && !m_.interrupted()) m_.cost.cycles += Fill(m_, hw_);
     if (!best_ || better_(m_.cost, best_->cost)) best_ = m_;
   }
 
@@ -272,6 +272,7 @@ std::optional<MatrixParts> Best(const Cuts& cuts, std::initializer_list<MatrixKi
     m.sides = shared.sides;
     m.flow_wide = shared.flow_wide;
     m.flow_narrow = shared.flow_narrow;
+    m.one_of_parts = cuts.size() > 1;
     if ((m.turn_wide > 0 || m.flows()) && !CanSplit(m, hw)) return std::nullopt;
     std::optional<MatrixMapping> best;
     for (const MatrixKind kind : kinds) {
@@ -416,7 +417,7 @@ std::vector<MatrixParts> Best(const std::vector<Cuts>& ways_to_cut, std::initial
         if (sides > 1 && hw.columns / sides == hw.columns / (sides - 1)) continue;
         Shared other = {chain, wide, 0, 0, sides};
         if (sides > 1) keep_best(aside, ways_to_cut.front(), other);
-        if (!wide || ways_to_cut.front().size() > 1) continue;
+        if (!wide) continue;
         other.flow_wide = hw.wide_lanes();
         other.flow_narrow = hw.narrow_lanes();
         keep_best(flowing, ways_to_cut.front(), other);

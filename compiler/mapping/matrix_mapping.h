@@ -102,8 +102,11 @@ struct MatrixMapping {
   int64_t step() const { return items * sides; }                                  // items of a pass
   bool flows() const { return flow_wide > 0; }
   int64_t flow() const { return flow_wide + flow_narrow; }
-  // Fillers that end the streamed words of a pass.
-  int64_t flow_fillers() const { return flows() && passes() > 1 ? CeilDiv(items * depth, flow()) * flow() - items * depth : 0; }
+  bool one_of_parts = false;  // another part takes words before or after it
+  // Whether the streamed words of a pass and the fixed ones of another interrupt each other. Fillers then end them, so that
+  // what comes next begins a turn.
+  bool interrupted() const { return flows() && (passes() > 1 || one_of_parts); }
+  int64_t flow_fillers() const { return interrupted() ? CeilDiv(items * depth, flow()) * flow() - items * depth : 0; }
   // Whether each streamed word meets all vectors of a PE in turn and is freed then; otherwise an item's are, together.
   bool frees_words() const { return turn == columns; }
   bool split() const { return turn_wide > 0; }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/schedule/setup.h"
+
 namespace ecoflow {
 namespace {
 
@@ -161,6 +163,9 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
   Deliver(hw, schedule.narrow, part, pass, ids.row_narrow, ids.col_narrow, e.chosen_,
           narrow);
   e.received_.resize(pes);
+  // Whether another round takes words after this one.
+  bool followed = part + 1 < schedule.passes.size();
+  for (std::size_t l = 0; l < pass.size(); ++l) followed = followed || pass[l] + 1 < d.nest.loops[l].bound;
   for (std::size_t pe = 0; pe < pes; ++pe) {
     const auto count = [&](int lsb) { return ids.loader[pe] >> lsb & 0xfff; };
     for (const Destination file : {kDestIfmap, kDestFilter}) {
@@ -169,6 +174,12 @@ Result<PassExecutor> PassExecutor::Open(const HwConfig& hw, const Schedule& sche
       auto& from_wide = wide[pe][file];
       auto& from_narrow = narrow[pe][file];
       const std::size_t words = from_wide.size() + from_narrow.size();
+      if (const uint64_t first = count(lsb), second = count(lsb + 12);
+          followed && first > 0 && second > 0 && first < kLongestTurn && second < kLongestTurn &&
+          (from_wide.size() % first != 0 || from_wide.size() / first * second != from_narrow.size())) {
+        return Broken("PE {} receives {} words from the wide and {} from the narrow network, not whole turns of {} and {}", pe,
+                      from_wide.size(), from_narrow.size(), first, second);
+      }
       e.received_[pe][file] =
           narrow_first ? Merge(std::move(from_narrow), std::move(from_wide), count(lsb + 12), count(lsb))
                        : Merge(std::move(from_wide), std::move(from_narrow), count(lsb), count(lsb + 12));

@@ -97,6 +97,8 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
       met[candidate.mapping.value("borders", "none")] += one.schedule.passes.size() > 1;
       const auto& tiles = candidate.mapping;
       if (tiles.at("family") == "matrix product") {
+        met["streamed over both, several parts"] += tiles["stream_turn"][0] > 0 && tiles["parts"].size() > 1;
+        met["both operands over both"] += tiles["stream_turn"][0] > 0 && tiles["fixed_turn"][0] > 0;
         for (const auto& part : tiles["parts"]) met["blocks of k of two lengths"] += part["first_k"] > 0;
       }
       if (tiles.at("family") == "row-stationary" && tiles["input_turn"][0] > 0 && tiles["input_turn"][1] > 0) {
@@ -124,6 +126,8 @@ TEST(ChooseOneTest, EveryCandidateIsProved) {
   EXPECT_GE(met["rows over both"], 10);
   EXPECT_GE(met["rows over both, several passes"], 3);
   EXPECT_GE(met["blocks of k of two lengths"], 10);
+  EXPECT_GE(met["streamed over both, several parts"], 3);
+  EXPECT_GE(met["both operands over both"], 3);
   EXPECT_GE(met["taps"], 20);
   EXPECT_GE(met["sections"], 20);
   EXPECT_GE(met["zeros"], 10);

@@ -11,8 +11,10 @@
 #include "base/files.h"
 #include "compiler/compiler.h"
 #include "compiler/dataflow/transposed.h"
+#include "compiler/mapping/matrix_mapping.h"
 #include "compiler/mapping/row_mapping.h"
 #include "compiler/mapping/strip_mapping.h"
+#include "compiler/schedule/matrix_schedule.h"
 #include "compiler/schedule/row_schedule.h"
 #include "compiler/schedule/strip_schedule.h"
 #include "isa/pe_image.h"
@@ -323,6 +325,30 @@ TEST_F(ProofTest, FindsAPartThatIsMissing) {
   schedule_.narrow.pop_back();
   schedule_.gon.pop_back();
   EXPECT_NE(Why().find("products are computed"), std::string::npos) << Why();
+}
+
+// Both networks bring the streamed words in turns; a part that ends within one would shift all words of the next.
+TEST_F(ProofTest, FindsAPartThatEndsWithinATurn) {
+  pass_ = Pass::kForward;
+  int shifted = 0;
+  for (const int filters : {1, 2, 4}) {
+    layer_ = BorderedLayer();
+    layer_.input[1] = 4;
+    layer_.output_channels = filters;
+    const DirectProblem problem = MakeDirectProblem(layer_, pass_);
+    useful_macs_ = UsefulMacs(problem);
+    for (MatrixParts& mapping : MapMatrix({problem}, Borders::kSections, config_)) {
+      MatrixMapping& first = mapping.parts[0];
+      if (mapping.parts.size() < 2 || !first.flows() || first.passes() > 1 || first.flow_fillers() == 0) continue;
+      ++shifted;
+      schedule_ = ScheduleMatrix(mapping, config_).value();
+      EXPECT_EQ(Why(), "");
+      first.one_of_parts = false;
+      schedule_ = ScheduleMatrix(mapping, config_).value();
+      EXPECT_NE(Why().find("whole turns"), std::string::npos) << Why();
+    }
+  }
+  EXPECT_GT(shifted, 0);
 }
 
 TEST_F(ProofTest, FindsSumsThatAreDroppedOrKeptWrongly) {
