@@ -55,7 +55,7 @@ PROOFS = [
                  "level_q <= (PtrBits+1)'(Depth - Lanes + 1);")}),
     Proof("xbus_wide", "15 PEs, 5 IDs, 5 lanes: exactly once, unchanged, to the named", "proof_xbus", ["delivery.sv"], start="zero",
           bugs={"the last PE does not stop the beat":
-                ("noc/eco_xbus.sv", "there[0] & ~(|(named & ~ready_i));", "there[0] & ~(|(named[Columns-2:0] & ~ready_i[Columns-2:0]));"),
+                ("noc/eco_xbus.sv", "~(|(named & ~ready_i));", "~(|(named[Columns-2:0] & ~ready_i[Columns-2:0]));"),
                 "the fifth ID is not compared":
                 ("noc/eco_multicast_ctrl.sv", "k < NumIds", "k < NumIds - 1")}),
     Proof("xbus_narrow", "15 PEs, 5 IDs, 2 lanes: exactly once, unchanged, to the named", "proof_xbus", ["delivery.sv"],
@@ -116,15 +116,15 @@ PROOFS += [
           bugs={"a full file takes one word more":
                 ("pe/eco_pe_ring.sv", "assign room  = fill_q < 9'(Depth);", "assign room  = fill_q <= 9'(Depth);"),
                 "a psum from below is taken before it has come":
-                ("pe/eco_pe_psum.sv", "below & (below_avail_q == '0);", "below & (below_avail_q == '0) & ~start_i;"),
+                ("pe/eco_pe_psum.sv", "(below_avail_q == '0);", "(below_avail_q == '0) & ~start_i;"),
                 "a sum leaves without room in the output queue":
-                ("pe/eco_pe_psum.sv", "claim_out     = (issue_i & out)", "claim_out     = (issue_i & out & ~start_i)"),
+                ("pe/eco_pe_psum.sv", "claim_out   = does_i[2] | dump_push_i;", "claim_out   = (does_i[2] & ~start_i) | dump_push_i;"),
                 "counters leave while a slot is under way":
                 ("pe/eco_pe.sv", "~(busy | slot_q | under_way);", "~(busy | slot_q);")}),
     Proof("pe_adder2", "the same with an adder of two cycles", "proof_pe",
           parameters={**SMALL_PE, "AddStages": 2}, free=[*ANY_IMAGE, "w:u_pe.psum_q"], edits=DEST_KNOWN,
           bugs={"a room of the PE above is not claimed":
-                ("pe/eco_pe_psum.sv", "QBits'(above_credit_i) - QBits'(claim_above)", "QBits'(above_credit_i) - QBits'(claim_above & ~start_i)")}),
+                ("pe/eco_pe_psum.sv", "claim_above = does_i[3];", "claim_above = does_i[3] & ~start_i;")}),
 ]
 
 

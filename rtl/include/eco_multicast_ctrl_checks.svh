@@ -12,6 +12,6 @@ always @(posedge clk_i) begin
     `ECO_CHECK(TagNotReserved, tag_i != '1)
   end
   if (!rst_ni) chk_ids_q = '1;
-  else if (id_we_i) chk_ids_q = ids_i;
+  else if (id_we_i && id_sel_i) chk_ids_q = ids_i;
 end
 /* verilator lint_on BLKSEQ */

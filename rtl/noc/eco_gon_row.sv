@@ -44,12 +44,14 @@ module eco_gon_row #(
   end
 
   assign fire  = there[0] & ~(|(en & ~(given & room)));
-  assign pop_o = named & {Columns{fire}};
+  assign pop_o = named;
   always_comb begin
     named = '0;
-    for (int k = 0; k < GonLanes; k++) begin
-      for (int c = 0; c < Columns; c++) begin
-        if (en[k] && col[k*ColBits +: ColBits] == ColBits'(c)) named[c] = 1'b1;
+    if (fire) begin
+      for (int k = 0; k < GonLanes; k++) begin
+        for (int c = 0; c < Columns; c++) begin
+          if (en[k] && col[k*ColBits +: ColBits] == ColBits'(c)) named[c] = 1'b1;
+        end
       end
     end
   end

@@ -13,6 +13,7 @@ module eco_multicast_ctrl #(
   input  logic                     clk_i,      /// clock
   input  logic                     rst_ni,     /// synchronous reset, active low
   input  logic                     id_we_i,    /// load all IDs from `ids_i`
+  input  logic                     id_sel_i,   /// into this unit
   input  logic [NumIds*IdBits-1:0] ids_i,      /// ID k in bits k*IdBits +: IdBits
   input  logic                     valid_i,    /// a beat stands on the bus
   input  logic [IdBits-1:0]        tag_i,      /// its tag
@@ -22,7 +23,9 @@ module eco_multicast_ctrl #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) ids_q <= '1;
-    else if (id_we_i) ids_q <= ids_i;
+    else if (id_we_i) begin
+      if (id_sel_i) ids_q <= ids_i;
+    end
   end
 
   // Compared only while a beat is there: most buses are idle most of the time.

@@ -46,12 +46,12 @@ module eco_xbus #(
   logic [Columns-1:0] match, named;
 
   eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_row_ctrl (
-    .clk_i, .rst_ni, .id_we_i(row_id_we_i), .ids_i, .valid_i, .tag_i(row_tag_i), .match_o(row_match)
+    .clk_i, .rst_ni, .id_we_i(row_id_we_i), .id_sel_i(1'b1), .ids_i, .valid_i, .tag_i(row_tag_i), .match_o(row_match)
   );
   for (genvar c = 0; c < Columns; c++) begin : gen_col
     eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_col_ctrl (
-      .clk_i, .rst_ni, .id_we_i(col_id_we_i & col_sel_i[c]), .ids_i, .valid_i(row_match), .tag_i(col_tag_i),
-      .match_o(match[c])
+      .clk_i, .rst_ni, .id_we_i(col_id_we_i), .id_sel_i(col_sel_i[c]), .ids_i, .valid_i(row_match),
+      .tag_i(col_tag_i), .match_o(match[c])
     );
   end
   assign stop_o = row_match & ~ready_q;
@@ -72,7 +72,10 @@ module eco_xbus #(
     end
   end
 
-  assign fire   = there[0] & ~(|(named & ~ready_i));
+  always_comb begin
+    fire = 1'b0;
+    if (there[0]) fire = ~(|(named & ~ready_i));
+  end
   assign push_o = named & {Columns{fire}};
 
   `ECO_ASSERT(ReadyMeansRoom, !ready_q || !there[Beats-1])

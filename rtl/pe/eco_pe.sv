@@ -87,8 +87,23 @@ module eco_pe #(
   logic [63:0] mode, limit, param, record_files, record_coordinates;
   logic [NumLevels*IndexBits-1:0] last;
 
-  assign cfg_pass = cfg_we_i & (cfg_addr_i == eco_pkg::CfgParam);
-  assign cfg_dump = cfg_we_i & (cfg_addr_i == eco_pkg::CfgDump);
+  // Looked at only when written: most of the time nothing is.
+  logic loader_we;
+  logic [24:0] ifmap_loader, filter_loader;  // eco_pe_ring
+  always_comb begin
+    cfg_pass      = 1'b0;
+    cfg_dump      = 1'b0;
+    loader_we     = 1'b0;
+    ifmap_loader  = '0;
+    filter_loader = '0;
+    if (cfg_we_i) begin
+      cfg_pass      = cfg_addr_i == eco_pkg::CfgParam;
+      cfg_dump      = cfg_addr_i == eco_pkg::CfgDump;
+      loader_we     = cfg_addr_i == eco_pkg::CfgLoader;
+      ifmap_loader  = {cfg_data_i[48], cfg_data_i[23:0]};
+      filter_loader = {cfg_data_i[49], cfg_data_i[47:24]};
+    end
+  end
   // What is being written counts as there.
   assign cfg_ready_o = ~(pending | dumping | cfg_pass | cfg_dump);
   assign cfg_idle_o  = cfg_ready_o & ~(busy | slot_q | under_way);
@@ -159,9 +174,14 @@ module eco_pe #(
   end
 
   logic step;  // the slot in ADDRESS moves on
-  logic [CoordBits-1:0] z;
+  logic [CoordBits-1:0] z, z_base;
   logic [2:0] outside;  // Z, X, Y
   assign step = slot & move;
+  always_comb begin
+    z_base = '0;
+    if (take) z_base = {param[eco_image_pkg::ZBaseLsb + eco_image_pkg::ZBaseBits - 1],
+                        param[eco_image_pkg::ZBaseLsb +: eco_image_pkg::ZBaseBits]};
+  end
   eco_pe_coordinate #(.Bits(CoordBits)) u_y (
     .clk_i, .take_i(take), .base_i(param[eco_image_pkg::YBaseLsb +: CoordBits]),
     .limit_i(limit[eco_image_pkg::YLimitLsb +: CoordBits]), .step_i(step),
@@ -176,8 +196,7 @@ module eco_pe #(
   );
   eco_pe_coordinate #(.Bits(CoordBits)) u_z (
     .clk_i, .take_i(take),
-    .base_i({param[eco_image_pkg::ZBaseLsb + eco_image_pkg::ZBaseBits - 1],
-             param[eco_image_pkg::ZBaseLsb +: eco_image_pkg::ZBaseBits]}),
+    .base_i(z_base),
     .limit_i(CoordBits'(limit[eco_image_pkg::ZLimitLsb +: eco_image_pkg::ZLimitBits])), .step_i(step),
     .reset_i(record_coordinates[eco_image_pkg::ZResetLsb]),
     .delta_i(record_coordinates[eco_image_pkg::ZDeltaLsb +: CoordBits]), .value_o(z), .outside_o(outside[2])
@@ -185,11 +204,19 @@ module eco_pe #(
 
   // Circular shift (Sec. 4.1.1): Z counts how far level 1 is from the PE's own column. The psum
   // ends at Z = 0, where the errors wrap round, and a second one starts at Z = -1.
-  logic result_ok, mac, psum_start, psum_end, chain_in, chain_out, link;
+  logic result_ok, mac, first, final_, psum_start, psum_end, chain_in, chain_out, link;
+  always_comb begin
+    first  = first_1;
+    final_ = final_1;
+    if (circular_q) begin
+      first  = first_1 | (z == '1);
+      final_ = final_1 | (z == '0);
+    end
+  end
   assign result_ok  = active_q & ((outside & result_mask_q) == '0);
   assign mac        = result_ok & ((outside & operand_mask_q) == '0);
-  assign psum_start = result_ok & first_others & (first_1 | (circular_q & (z == '1)));
-  assign psum_end   = result_ok & final_others & (final_1 | (circular_q & (z == '0)));
+  assign psum_start = result_ok & first_others & first;
+  assign psum_end   = result_ok & final_others & final_;
   assign chain_in   = (chain_at_end_q ? psum_end : psum_start) & from_below_q & below_index;
   assign chain_out  = psum_end & to_above_q & above_index;
   assign link       = chain_at_end_q & (LinkStages != 0);
@@ -231,8 +258,10 @@ module eco_pe #(
 
   logic issue, stream_pop;
   logic wait_ifmap, wait_filter, wait_stream, wait_psum, wait_local, wait_output, wait_adder;
-  assign wait_stream = stream_q
-      & ((from_narrow_q ? narrow_head : wide_head) != eco_pkg::DestStream);
+  always_comb begin
+    wait_stream = 1'b0;
+    if (stream_q) wait_stream = (from_narrow_q ? narrow_head : wide_head) != eco_pkg::DestStream;
+  end
   assign issue = slot_q & ~(wait_ifmap | wait_filter | wait_stream | wait_psum | wait_local
                             | wait_output | wait_adder);
   assign move  = ~slot_q | issue;
@@ -240,28 +269,23 @@ module eco_pe #(
 
   // ---------------------------------------------------------------- register files
   logic ifmap_wide_pop, ifmap_narrow_pop, filter_wide_pop, filter_narrow_pop;
-  logic ifmap_never, filter_never, loader_we;
+  logic ifmap_never, filter_never;
   logic [15:0] ifmap_word, filter_word;
-  assign loader_we = cfg_we_i & (cfg_addr_i == eco_pkg::CfgLoader);
-  eco_pe_ring #(.Depth(IfmapDepth)) u_ifmap (
-    .clk_i, .rst_ni, .loader_we_i(loader_we), .loader_i({cfg_data_i[48], cfg_data_i[23:0]}),
-    .wide_there_i(wide_head == eco_pkg::DestIfmap), .wide_word_i(wide_word),
-    .wide_pop_o(ifmap_wide_pop),
-    .narrow_there_i(narrow_head == eco_pkg::DestIfmap), .narrow_word_i(narrow_word),
-    .narrow_pop_o(ifmap_narrow_pop),
-    .move_i(move), .take_i(take), .slot_i(slot), .active_i(active_q),
+  eco_pe_ring #(.Depth(IfmapDepth), .Dest(32'(eco_pkg::DestIfmap))) u_ifmap (
+    .clk_i, .rst_ni, .loader_we_i(loader_we), .loader_i(ifmap_loader),
+    .wide_head_i(wide_head), .wide_word_i(wide_word), .wide_pop_o(ifmap_wide_pop),
+    .narrow_head_i(narrow_head), .narrow_word_i(narrow_word), .narrow_pop_o(ifmap_narrow_pop),
+    .step_i(step), .take_i(take), .active_i(active_q),
     .read_i(mac & ~ifmap_direct_q), .reset_i(record_files[eco_image_pkg::IfmapResetLsb]),
     .delta_i(record_files[eco_image_pkg::IfmapDeltaLsb +: 9]),
     .free_i(9'(record_files[eco_image_pkg::IfmapReleaseLsb +: eco_image_pkg::IfmapReleaseBits])),
     .wait_o(wait_ifmap), .never_o(ifmap_never), .issue_i(issue), .word_o(ifmap_word)
   );
-  eco_pe_ring #(.Depth(FilterDepth)) u_filter (
-    .clk_i, .rst_ni, .loader_we_i(loader_we), .loader_i({cfg_data_i[49], cfg_data_i[47:24]}),
-    .wide_there_i(wide_head == eco_pkg::DestFilter), .wide_word_i(wide_word),
-    .wide_pop_o(filter_wide_pop),
-    .narrow_there_i(narrow_head == eco_pkg::DestFilter), .narrow_word_i(narrow_word),
-    .narrow_pop_o(filter_narrow_pop),
-    .move_i(move), .take_i(take), .slot_i(slot), .active_i(active_q),
+  eco_pe_ring #(.Depth(FilterDepth), .Dest(32'(eco_pkg::DestFilter))) u_filter (
+    .clk_i, .rst_ni, .loader_we_i(loader_we), .loader_i(filter_loader),
+    .wide_head_i(wide_head), .wide_word_i(wide_word), .wide_pop_o(filter_wide_pop),
+    .narrow_head_i(narrow_head), .narrow_word_i(narrow_word), .narrow_pop_o(filter_narrow_pop),
+    .step_i(step), .take_i(take), .active_i(active_q),
     .read_i(mac & ~filter_direct_q), .reset_i(record_files[eco_image_pkg::FilterResetLsb]),
     .delta_i(record_files[eco_image_pkg::FilterDeltaLsb +: 9]),
     .free_i(record_files[eco_image_pkg::FilterReleaseLsb +: eco_image_pkg::FilterReleaseBits]),
@@ -305,11 +329,12 @@ module eco_pe #(
     .dumping_o(dumping), .dump_push_o(dump_push), .dump_word_o(dump_word), .wrapped_o(wrapped)
   );
 
-  // The slot in ISSUE can never be issued, or names no psum.
+  // The slot in ISSUE can never be issued, or is issued and names no psum.
   logic impossible, impossible_q;
   always_comb begin
     impossible = 1'b0;
-    if (slot_q) impossible = ifmap_never | filter_never | (does_q[5] && 32'(entry_q) >= PsumDepth);
+    if (issue) impossible = does_q[5] && 32'(entry_q) >= PsumDepth;
+    else if (slot_q) impossible = ifmap_never | filter_never;
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) impossible_q <= 1'b0;

@@ -54,11 +54,13 @@ module eco_pe_counters #(
   logic [eco_pkg::CntGated-1:0] used_q;
   logic fresh_q, carry_q;  // the upper half starts; counts
   half_t low;
-  assign low = low_q[cause_q];
+  logic used;
+  assign low  = low_q[cause_q];
+  assign used = used_q[cause_q];
   always_ff @(posedge clk_i) begin
     cause_q      <= cause;
     high_cause_q <= cause_q;
-    if (count_q) low_q[cause_q] <= used_q[cause_q] ? low + 1'b1 : Half'(1);
+    if (count_q) low_q[cause_q] <= used ? low + 1'b1 : Half'(1);
     if (fresh_q | carry_q) high_q[high_cause_q] <= fresh_q ? '0 : high_q[high_cause_q] + 1'b1;
   end
 
@@ -80,15 +82,21 @@ module eco_pe_counters #(
       wrapped_o   <= 1'b0;
     end else begin
       count_q <= running_i;
-      if (count_q) used_q <= used_q | ((eco_pkg::CntGated)'(1) << cause_q);
-      fresh_q <= count_q & ~used_q[cause_q];
-      carry_q <= count_q & used_q[cause_q] & (&low);
-      if (carry_q && (&high_q[high_cause_q])) wrapped_o <= 1'b1;
+      fresh_q <= 1'b0;
+      carry_q <= 1'b0;
+      if (count_q) begin
+        used_q  <= used_q | ((eco_pkg::CntGated)'(1) << cause_q);
+        fresh_q <= ~used;
+        carry_q <= used & (&low);
+      end
+      if (carry_q) wrapped_o <= wrapped_o | (&high_q[high_cause_q]);
       gated_q     <= gated_q + CounterBits'(gated_now_q);
       local_q     <= local_q + CounterBits'(local_now_q);
       gated_now_q <= gated_i;
       local_now_q <= local_word_i;
-      if (local_now_q && (&local_q)) wrapped_o <= 1'b1;
+      if (local_now_q) begin
+        if (&local_q) wrapped_o <= 1'b1;
+      end
       if (dump_i) begin
         dumping_o <= 1'b1;
         index_q   <= '0;
@@ -100,7 +108,10 @@ module eco_pe_counters #(
   end
 
   // Not while an upper half is a cycle behind.
-  assign dump_push_o = dumping_o & ~out_full_i & ~(fresh_q | carry_q);
+  always_comb begin
+    dump_push_o = 1'b0;
+    if (dumping_o) dump_push_o = ~(out_full_i | fresh_q | carry_q);
+  end
   always_comb begin
     if (index_q == 4'(eco_pkg::CntLocalWords)) dump_word_o = 32'(local_q);
     else if (index_q == 4'(eco_pkg::CntGated)) dump_word_o = 32'(gated_q);

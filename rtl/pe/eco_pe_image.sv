@@ -66,8 +66,10 @@ module eco_pe_image #(
         dirty_q   <= 1'b0;
         pending_o <= 1'b0;
       end
-      if (we_i && addr_i < 6'(ImageWords)) dirty_q <= 1'b1;
-      if (we_i && addr_i == eco_pkg::CfgParam) pending_o <= 1'b1;
+      if (we_i) begin
+        if (addr_i < 6'(ImageWords)) dirty_q <= 1'b1;
+        if (addr_i == eco_pkg::CfgParam) pending_o <= 1'b1;
+      end
     end
   end
 

@@ -63,31 +63,29 @@ module eco_pe_nest #(
   index_t index_2, index_3;
 
   assign step_now = run_q & move_i;
-  assign pass_end = &at_end_q;
   // Of levels above 0 only while level 0 is at its end.
-  logic so_far;  // all levels before are at their end
   always_comb begin
-    so_far = 1'b0;
+    pass_end = 1'b0;  // all levels before, then all, are at their end
     steps = NumLevels'(1);
     again = '0;
     step  = 3'd0;
     if (at_end_q[0]) begin
-      so_far = 1'b1;
+      pass_end = 1'b1;
       for (int l = 0; l < NumLevels; l++) begin
-        steps[l] = so_far & ~at_end_q[l];
+        steps[l] = pass_end & ~at_end_q[l];
         if (steps[l]) step = step | 3'(l);
-        so_far   = so_far & at_end_q[l];
-        again[l] = so_far;
+        pass_end = pass_end & at_end_q[l];
+        again[l] = pass_end;
       end
-      if (so_far) step = 3'(NumLevels);
+      if (pass_end) step = 3'(NumLevels);
     end
   end
-
   assign start_o = pending_i & ~started_q & (~run_q | (move_i & pass_end));
   assign outer   = start_o | (step_now & at_end_q[0]);  // levels above 0 change
-  assign ragged_next = steps[3] ? IndexBits'(index_3 + 1'b1) < IndexBits'(ragged_q)
-                     : again[3] ? ragged_q != '0 : ragged_now_q;
 
+  assign ragged_next = ~at_end_q[0] ? ragged_now_q
+                     : steps[3] ? IndexBits'(index_3 + 1'b1) < IndexBits'(ragged_q)
+                     : again[3] ? ragged_q != '0 : ragged_now_q;
   // Last index of each level of the pass that enters.
   logic [NumLevels*IndexBits-1:0] last_new;
   always_comb begin
@@ -125,7 +123,10 @@ module eco_pe_nest #(
     logic ragged_new;
     if (l == 1) begin : gen_ragged
       assign ragged_new = limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
-      assign last_again = last_q - IndexBits'(ragged_next);
+      always_comb begin
+        last_again = '0;
+        if (at_end_q[0]) last_again = last_q - IndexBits'(ragged_next);
+      end
     end else begin : gen_plain
       assign ragged_new = 1'b0;
       assign last_again = last_q;

@@ -73,16 +73,29 @@ module eco_pe_psum #(
   logic [QBits-1:0] out_used_q;     // entries of the output queue, filled or claimed
   logic claim_below, claim_above, claim_out;
 
-  logic up, out, below;
-  assign {up, out} = does_i[3:2];
-  assign below     = |does_i[1:0];
-  assign wait_psum_o   = below & (below_avail_q == '0);
-  assign wait_local_o  = up & (above_room_q == '0);
-  assign out_full_o    = out_used_q == QBits'(QueueDepth);
-  assign wait_output_o = out & out_full_o;
-  assign claim_below   = issue_i & below;
-  assign claim_above   = issue_i & up;
-  assign claim_out     = (issue_i & out) | dump_push_i;
+  // Most slots keep their psum and claim nothing.
+  assign out_full_o = out_used_q == QBits'(QueueDepth);
+  always_comb begin
+    wait_psum_o   = 1'b0;
+    wait_local_o  = 1'b0;
+    wait_output_o = 1'b0;
+    if (does_i[3:0] != '0) begin
+      wait_psum_o   = (|does_i[1:0]) & (below_avail_q == '0);
+      wait_local_o  = does_i[3] & (above_room_q == '0);
+      wait_output_o = does_i[2] & out_full_o;
+    end
+  end
+  // Not with the waits, on which the issue depends: Icarus Verilog would run both for ever.
+  always_comb begin
+    claim_below = 1'b0;
+    claim_above = 1'b0;
+    claim_out   = dump_push_i;
+    if (issue_i && does_i[3:0] != '0) begin
+      claim_below = |does_i[1:0];
+      claim_above = does_i[3];
+      claim_out   = does_i[2] | dump_push_i;
+    end
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -90,9 +103,9 @@ module eco_pe_psum #(
       above_room_q  <= QBits'(QueueDepth);
       out_used_q    <= '0;
     end else begin
-      below_avail_q <= below_avail_q + QBits'(below_valid_i[0]) - QBits'(claim_below);
-      above_room_q  <= above_room_q + QBits'(above_credit_i) - QBits'(claim_above);
-      out_used_q    <= out_used_q + QBits'(claim_out) - QBits'(out_pop_i);
+      if (below_valid_i[0] != claim_below) below_avail_q <= below_valid_i[0] ? below_avail_q + 1'b1 : below_avail_q - 1'b1;
+      if (above_credit_i != claim_above) above_room_q <= above_credit_i ? above_room_q + 1'b1 : above_room_q - 1'b1;
+      if (claim_out != out_pop_i) out_used_q <= claim_out ? out_used_q + 1'b1 : out_used_q - 1'b1;
     end
   end
 
@@ -170,9 +183,11 @@ module eco_pe_psum #(
   );
 
   // A psum that is written in the cycle in which it is read comes from sum_q.
+  logic written;
+  assign written = keep_end & (paddr_end == paddr_read);
   always_ff @(posedge clk_i) begin
-    from_sum_q <= ~fresh_read & keep_end & (paddr_end == paddr_read);
-    from_file_q <= ~fresh_read & ~(keep_end & (paddr_end == paddr_read));
+    from_sum_q  <= ~fresh_read & written;
+    from_file_q <= ~fresh_read & ~written;
     sum_q <= sum;
   end
 

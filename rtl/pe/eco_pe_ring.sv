@@ -12,23 +12,23 @@
 // Latency: a word that is taken in cycle t can be read by a slot that is issued in t + 1; it is on
 // `word_o` in the cycle after the issue. Reset: empty.
 module eco_pe_ring #(
-  parameter int unsigned Depth = 75  /// entries, 2..256
+  parameter int unsigned Depth = 75,  /// entries, 2..256
+  parameter int unsigned Dest  = 0    /// destination of its words (eco_pkg::Dest*)
 ) (
   input  logic        clk_i,           /// clock
   input  logic        rst_ni,          /// synchronous reset, active low
   // loader
   input  logic        loader_we_i,     /// load `loader_i`
   input  logic [24:0] loader_i,        /// {turn (0 wide, 1 narrow), narrow words, wide words of a turn}
-  input  logic        wide_there_i,    /// the wide queue's head belongs here
+  input  logic [1:0]  wide_head_i,     /// destination of the wide queue's head, eco_pkg::DestNone without
   input  logic [15:0] wide_word_i,     /// the word
   output logic        wide_pop_o,      /// it is taken
-  input  logic        narrow_there_i,  /// as wide
+  input  logic [1:0]  narrow_head_i,   /// as wide
   input  logic [15:0] narrow_word_i,   /// as wide
   output logic        narrow_pop_o,    /// as wide
   // slot in ADDRESS
-  input  logic        move_i,          /// it moves on to ISSUE
+  input  logic        step_i,          /// there is one, and it moves on to ISSUE
   input  logic        take_i,          /// the one that follows begins a pass
-  input  logic        slot_i,          /// there is one
   input  logic        active_i,        /// its pass computes: words are freed
   input  logic        read_i,          /// it reads a word
   input  logic        reset_i,         /// step: offset back to zero first
@@ -54,11 +54,11 @@ module eco_pe_ring #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) head_q <= '0;
-    else if (slot_i && move_i) begin
+    else if (step_i) begin
       head_q <= AddrBits'(head_sum >= 10'(Depth) ? head_sum - 10'(Depth) : head_sum);
     end
     if (take_i) offset_q <= '0;
-    else if (slot_i && move_i) offset_q <= (reset_i ? '0 : offset_q) + delta_i;
+    else if (step_i) offset_q <= (reset_i ? '0 : offset_q) + delta_i;
   end
 
   // ---------------------------------------------------------------- ISSUE
@@ -67,7 +67,7 @@ module eco_pe_ring #(
   logic [AddrBits-1:0] raddr_q, tail_q;
   logic read_q, we, turn_q;       // turn: 0 wide, 1 narrow
   always_ff @(posedge clk_i) begin
-    if (slot_i && move_i) begin
+    if (step_i) begin
       want_q  <= read_i && reach > 10'(free) ? reach : 10'(free);
       free_q  <= free;
       read_q  <= read_i;
@@ -79,20 +79,26 @@ module eco_pe_ring #(
 
   // ---------------------------------------------------------------- loader
   logic [11:0] wide_q, narrow_q, left_q;  // words of a turn; left in this one
-  logic there, room, swap;
+  logic there, room, next_turn;
   logic [15:0] wdata;
-  assign there = turn_q ? narrow_there_i : wide_there_i;
+  assign there = (turn_q ? narrow_head_i : wide_head_i) == 2'(Dest);
   assign wdata = turn_q ? narrow_word_i : wide_word_i;
   assign room  = fill_q < 9'(Depth);
   assign we    = room & there;
   assign wide_pop_o   = we & ~turn_q;
   assign narrow_pop_o = we & turn_q;
   // What follows the last word of a turn: the other network's turn, when that has one.
-  assign swap  = turn_q ? wide_q != '0 : narrow_q != '0;
+  always_comb begin
+    next_turn = turn_q;
+    if (we) next_turn = turn_q ? wide_q == '0 : narrow_q != '0;
+  end
   always_ff @(posedge clk_i) begin
     if (we) begin
-      left_q <= left_q != 12'd1 ? left_q - 12'd1 : turn_q ^ swap ? narrow_q : wide_q;
-      turn_q <= turn_q ^ (left_q == 12'd1 && swap);
+      if (left_q != 12'd1) left_q <= left_q - 12'd1;
+      else begin
+        left_q <= next_turn ? narrow_q : wide_q;
+        turn_q <= next_turn;
+      end
     end
     if (loader_we_i) begin
       wide_q   <= loader_i[11:0];
@@ -102,15 +108,13 @@ module eco_pe_ring #(
     end
   end
 
-  logic [8:0] fill_left;
-  assign fill_left = fill_q - free_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       tail_q <= '0;
       fill_q <= '0;
     end else begin
       if (we) tail_q <= tail_q == AddrBits'(Depth - 1) ? '0 : tail_q + 1'b1;
-      fill_q <= issue_i ? fill_left + 9'(we) : fill_q + 9'(we);
+      fill_q <= issue_i ? 9'(fill_q - free_q) + 9'(we) : fill_q + 9'(we);
     end
   end
 

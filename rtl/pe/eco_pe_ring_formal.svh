@@ -13,9 +13,9 @@
       f_slot_q <= 1'b0;
     end else begin
       if (issue_i) f_head_q <= AddrBits'(f_head_sum >= 10'(Depth) ? f_head_sum - 10'(Depth) : f_head_sum);
-      if (move_i) f_slot_q <= slot_i;
+      f_slot_q <= step_i | (f_slot_q & ~issue_i);
     end
-    if (slot_i && move_i) f_offset_q <= offset_q;
+    if (step_i) f_offset_q <= offset_q;
   end
   `ECO_ASSERT(IssuesASlot, !issue_i || f_slot_q)
   `ECO_ASSERT(RingClosed, 32'(f_head_q) < Depth

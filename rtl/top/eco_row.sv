@@ -76,7 +76,7 @@ module eco_row #(
   // errors
   output logic [1:0]                    error_o         /// of all PEs, see eco_pe
 );
-  logic [Columns-1:0] wide_ready, wide_push, narrow_ready, narrow_push, cfg_stop;
+  logic [Columns-1:0] wide_ready, wide_push, narrow_ready, narrow_push, cfg_ready, cfg_idle;
   logic [1:0] wide_dest, narrow_dest;
   logic [WideCnt-1:0] wide_count;
   logic [NarrowCnt-1:0] narrow_count;
@@ -109,9 +109,6 @@ module eco_row #(
   logic [Columns-1:0] out_valid, out_pop, program_error, counter_error;
   logic [Columns*32-1:0] out_data;
   for (genvar c = 0; c < Columns; c++) begin : gen_col
-    logic cfg_ready, cfg_idle;
-    assign cfg_stop[c] = cfg_col_i[c] & ~(cfg_dump_i ? cfg_idle : cfg_ready);
-
     eco_pe #(
       .WideLanes(WideLanes), .NarrowLanes(NarrowLanes), .IfmapDepth(IfmapDepth),
       .FilterDepth(FilterDepth), .PsumDepth(PsumDepth), .QueueDepth(QueueDepth),
@@ -120,7 +117,7 @@ module eco_row #(
     ) u_pe (
       .clk_i, .rst_ni, .running_i,
       .cfg_we_i(cfg_we_i & cfg_we_col_i[c]), .cfg_addr_i, .cfg_data_i,
-      .cfg_ready_o(cfg_ready), .cfg_idle_o(cfg_idle),
+      .cfg_ready_o(cfg_ready[c]), .cfg_idle_o(cfg_idle[c]),
       .wide_push_i(wide_push[c]), .wide_dest_i(wide_dest), .wide_count_i(wide_count),
       .wide_data_i(wide_data), .wide_ready_o(wide_ready[c]),
       .narrow_push_i(narrow_push[c]), .narrow_dest_i(narrow_dest),
@@ -143,7 +140,10 @@ module eco_row #(
     .valid_o(gon_valid_o), .data_o(gon_data_o), .pop_i(gon_pop_i)
   );
 
-  assign cfg_stop_o = cfg_row_i & (|cfg_stop);
+  always_comb begin
+    cfg_stop_o = 1'b0;
+    if (cfg_row_i) cfg_stop_o = |(cfg_col_i & ~(cfg_dump_i ? cfg_idle : cfg_ready));
+  end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) error_o <= '0;
     else error_o <= {|counter_error, |program_error};

@@ -28,18 +28,18 @@ module eco_mac #(
   localparam int unsigned Parts    = 1 << (MulStages - 1);
   localparam int unsigned PartBits = 16 / Parts;
 
-  logic [MulStages-1:0] live;  // a product enters stage s + 1
   logic term_live_q;
   logic [31:0] term, sum_base, sum_term;
 
   assign gated_o = mul_en_i & ((a_i == '0) | (b_i == '0));
-  assign live[0] = mul_en_i & ~gated_o;
 
   // Products of the parts, then sums of neighbours; one word is left behind the last stage.
   for (genvar s = 0; s < MulStages; s++) begin : gen_mul
     localparam int unsigned Words = Parts >> s;
+    logic live;  // a product enters the stage behind
     logic [Words*32-1:0] word_q;
     if (s == 0) begin : gen_products
+      assign live = mul_en_i & ~gated_o;
       logic [Words*32-1:0] word;
       for (genvar k = 0; k < Words; k++) begin : gen_product
         // The last part carries the sign.
@@ -47,36 +47,35 @@ module eco_mac #(
         assign part = {k == Words - 1 ? b_i[15] : 1'b0, b_i[k*PartBits +: PartBits]};
         assign word[k*32 +: 32] = 32'($signed(a_i) * part);
       end
+    end else begin : gen_behind
+      always_ff @(posedge clk_i) live <= gen_mul[s-1].live;
     end
     if (s == MulStages - 1) begin : gen_last
       // The last two words and the psum from below: three become two, then one.
       logic [31:0] x, y, z, word;
       if (s == 0) begin : gen_one
-        assign x = live[s] ? gen_products.word : '0;
+        assign x = live ? gen_products.word : '0;
         assign y = '0;
       end else begin : gen_two
-        assign x = live[s] ? gen_mul[s-1].word_q[31:0] : '0;
-        assign y = live[s] ? gen_mul[s-1].word_q[63:32] << (PartBits << (s - 1)) : '0;
+        assign x = live ? gen_mul[s-1].word_q[31:0] : '0;
+        assign y = live ? gen_mul[s-1].word_q[63:32] << (PartBits << (s - 1)) : '0;
       end
       assign z = below_en_i ? below_i : '0;
       eco_add u_join (
         .a_i(x ^ y ^ z), .b_i(((x & y) | (x & z) | (y & z)) << 1), .carry_i(1'b0), .sum_o(word), .carry_o()
       );
       always_ff @(posedge clk_i) begin
-        if (live[s] | below_en_i) word_q <= word;
-        term_live_q <= live[s] | below_en_i;
+        if (live | below_en_i) word_q <= word;
+        term_live_q <= live | below_en_i;
       end
       assign term = term_live_q ? word_q : '0;
     end else begin : gen_inner
-      logic live_q;
-      always_ff @(posedge clk_i) live_q <= live[s];
-      assign live[s+1] = live_q;
       if (s == 0) begin : gen_keep
-        always_ff @(posedge clk_i) if (live[s]) word_q <= gen_products.word;
+        always_ff @(posedge clk_i) if (live) word_q <= gen_products.word;
       end else begin : gen_sums
         for (genvar k = 0; k < Words; k++) begin : gen_sum
           always_ff @(posedge clk_i) begin
-            if (live[s]) begin
+            if (live) begin
               word_q[k*32 +: 32] <= gen_mul[s-1].word_q[2*k*32 +: 32]
                   + (gen_mul[s-1].word_q[(2*k+1)*32 +: 32] << (PartBits << (s - 1)));
             end
