@@ -11,8 +11,9 @@
 // subnormal the larger exponent need not be the larger number: both paths work out a - b and b - a.
 //
 // Each stage works only for numbers that are there, normalisation only for those that may cancel: what stands there
-// otherwise is undefined. It costs nothing in hardware, and a simulator skips it. No variable takes two values in
-// one pass: Icarus Verilog wakes a block by parts of its own variables, and would not come to an end.
+// otherwise is undefined. It costs nothing in hardware, and a simulator skips it. Undefined first, then a value: Verilator
+// keeps such a variable in a processor register. Not where the block reads a part of it: Icarus Verilog wakes a block by
+// parts of its own variables, and would not come to an end.
 //
 // Timing: Stages 1 to 4, registers at three cuts: 2 stages cut at 1, 3 at 1 and 2, 4 at all.
 // Latency Stages - 1, the sum is to be registered by the user. Handshake: moves when `en_i`. Reset: none needed.
@@ -41,6 +42,9 @@ module eco_fp32_add #(
   logic [23:0] a_sig, major, minor;
   logic [24:0] close_x, close_y;
   always_comb begin
+    {a_top, a_normal, b_major, a_up, b_up, apart, subtract, nan, inf, sign, sign_minor} = 'x;
+    {b_more, exp, a_sig, major, minor} = 'x;
+    {close_x, close_y} = 'x;
     if (valid_i) begin
       a_top    = &a_i[30:23];
       a_normal = |a_i[30:23];
@@ -69,9 +73,7 @@ module eco_fp32_add #(
       sign       = inf ? (a_top ? a_i[31] : b_sign_i) : b_major ? b_sign_i : a_i[31];
       sign_minor = b_major ? a_i[31] : b_sign_i;
     end else begin
-      {a_top, a_normal, b_major, a_up, b_up, apart, subtract, nan, inf, sign, sign_minor} = 'x;
-      {a_exp, b_more, exp, shift, a_more, a_sig, major, minor} = 'x;
-      {close_x, close_y} = 'x;
+      {a_exp, shift, a_more} = 'x;
     end
   end
 
@@ -100,10 +102,13 @@ module eco_fp32_add #(
   logic [24:0] close_less, close_more, close;
   logic close_carry, wide, may, limited, close_sign;
   always_comb begin
+    {by16, by8} = 'x;
+    {close_less, close_more} = 'x;
+    {close, close_carry, wide, may, limited, close_sign} = 'x;
     if (valid_0) begin
       by16 = |shift_0[9:5] ? {26'b0, |minor_0}
            : shift_0[4]    ? {16'b0, minor_0[23:14], |minor_0[13:0]} : {minor_0, 3'b0};
-      by8  = shift_0[3] ? {8'b0, by16[26:9], |by16[8:0]} : by16;
+      by8  = shift_0[3] ? (by16 >> 8) | 27'(|(by16 & 27'hff)) : by16;
 
       close_less = close_x_0 + ~close_y_0;  // the inverse of y - x
       {close_carry, close_more} = {1'b0, close_x_0} + {1'b0, ~close_y_0} + 26'd1;  // x - y
@@ -112,10 +117,6 @@ module eco_fp32_add #(
       limited    = exp_0 == 10'd1;
       may        = subtract_0 & ~apart_0 & ~limited;
       close_sign = sign_0 ^ ~close_carry;
-    end else begin
-      {by16, by8} = 'x;
-      {close_less, close_more} = 'x;
-      {close, close_carry, wide, may, limited, close_sign} = 'x;
     end
   end
 
@@ -146,10 +147,15 @@ module eco_fp32_add #(
   logic [27:0] x, y, far_sum, far_next, far;
   logic far_carry, far_negative, far_sign;
   always_comb begin
+    {by4, by2} = 'x;
+    {by1, far_carry, far_negative, far_sign} = 'x;
+    {x, y} = 'x;
+    {far_sum, far_next} = 'x;
+    far = 'x;
     if (valid_1) begin
       by4 = shift_1[2] ? {4'b0, minor_1[26:5], |minor_1[4:0]} : minor_1;
-      by2 = shift_1[1] ? {2'b0, by4[26:3], |by4[2:0]} : by4;
-      by1 = shift_1[0] ? {1'b0, by2[26:2], |by2[1:0]} : by2;
+      by2 = shift_1[1] ? (by4 >> 2) | 27'(|(by4 & 27'd3)) : by4;
+      by1 = shift_1[0] ? (by2 >> 1) | (by2 & 27'd1) : by2;
 
       x = {1'b0, major_1, 3'b0};
       y = {1'b0, by1} ^ {28{subtract_1}};
@@ -158,12 +164,6 @@ module eco_fp32_add #(
       far_negative = subtract_1 & ~far_carry;
       far      = ~subtract_1 ? far_sum : far_negative ? ~far_sum : far_next;
       far_sign = far_negative & ~inf_1 ? sign_minor_1 : sign_1;
-    end else begin
-      {by4, by2} = 'x;
-      {by1, far_carry, far_negative, far_sign} = 'x;
-      {x, y} = 'x;
-      {far_sum, far_next} = 'x;
-      far = 'x;
     end
   end
 
@@ -224,6 +224,9 @@ module eco_fp32_add #(
   logic [19:0] high_next;
   logic [31:0] whole;  // exponent and fraction in one number: a carry of one goes into the other
   always_comb begin
+    {right, left, odd, half, rest, up, carry, overflow, zero, low, high} = 'x;
+    {exp_less, exp_more} = 'x;
+    sum_o = 'x;
     if (valid_2) begin
       exp_less = exp_2 - 9'd1;
       exp_more = exp_2 + 9'd1;
@@ -251,9 +254,7 @@ module eco_fp32_add #(
       else if (overflow)            sum_o = {sign_2, 31'h7f80_0000};
       else                          sum_o = {sign_2 & ~zero, high, low};
     end else begin
-      {right, left, odd, half, rest, up, carry, overflow, zero, low, high_next, high} = 'x;
-      {exp_less, exp_more, whole} = 'x;
-      sum_o = 'x;
+      {high_next, whole} = 'x;
     end
   end
 endmodule
