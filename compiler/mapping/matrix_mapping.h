@@ -72,6 +72,7 @@ struct MatrixMapping {
   int64_t item_blocks = 1, fixed_blocks = 1, depth_blocks = 1;
   int64_t slots = 0;        // words of the accumulator used
 
+  bool one_of_parts = false;  // another part takes words before or after it
   // Direct: other parts do other taps of the same results, and the sums meet in the accumulator. By axis:
   // whether taps come before and after those of this part, and how far apart their inputs are.
   struct OtherTaps {
@@ -102,7 +103,6 @@ struct MatrixMapping {
   int64_t step() const { return items * sides; }                                  // items of a pass
   bool flows() const { return flow_wide > 0; }
   int64_t flow() const { return flow_wide + flow_narrow; }
-  bool one_of_parts = false;  // another part takes words before or after it
   // Whether the streamed words of a pass and the fixed ones of another interrupt each other. Fillers then end them, so that
   // what comes next begins a turn.
   bool interrupted() const { return flows() && (passes() > 1 || one_of_parts); }
