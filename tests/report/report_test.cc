@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "choose/choose.h"
 #include "compiler/compiler.h"
 #include "model/cycle_model.h"
 #include "report/baselines.h"
@@ -61,7 +62,7 @@ class ReportTest : public ::testing::Test {
 TEST_F(ReportTest, RowsAreTheCycleModels) {
   ASSERT_EQ(report_.rows.size(), 3u);
   for (std::size_t k = 0; k < 3; ++k) {
-    const auto compiled = Compile(hw_, layers_[0], options_.passes[k], "ecoflow").value();
+    const auto compiled = Choose(hw_, layers_[0], options_.passes[k], "ecoflow").value().compiled;
     const auto counts = PredictCycles(compiled.schedule, hw_, {}).value();
     const ReportRow& row = report_.rows[k];
     EXPECT_EQ(row.cycles, counts.cycles);
