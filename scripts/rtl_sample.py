@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a random sample of the rows (layer, pass) of a workload on the RTL: results must be the golden model's, cycles
-and all counters the cycle model's.
+"""Runs a random sample of the rows (layer, pass) of a workload on the RTL: results must be the golden model's, cycles,
+stalls, issued MACs and words of each network the cycle model's.
 
 Rows of more than --most-cycles by the cycle model are passed over. Exit status 1 when a row differs.
 
@@ -12,28 +12,13 @@ import argparse
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-ECOFLOW = ROOT / "build/bin/ecoflow"
-PASSES = ("forward", "input-grad", "filter-grad")
-# What `run` and `predict` report alike; the rest tells of the simulation.
+from targets import ECOFLOW, PASSES, ROOT, ecoflow, report
+
+# What `run` and `predict` have to report alike.
 COUNTERS = ("cycles", "config_cycles", "gon_held_cycles", "issued_macs", "stall_cycles", "words")
-
-
-def ecoflow(*arguments):
-    """What the program complains about, or an empty line."""
-    done = subprocess.run([ECOFLOW, *map(str, arguments)], capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else done.stderr.strip() or f"{arguments[0]}: status {done.returncode}"
-
-
-def measure(command, image):
-    """(the JSON report or None, error)"""
-    path = image / f"{command}.json"
-    error = ecoflow(command, "--image", image, "--json", path)
-    return (None if error else json.loads(path.read_text())), error
 
 
 def main():
@@ -47,7 +32,8 @@ def main():
     a = parser.parse_args()
     if not ECOFLOW.exists():
         sys.exit(f"rtl_sample.py: {ECOFLOW} is missing: scripts/build.sh makes it")
-    rows = [(layer["name"], name) for layer in json.loads((ROOT / a.workload).read_text())["layers"] for name in PASSES]
+    workload = ROOT / a.workload
+    rows = [(layer["name"], name) for layer in json.loads(workload.read_text())["layers"] for name in PASSES]
     random.Random(a.seed).shuffle(rows)
     ran, long, bad = 0, 0, 0
     print(f"{'layer':<28}{'pass':<13}{'cycles':>10}{'roofline':>10}  result", flush=True)
@@ -56,16 +42,17 @@ def main():
             break
         with tempfile.TemporaryDirectory() as folder:
             image = pathlib.Path(folder)
-            error = ecoflow("compile", a.workload, "--layer", layer, "--pass", name, "--dataflow", a.dataflow,
+            error = ecoflow("compile", workload, "--layer", layer, "--pass", name, "--dataflow", a.dataflow,
                             "--config", a.config, "--out", image)
-            model, error = (None, error) if error else measure("predict", image)
+            model, error = (None, error) if error else report("predict", image)
             if model and model["cycles"] > a.most_cycles:
                 long += 1
                 continue
             ran += 1
-            rtl, error = (None, error) if error else measure("run", image)
+            rtl, error = (None, error) if error else report("run", image)
         if rtl:
-            error = ", ".join(f"{key}: {rtl[key]}, {model[key]} by the model" for key in COUNTERS if rtl[key] != model[key])
+            wrong = [f"{key}: {rtl[key]}, {model[key]} by the model" for key in COUNTERS if rtl[key] != model[key]]
+            error = ", ".join(wrong + ([] if rtl["match"] else [f"{rtl['mismatches']} results differ"]))
         bad += bool(error)
         figures = f"{rtl['cycles']:>10,}{rtl['roofline_fraction']:>10.3f}" if rtl else f"{'-':>10}{'-':>10}"
         print(f"{layer:<28}{name:<13}{figures}  {error or 'equal'}", flush=True)
