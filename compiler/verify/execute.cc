@@ -253,13 +253,14 @@ Status PassExecutor::EachSlot(const OnePass& pass, const ParamWord& param, const
 
 const std::vector<PassExecutor::FsmSlot>& PassExecutor::SlotsOf(const OnePass& pass, std::size_t pe) const {
   const auto [at, fresh] = pass.slots.try_emplace(pass.words[pe]);
+  std::vector<FsmSlot>& slots = at->second;
   if (fresh) {
     (void)EachSlot(pass, pass.params[pe], [&](const FsmSlot& slot) -> Status {
-      at->second.push_back(slot);
+      slots.push_back(slot);
       return {};
     });
   }
-  return at->second;
+  return slots;
 }
 
 Status PassExecutor::RunPass(const OnePass& pass, std::size_t pe, std::array<std::size_t, 3>& taken,
