@@ -34,7 +34,7 @@ struct CoordinateRanges {
 struct NestSlot {
   bool first, first_but_1;  // the summed levels are at their first index: all, all but level 1
   bool final, final_but_1;  // at their last
-  bool below, above;        // index 2 >= ChainInMin, < ChainOutMax
+  bool below, above;        // index 2 or 3 >= ChainInMin, < ChainOutMax
 };
 
 // What the range checks of a slot say.
@@ -86,8 +86,9 @@ class PeFsm {
 
   NestSlot slot() const {
     const uint32_t first = zero_ | kept_, final = at_end_ | kept_;
+    const auto in_chain = index_[image_.mode.ChainOuter != 0 ? 3 : 2];
     return {first == all_, (first | 2) == all_, final == all_, (final | 2) == all_,
-            index_[2] >= image_.mode.ChainInMin, index_[2] < image_.mode.ChainOutMax};
+            in_chain >= image_.mode.ChainInMin, in_chain < image_.mode.ChainOutMax};
   }
   int step() const { return step_; }  // level that steps behind this slot; num_levels: the pass ends
   bool pass_end() const { return step_ == levels_; }

@@ -17,8 +17,8 @@ enum RawFlag : uint16_t {
   kFirstButOne = 2,   // all but level 1
   kFinal = 4,         // all are at their last
   kFinalButOne = 8,
-  kBelowIndex = 16,   // index 2 >= ChainInMin
-  kAboveIndex = 32,   // index 2 < ChainOutMax
+  kBelowIndex = 16,   // index 2 or 3 >= ChainInMin
+  kAboveIndex = 32,   // index 2 or 3 < ChainOutMax
   kRawPassEnd = 64,
 };
 

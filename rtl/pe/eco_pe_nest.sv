@@ -39,8 +39,8 @@ module eco_pe_nest #(
   output logic                           first_1_o,    /// so is level 1, or it is not summed
   output logic                           final_o,      /// summed levels but 1 are at their end
   output logic                           final_1_o,    /// so is level 1, or it is not summed
-  output logic                           below_o,      /// index 2 has reached ChainInMin
-  output logic                           above_o,      /// index 2 has not reached ChainOutMax
+  output logic                           below_o,      /// index 2 (3 with ChainOuter) has reached ChainInMin
+  output logic                           above_o,      /// index 2 (3 with ChainOuter) has not reached ChainOutMax
   output logic                           busy_o        /// a slot in LOOPS or ADDRESS
 );
   localparam int unsigned ThresholdBits = eco_image_pkg::ChainInMinBits;
@@ -58,6 +58,7 @@ module eco_pe_nest #(
   logic pass_end, outer;
   logic [2:0] step;  // the level that steps; NumLevels: the pass ends
   logic [ThresholdBits-1:0] chain_in_min_q, chain_out_max_q;
+  logic chain_outer_q;
   logic [RaggedBits-1:0] ragged_q;
   logic ragged_now_q, ragged_next;  // level 1 is one shorter; when it starts again
   index_t index_2, index_3;
@@ -179,6 +180,7 @@ module eco_pe_nest #(
       zero_q          <= '1;
       kept_q          <= ~mode_i[eco_image_pkg::ReduceMaskLsb +: NumLevels];
       chain_in_min_q  <= mode_i[eco_image_pkg::ChainInMinLsb +: ThresholdBits];
+      chain_outer_q   <= mode_i[eco_image_pkg::ChainOuterLsb];
       chain_out_max_q <= mode_i[eco_image_pkg::ChainOutMaxLsb +: ThresholdBits];
       ragged_q        <= limit_i[eco_image_pkg::RaggedLsb +: RaggedBits];
       ragged_now_q    <= limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
@@ -191,6 +193,8 @@ module eco_pe_nest #(
 
   // ---------------------------------------------------------------- ADDRESS
   logic [NumLevels-1:0] at_first, at_final;
+  index_t index_chain;
+  assign index_chain = chain_outer_q ? index_3 : index_2;
   assign at_first = zero_q | kept_q;
   assign at_final = at_end_q | kept_q;
   always_ff @(posedge clk_i) begin
@@ -203,8 +207,8 @@ module eco_pe_nest #(
       first_1_o <= at_first[1];
       final_o   <= &(at_final | NumLevels'(2));
       final_1_o <= at_final[1];
-      below_o   <= index_2 >= chain_in_min_q;
-      above_o   <= index_2 < chain_out_max_q;
+      below_o   <= index_chain >= chain_in_min_q;
+      above_o   <= index_chain < chain_out_max_q;
     end
   end
   assign take_o = step_now & first_slot_q;

@@ -462,7 +462,7 @@ TEST_F(ArrayTest, LongLoopsTakeTheirSteps) {
   }
 }
 
-// Thresholds of all sizes; index 2 and the ragged loop's pass the small ones only. What a masked pass takes
+// Thresholds of all sizes; the index of chains and the ragged loop's pass the small ones only. What a masked pass takes
 // from below or sends up is nothing.
 TEST_F(ArrayTest, ThresholdsOfAllSizesKeepTheSlots) {
   Start(1);
@@ -472,6 +472,7 @@ TEST_F(ArrayTest, ThresholdsOfAllSizesKeepTheSlots) {
     image.mode.IfmapDirect = image.mode.FilterDirect = 0;
     image.mode.ChainInMin = Pick(0, 16383);
     image.mode.ChainOutMax = Pick(0, 16383);
+    image.mode.ChainOuter = Pick(0, 1);
     image.mode.ParamLevel = 4;
     image.limit.Ragged = Pick(0, 1023);
     image.levels[1].files.Last = 2;
