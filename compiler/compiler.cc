@@ -88,7 +88,7 @@ Status AddTransposed(std::vector<Candidate>& candidates, const TransposedProblem
   candidates.push_back(MakeCandidate(strips, hw, &ScheduleStrips));
   if (!fillers || hw.adder_latency == 1) return {};
   ECO_ASSIGN(const StripMapping with_fillers, MapStrips(problem, hw, better, true));
-  if (with_fillers.column_turn) candidates.push_back(MakeCandidate(with_fillers, hw, &ScheduleStrips));
+  if (with_fillers.fillers) candidates.push_back(MakeCandidate(with_fillers, hw, &ScheduleStrips));
   return {};
 }
 

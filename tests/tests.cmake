@@ -137,6 +137,12 @@ foreach(layer AlexNet_CONV1 ShuffleNet_CONV2)
   set_tests_properties(run_${layer}_latency3 PROPERTIES LABELS e2e TIMEOUT 1500 RESOURCE_LOCK model_ecoflow_13x15_bf16)
 endforeach()
 
+# Strips whose label columns, shifts or filters take turns beside the channels: an adder of four cycles, few channels.
+add_test(NAME run_few_channels COMMAND ${CMAKE_SOURCE_DIR}/scripts/rtl_sample.py --workload tests/data/few_channels.json --rows 27
+  --config ${CMAKE_SOURCE_DIR}/tests/data/4x4_latency4.json --dataflow ecoflow)
+set_tests_properties(run_few_channels PROPERTIES LABELS e2e TIMEOUT 1500 RESOURCE_LOCK model_4x4_latency4
+  PASS_REGULAR_EXPRESSION "27 of 27 rows equal")
+
 # Few strips wrap round (transposed, circular): among these some do.
 add_test(NAME predict_strips COMMAND sweep --predict --config ecoflow_4x4 --first 3000 --count 300
   --max-macs 2500 --dataflow ecoflow --op Conv --pass input-grad)

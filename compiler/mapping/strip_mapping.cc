@@ -13,7 +13,6 @@ namespace ecoflow {
 namespace {
 
 constexpr int64_t kMostZ = 8191;  // image field ZBase
-constexpr int kLevelsByResidue = 6;  // of the program
 constexpr int64_t kMostTurns = most::Param::ParamLast + 1;
 
 // Label row of the first tap at a stack position; rows of a run are period_y apart.
@@ -22,10 +21,21 @@ int64_t LabelRow(const StripMapping& m, int64_t position) {
   return position / m.run * pitch + position % m.run * m.period_y;
 }
 
+// Loop levels of the program in turns: these, filters and shifts, kernel rows, residues, label columns, channels.
+int64_t LevelsInTurn(const StripMapping& m) {
+  int64_t most = 0;
+  for (const LabelKind& kind : m.label_kinds()) {
+    const int64_t turns = m.turn > 1 && kind.turn() * m.filter_turn > 1 ? 2 : 1;
+    most = std::max(most, turns + 2 + (m.row_step > 1) + (kind.inner != Inner::kColumns) + 1);
+  }
+  return most;
+}
+
 // A PE that waits for weights can hold the psums that come from below before it takes the first: they must
 // fit its queue. Where shifts wrap round, a label has two.
 bool CanChain(const StripMapping& m, const HwConfig& hw) {
-  return m.period_y / m.row_step * m.turn * m.filter_turn * (m.column_turn ? m.columns_j : 1) * (m.circular ? 2 : 1) <= hw.queue_depth;
+  const int64_t turn = m.turn * m.filter_turn * m.label_kinds().Most(&LabelKind::turn);
+  return m.period_y / m.row_step * turn * (m.circular ? 2 : 1) <= hw.queue_depth;
 }
 
 // What does not depend on the choices: geometry of labels and rows.
@@ -73,7 +83,7 @@ void PlaceColumns(StripMapping& m, const HwConfig& hw) {
 bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
   const bool labels_meet = m.problem.kernel[0] > m.period_y && m.run > 1;
   const bool cut = labels_meet && (m.bands > 1 || !m.chain);
-  return m.filter_blocks > 1 || m.filter_turn > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
+  return m.filter_blocks > 1 || m.filter_turn > 1 || m.joined > 0 || m.label_kinds().Most(&LabelKind::parts) > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
 }
 
 double Real(int64_t number) { return static_cast<double>(number); }
@@ -84,7 +94,7 @@ constexpr double kPassStart = 4;  // cycles from the last slot of a pass to the 
 struct Work {
   double cycles = 0;
   double ragged_cycles = 0;  // of these, on label columns that do not need the last shift
-  double labels = 0;         // sums of a channel and label column that leave a column of the array
+  double sums = 0;           // that leave a column of the array
 };
 Work WorkOfRound(const StripMapping& m, const HwConfig& hw, double rows) {
   const double weights =
@@ -102,27 +112,20 @@ Work WorkOfRound(const StripMapping& m, const HwConfig& hw, double rows) {
         short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues();
     const int64_t kernel_rows = m.residue_rows() - short_rows;
     const double labels = Real(residues) * leaving(kernel_rows);
-    work.labels += labels;
     for (int64_t left = m.channel_kinds(); left-- > 0;) {
       const int64_t turn = left > 0 ? m.left : m.turn, turns = left > 0 ? 1 : m.turns();
-      if (m.column_turn) {
-        const double slots = Real(residues * kernel_rows * CyclesInTurn(m.columns_j, m.filters * m.shifts, hw.adder_latency));
-        work.cycles += Real(turns) * std::max(slots * weights, labels * Real(m.columns_j) * pes / hw.gon_lanes());
-        continue;
-      }
       // Results leave evenly over the kernel rows of a label column, so that each kind of columns is
       // bound on its own.
-      for (const bool ragged : {true, false}) {
-        const int64_t columns = ragged ? m.ragged_columns() : m.columns_j - m.ragged_columns();
-        if (columns == 0) continue;
-        const int64_t products = m.filters * (m.shifts - (ragged ? 1 : 0));  // of a sum
-        const double slots = Real(residues * kernel_rows * CyclesInTurn(turn * m.filter_turn, products / m.filter_turn,
-                                                                        hw.adder_latency));
-        const double outputs = labels * Real(turn * m.filter_turn) * pes / hw.gon_lanes();
-        double cycles = Real(turns * columns) * std::max(slots * weights, outputs);
+      for (const LabelKind& kind : m.label_kinds()) {
+        const int64_t psums = turn * kind.turn() * m.filter_turn;
+        const int64_t products = m.part_filters() * kind.outer_shifts();  // of a psum
+        const double slots = Real(residues * kernel_rows * CyclesInTurn(psums, products, hw.adder_latency));
+        const double outputs = labels * Real(psums) * pes / hw.gon_lanes();
+        double cycles = Real(turns * kind.outer_columns()) * std::max(slots * weights, outputs);
         if (m.round() > 1) cycles = std::max(cycles, Real(hw.pe_count() + hw.image_store_depth));
         work.cycles += cycles;
-        if (ragged) work.ragged_cycles += cycles;
+        work.sums += labels * Real((turns * kind.outer_columns()) * psums);
+        if (kind.first_shift + kind.shifts < m.shifts) work.ragged_cycles += cycles;
       }
     }
   }
@@ -151,9 +154,8 @@ Cost Estimate(const StripMapping& m, const HwConfig& hw) {
   }
   const double channels = Real(m.channels + m.left);
   const double weight_words = channels * Real(m.blocks * m.filters * p.kernel[0] * p.kernel[1]);
-  const double label_columns = channels * Real(m.columns_j * m.filter_turn);
-  const double output_words = label_columns * work.labels * Real(m.width * m.blocks) * rows;
-  const double climbing = m.chain ? label_columns * Real(m.width * m.blocks) * (rows - 1) *
+  const double output_words = work.sums * Real(m.width * m.blocks) * rows;
+  const double climbing = m.chain ? channels * Real(m.columns_j * m.filter_turn) * Real(m.width * m.blocks) * (rows - 1) *
                                         Real(std::max<int64_t>(0, p.kernel[0] - m.period_y))
                                   : 0;
   const double rounds = Real(m.passes() / m.round());
@@ -212,6 +214,28 @@ std::optional<StripMapping> CompleteWithLeft(StripMapping m, const HwConfig& hw)
   return std::nullopt;
 }
 
+// Psums in turn that find room, with kernel rows by residue.
+int64_t MostInTurn(const StripMapping& m, const HwConfig& hw) {
+  return std::min(hw.psum_depth, hw.queue_depth / (m.circular ? 2 : 1));
+}
+
+// For each kind of label columns, what leaves the adder idle least, and of these what needs the fewest psums.
+std::array<Inner, 3> BestInner(StripMapping m, const HwConfig& hw) {
+  const LabelKinds kinds = m.label_kinds();
+  for (std::size_t k = 0; k < kinds.size; ++k) {
+    int64_t best = 0;
+    for (const Inner inner : {Inner::kNone, Inner::kColumns, Inner::kShifts}) {
+      LabelKind kind = kinds.kind[k];
+      kind.inner = inner;
+      const int64_t psums = m.turn * kind.turn();
+      if (psums > MostInTurn(m, hw)) continue;
+      const int64_t cycles = kind.outer_columns() * CyclesInTurn(psums, m.part_filters() * kind.outer_shifts(), hw.adder_latency);
+      if (best == 0 || cycles < best) best = cycles, m.inner[k] = inner;
+    }
+  }
+  return m.inner;
+}
+
 // Ways to keep an adder of several cycles busy: channels in turn, or parts of the filters, and orders of kernel rows.
 template <typename Visit>
 void ForEachTurn(const StripMapping& whole, const HwConfig& hw, bool fillers, Visit visit) {
@@ -227,29 +251,37 @@ void ForEachTurn(const StripMapping& whole, const HwConfig& hw, bool fillers, Vi
     m.row_step = 1;
     m.chain = CanChain(m, hw);
     visit(m);
-    if (m.period_y == 1 || hw.num_levels() < kLevelsByResidue) continue;
     m.row_step = m.period_y;
+    if (m.row_step == 1 || LevelsInTurn(m) > hw.num_levels()) continue;
     m.chain = CanChain(m, hw);
     if (m.chain) visit(m);
   }
-  // Fewer channels than the adder takes cycles: label columns, or parts of the filters.
+  // Fewer channels than the adder takes cycles.
   if (m.problem.outc >= hw.adder_latency || whole.circular) return;
-  m.turn = 1;
   const auto orders = [&] {
     for (const int64_t step : {int64_t{1}, m.period_y}) {
-      if (step == 1 ? false : hw.num_levels() < kLevelsByResidue) continue;
       m.row_step = step;
       m.chain = CanChain(m, hw);
-      if (m.chain || step == 1) visit(m);
+      if (LevelsInTurn(m) <= hw.num_levels() && (m.chain || step == 1)) visit(m);
       if (m.period_y == 1) break;
     }
   };
-  m.column_turn = m.columns_j > 1 && m.columns_j <= hw.psum_depth && (fillers || m.ragged_columns() == 0);
-  if (m.column_turn) orders();
-  m.column_turn = false;
-  for (m.filter_turn = 2; m.filter_turn <= std::min(2 * hw.adder_latency, hw.psum_depth); ++m.filter_turn) {
-    if (m.filters % m.filter_turn != 0) continue;
-    orders();
+  for (m.turn = 1; m.turn <= m.problem.outc; ++m.turn) {
+    for (m.joined = 0; m.joined <= (m.ragged_columns() > 0 ? m.columns_j - m.ragged_columns() : 0); ++m.joined) {
+      m.inner = BestInner(m, hw);
+      if (m.inner_turns()) orders();
+    }
+    m.joined = 0;
+    m.inner = {Inner::kColumns, Inner::kNone, Inner::kNone};
+    m.fillers = fillers && m.ragged_columns() > 0;
+    if (m.fillers && m.turn * m.columns_j <= MostInTurn(m, hw)) orders();
+    m.inner = {};
+    m.fillers = false;
+    const int64_t parts = std::min(2 * hw.adder_latency, hw.psum_depth) / m.turn;
+    for (m.filter_turn = 2; m.filter_turn <= parts; ++m.filter_turn) {
+      if (m.filters % m.filter_turn == 0) orders();
+    }
+    m.filter_turn = 1;
   }
 }
 
@@ -296,7 +328,37 @@ Error DoesNotFit(const TransposedProblem& p, const HwConfig& hw, const StripMapp
                   hw.name, hw.accumulator_words);
 }
 
+const char* TurnsName(Inner inner) {
+  return inner == Inner::kColumns ? "label columns" : inner == Inner::kShifts ? "shifts" : "";
+}
+
 }  // namespace
+
+bool StripMapping::inner_turns() const {
+  return std::any_of(inner.begin(), inner.end(), [](Inner i) { return i != Inner::kNone; });
+}
+
+LabelKinds StripMapping::label_kinds() const {
+  LabelKinds kinds;
+  const auto add = [&](int64_t first, int64_t columns, int64_t first_shift, int64_t shifts_of) {
+    if (columns > 0 && shifts_of > 0) kinds.kind[kinds.size] = {first, columns, first_shift, shifts_of, inner[kinds.size]}, ++kinds.size;
+  };
+  const int64_t ragged = ragged_columns(), full = columns_j - ragged;
+  if (fillers) {
+    add(0, columns_j, 0, shifts);
+  } else if (joined > 0) {
+    add(0, full - joined, 0, shifts);
+    add(full - joined, joined + ragged, 0, shifts - 1);
+    add(full - joined, joined, shifts - 1, 1);
+  } else {
+    // The last shift may still be on its way when the ragged ones begin.
+    add(full, ragged, 0, shifts - 1);
+    add(0, full, 0, shifts);
+  }
+  return kinds;
+}
+
+int64_t StripMapping::column_kinds() const { return in_turn() ? static_cast<int64_t>(label_kinds().size) : 1; }
 
 Result<StripMapping> MapStripsWithWidth(const TransposedProblem& problem, const HwConfig& config,
                                         int64_t width) {
@@ -318,6 +380,12 @@ Result<StripMapping> MapStrips(const TransposedProblem& problem, const HwConfig&
 }
 
 nlohmann::ordered_json ToJson(const StripMapping& m) {
+  nlohmann::ordered_json kinds = nlohmann::ordered_json::array();
+  for (const LabelKind& kind : m.label_kinds()) {
+    kinds.push_back({{"columns", {kind.first, kind.first + kind.columns - 1}},
+                     {"shifts", {kind.first_shift, kind.first_shift + kind.shifts - 1}},
+                     {"in_turn", TurnsName(kind.inner)}});
+  }
   return {{"family", "strips"},
           {"width", m.width},
           {"blocks", m.blocks},
@@ -335,7 +403,7 @@ nlohmann::ordered_json ToJson(const StripMapping& m) {
           {"filter_blocks", m.filter_blocks},
           {"turn", m.turn},
           {"filter_turn", m.filter_turn},
-          {"column_turn", m.column_turn},
+          {"label_kinds", std::move(kinds)},
           {"left", m.left},
           {"row_step", m.row_step},
           {"channels", m.channels},

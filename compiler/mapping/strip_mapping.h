@@ -14,6 +14,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
@@ -24,6 +25,36 @@
 #include "gen/config/hw_config.h"
 
 namespace ecoflow {
+
+// What takes turns of a channel.
+enum class Inner { kNone, kColumns, kShifts };
+
+// Label columns of a PE, and the shifts of theirs that a pass multiplies.
+struct LabelKind {
+  int64_t first = 0, columns = 0;
+  int64_t first_shift = 0, shifts = 0;
+  Inner inner = Inner::kNone;
+
+  int64_t parts() const { return inner == Inner::kShifts ? shifts : 1; }  // psums of a label
+  int64_t turn() const { return inner == Inner::kColumns ? columns : parts(); }
+  int64_t outer_columns() const { return inner == Inner::kColumns ? 1 : columns; }
+  int64_t outer_shifts() const { return inner == Inner::kShifts ? 1 : shifts; }
+};
+struct LabelKinds {
+  std::array<LabelKind, 3> kind;
+  std::size_t size = 0;
+
+  const LabelKind* begin() const { return kind.data(); }
+  const LabelKind* end() const { return kind.data() + size; }
+  const LabelKind& operator[](int64_t k) const { return kind[static_cast<std::size_t>(k)]; }
+  // The most of any kind.
+  template <typename Extent>
+  int64_t Most(Extent extent) const {
+    int64_t most = 0;
+    for (const LabelKind& k : *this) most = std::max<int64_t>(most, (k.*extent)());
+    return most;
+  }
+};
 
 struct StripMapping {
   TransposedProblem problem;
@@ -69,27 +100,25 @@ struct StripMapping {
   int64_t channels = 1;    // channels of a tile in turns, per block of columns
   int64_t channel_tiles = 1;
   int64_t turn = 1;        // channels that take turns
-  // Where channels are too few: parts of the filters that take turns, each a psum of its own. The parts of a label
-  // meet in the accumulator.
+  // Where channels are too few, something of each takes turns: parts of the filters, which meet in the accumulator, or by
+  // kind of label columns these or their shifts.
   int64_t filter_turn = 1;
-  // Or all label columns of a PE take turns; those that the last shift does not reach multiply fillers.
-  bool column_turn = false;
-  bool in_turn() const { return turn > 1 || filter_turn > 1 || column_turn; }
+  std::array<Inner, 3> inner = {Inner::kNone, Inner::kNone, Inner::kNone};  // of LabelKinds()
+  bool fillers = false;  // ragged columns are taken as the others and multiply fillers
+  int64_t joined = 0;    // full columns whose last shift is done apart, so that they take turns with the ragged ones
+  bool inner_turns() const;
+  bool in_turn() const { return turn > 1 || filter_turn > 1 || inner_turns(); }
   int64_t part_filters() const { return filters / filter_turn; }
   int64_t left = 0;        // channels of a tile that turns leave over, a shorter turn of their own
   int64_t turns() const { return channels / turn; }  // of a tile, per block of columns
 
-  // Passes of a round: kinds of residues, of label columns, of channels. Without turns the FSM knows
-  // what is ragged.
+  // Passes of a round: kinds of label columns, of residues, of channels. Without turns the FSM knows what is ragged.
+  LabelKinds label_kinds() const;  // in the order of their passes
+  int64_t column_kinds() const;
   int64_t row_kinds() const { return ragged_residues() > 0 ? 2 : 1; }
-  int64_t column_kinds() const { return in_turn() && !column_turn && ragged_columns() > 0 ? 2 : 1; }
   int64_t channel_kinds() const { return left > 0 ? 2 : 1; }
-  // The most of a pass.
-  int64_t pass_residues() const {
+  int64_t pass_residues() const {  // the most of a pass
     return std::max(residues() - ragged_residues(), ragged_residues());
-  }
-  int64_t pass_columns() const {
-    return column_kinds() == 1 ? columns_j : std::max(columns_j - ragged_columns(), ragged_columns());
   }
   int64_t round() const { return row_kinds() * column_kinds() * channel_kinds(); }
   // Steps of Z from an error to its neighbour: in turns one for each filter.

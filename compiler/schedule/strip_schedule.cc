@@ -13,45 +13,65 @@ namespace {
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// Loop levels of the program: filters, shifts, kernel rows, label columns, channels. With channels in turn
-// filters and shifts share a level, and residues of kernel rows have one.
+// Loop levels of the program: filters, shifts, kernel rows, label columns, channels. In turns filters and shifts share a
+// level (InnerLevelsInTurn).
 enum Level { kFilter, kShift, kKernelRow, kLabelColumn, kChannel };
-enum LevelInTurn { kTurn, kFilterAndShift, kRowOfResidue, kResidue };
 
-// What the passes of a round have less than the whole: 1 in passes of ragged residues, of ragged label
-// columns, of the channels that are left.
+// A pass of a round: its kind of label columns, and 1 where it is of ragged residues, of the channels that are left.
 struct Kind {
-  int64_t short_rows = 0, short_columns = 0, left_channels = 0;
+  int64_t columns = 0, short_rows = 0, left_channels = 0;
 };
 std::vector<Kind> Kinds(const StripMapping& m) {
   std::vector<Kind> kinds;
-  for (int64_t rows = m.row_kinds(); rows-- > 0;) {
-    for (int64_t columns = m.column_kinds(); columns-- > 0;) {
-      for (int64_t channels = m.channel_kinds(); channels-- > 0;) kinds.push_back({rows, columns, channels});
+  for (int64_t columns = 0; columns < m.column_kinds(); ++columns) {
+    for (int64_t rows = m.row_kinds(); rows-- > 0;) {
+      for (int64_t channels = m.channel_kinds(); channels-- > 0;) kinds.push_back({columns, rows, channels});
     }
   }
   return kinds;
 }
 
 // The pass loops that every stream starts with, outermost first; the last three are a round.
-enum PassLoop { kGroup, kTile, kBand, kBlock, kRowKind, kColumnKind, kChannelKind, kPassLoops };
+enum PassLoop { kGroup, kTile, kBand, kBlock, kColumnKind, kRowKind, kChannelKind, kPassLoops };
 
 LoopNest PassNest(const StripMapping& m) {
   return {.loops = {{"group", m.problem.groups}, {"channel_tile", m.channel_tiles}, {"band", m.bands},
-                    {"filter_block", m.filter_blocks}, {"row_kind", m.row_kinds()},
-                    {"column_kind", m.column_kinds()}, {"channel_kind", m.channel_kinds()}}};
+                    {"filter_block", m.filter_blocks}, {"column_kind", m.column_kinds()},
+                    {"row_kind", m.row_kinds()}, {"channel_kind", m.channel_kinds()}}};
 }
 
 // The numbers of Kind, as registers.
 struct KindOfPass {
-  int short_rows, short_columns, left_channels;
+  int short_rows, left_channels;
 };
 KindOfPass AddKind(LoopNest& nest, const StripMapping& m) {
   const auto kind = [&](const char* name, int loop, int64_t kinds) {
     return nest.Affine(name, kinds - 1, {{loop, -1}});
   };
-  return {kind("short_rows", kRowKind, m.row_kinds()), kind("short_columns", kColumnKind, m.column_kinds()),
-          kind("left_channels", kChannelKind, m.channel_kinds())};
+  return {kind("short_rows", kRowKind, m.row_kinds()), kind("left_channels", kChannelKind, m.channel_kinds())};
+}
+
+// What passes of each kind of label columns have: v0, v1 and v2 by way of k and k / 2.
+int64_t LastColumn(const LabelKind& kind) { return kind.first + kind.columns - 1; }
+struct OfKind {
+  int64_t base = 0;
+  std::vector<Term> terms;
+};
+template <typename Number>
+OfKind AddOfKind(LoopNest& nest, const StripMapping& m, Number number) {
+  const LabelKinds kinds = m.label_kinds();
+  OfKind of{.base = number(kinds[0])};
+  if (m.column_kinds() == 1) return of;
+  const int64_t step = number(kinds[1]) - of.base;
+  if (step != 0) of.terms.push_back({kColumnKind, step});
+  if (m.column_kinds() == 2) return of;
+  const int64_t bend = number(kinds[2]) - number(kinds[1]) - step;
+  if (bend != 0) of.terms.push_back({nest.Quotient("last_kind", kColumnKind, 2), bend});
+  return of;
+}
+int AddAffine(LoopNest& nest, const char* name, const OfKind& of, int64_t base, int64_t factor, std::vector<Term> terms) {
+  for (const Term& term : of.terms) terms.push_back({term.var, term.factor * factor});
+  return nest.Affine(name, base + of.base * factor, std::move(terms));
 }
 
 // The result channel of place `turn` in turn `turns` of a tile and a block of columns.
@@ -67,13 +87,42 @@ int AddChannel(LoopNest& nest, const StripMapping& m, const KindOfPass& kind, in
   return c;
 }
 
-// Label column `from_last` of a pass, counted from its last one.
-int AddLabelColumn(LoopNest& nest, const StripMapping& m, const KindOfPass& kind, int from_last) {
-  if (m.column_kinds() == 1) return nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
-  const int64_t ragged = m.ragged_columns(), full = m.columns_j - ragged;
-  const int end = nest.Affine("from_last_or_end", 0, {{from_last, 1}, {kind.short_columns, full - ragged}});
-  nest.Keep(end, -kMany, full);
-  return nest.Affine("label_column", full - 1, {{from_last, -1}, {kind.short_columns, ragged}});
+// Label columns and shifts have a loop outside of the channels in turn and one inside; a kind uses one of the two.
+struct InAndOut {
+  int outer = -1, inner = -1;
+};
+// Their sum, which is below the extent of a kind.
+template <typename Extent>
+int AddSum(LoopNest& nest, const StripMapping& m, const char* name, const InAndOut& loops, Inner inner, Extent extent) {
+  const LabelKinds kinds = m.label_kinds();
+  for (int64_t k = 0; k < m.column_kinds(); ++k) {
+    const int unused = kinds[k].inner == inner ? loops.outer : loops.inner;
+    if (nest.loops[static_cast<std::size_t>(unused)].bound > 1) nest.keep.push_back({{kColumnKind, k + 1, kMany}, {kColumnKind, -kMany, k}, {unused, 0, 1}});
+  }
+  const int sum = nest.Affine(name, 0, {{loops.outer, 1}, {loops.inner, 1}});
+  if (m.column_kinds() > 1) {
+    const int left = AddAffine(nest, "left", AddOfKind(nest, m, extent), 0, 1, {{sum, -1}});
+    nest.Keep(left, 1, kMany);
+  }
+  return sum;
+}
+int64_t MostInside(const StripMapping& m, Inner inner) {
+  int64_t most = 1;
+  for (const LabelKind& kind : m.label_kinds()) most = std::max(most, kind.inner == inner ? kind.turn() : 1);
+  return most;
+}
+
+// Label columns go from the last one of a kind to its first.
+InAndOut AddColumnsOutside(LoopNest& nest, const StripMapping& m) {
+  return {.outer = nest.AddLoop("label_column_from_last", m.in_turn() ? m.label_kinds().Most(&LabelKind::outer_columns) : m.columns_j)};
+}
+void AddColumnsInTurn(LoopNest& nest, const StripMapping& m, InAndOut& columns) {
+  columns.inner = nest.AddLoop("label_column_in_turn", MostInside(m, Inner::kColumns));
+}
+int AddLabelColumn(LoopNest& nest, const StripMapping& m, const InAndOut& columns) {
+  const int from_last = AddSum(nest, m, "from_last", columns, Inner::kColumns, [](const LabelKind& k) { return k.columns; });
+  if (!m.in_turn()) return nest.Affine("label_column", m.columns_j - 1, {{from_last, -1}});
+  return AddAffine(nest, "label_column", AddOfKind(nest, m, &LastColumn), 0, 1, {{from_last, -1}});
 }
 
 // Kernel row `row` of residue `residue` of a pass.
@@ -122,31 +171,50 @@ int AddErrorColumn(LoopNest& nest, const StripMapping& m, const StackRow& s, int
                                {column, m.reach_x}});
 }
 
-// The levels within a label of a channel, from the innermost one; errors lie in the ring shift by shift,
-// filters inside. Then the level of label columns.
+// The levels of a channel, from the innermost one; errors lie in the ring shift by shift, filters inside. Then the
+// level of channels.
 int InnerLevels(ProgramBuilder& program, const StripMapping& m, int64_t filters) {
-  program.Loop(kFilter, filters).Loop(kShift, m.shifts).Loop(kKernelRow, m.problem.kernel[0]);
+  program.Loop(kFilter, filters).Loop(kShift, m.shifts).Loop(kKernelRow, m.problem.kernel[0]).Loop(kLabelColumn, m.columns_j);
   program.Ragged(m.ragged_columns()).Sum({kFilter, kShift});
   program.Move(Moving::kFilter, kFilter, 1).Move(Moving::kFilter, kShift, filters);
   program.Move(Moving::kZ, kShift, m.circular ? -1 : -m.reach_x);
   program.Move(Moving::kY, kKernelRow, m.problem.dilation[0]);
-  return kLabelColumn;
+  program.Move(Moving::kX, kLabelColumn, -m.problem.dilation[1]);
+  return kChannel;
 }
+// The same in turns: what takes turns of a channel; channels.
 int InnerLevelsInTurn(ProgramBuilder& program, const StripMapping& m, const Kind& kind) {
+  const LabelKind label = m.label_kinds()[kind.columns];
   const int64_t dilation = m.problem.dilation[0];
-  // Of channels, of label columns, or of parts of the filters, whose errors lie one behind the other.
-  program.Loop(kTurn, m.column_turn ? m.columns_j : m.filter_turn > 1 ? m.filter_turn : kind.left_channels > 0 ? m.left : m.turn);
-  if (m.filter_turn > 1) program.Move(Moving::kFilter, kTurn, m.part_filters() * m.shifts);
-  program.Loop(kFilterAndShift, m.part_filters() * (m.shifts - kind.short_columns));
-  program.Loop(kRowOfResidue, m.residue_rows() - kind.short_rows);
-  program.Sum({kFilterAndShift}).Move(Moving::kPsum, kTurn, 1);
-  program.Move(Moving::kFilter, kFilterAndShift, 1);
-  if (m.shifts > 1) program.Move(Moving::kZ, kFilterAndShift, -1);
-  program.Move(Moving::kY, kRowOfResidue, m.row_step * dilation);
-  if (m.row_step == 1) return kResidue;
-  program.Loop(kResidue, kind.short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues());
-  program.Move(Moving::kY, kResidue, dilation);
-  return kResidue + 1;
+  const int64_t inside = label.turn() * m.filter_turn;
+  int level = 0;
+  if (inside > 1) {
+    program.Loop(level, inside).Move(Moving::kPsum, level, 1);
+    // Errors of the parts lie one behind the other, shifts apart within a part.
+    if (m.filter_turn > 1) program.Move(Moving::kFilter, level, m.part_filters() * m.shifts);
+    if (label.inner == Inner::kShifts) program.Move(Moving::kFilter, level, m.filters).Move(Moving::kZ, level, -m.filters);
+    if (label.inner == Inner::kColumns) program.Move(Moving::kX, level, -m.problem.dilation[1]);
+    ++level;
+  }
+  if (m.turn > 1 || inside == 1) {
+    program.Loop(level, kind.left_channels > 0 ? m.left : m.turn).Move(Moving::kPsum, level, inside);
+    ++level;
+  }
+  program.mode().ChainOuter = level > 1;  // kernel rows are level 3 then
+  program.Loop(level, m.part_filters() * label.outer_shifts());
+  program.Sum({level}).Move(Moving::kFilter, level, 1);
+  if (m.shifts > 1) program.Move(Moving::kZ, level, -1);
+  ++level;
+  program.Loop(level, m.residue_rows() - kind.short_rows).Move(Moving::kY, level, m.row_step * dilation);
+  ++level;
+  if (m.row_step > 1) {
+    program.Loop(level, kind.short_rows > 0 ? m.ragged_residues() : m.residues() - m.ragged_residues());
+    program.Move(Moving::kY, level, dilation);
+    ++level;
+  }
+  if (label.inner == Inner::kColumns) return level;
+  program.Loop(level, label.columns).Move(Moving::kX, level, -m.problem.dilation[1]);
+  return level + 1;
 }
 
 // Result columns up to the last that an error reaches.
@@ -157,7 +225,7 @@ int64_t ResultColumns(const TransposedProblem& p) {
 }
 
 Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw, int64_t filters,
-                                      const Kind& kind, bool last_of_round) {
+                                      const Kind& kind, int64_t free_shifts) {
   const TransposedProblem& p = m.problem;
   ProgramBuilder program(hw);
   program.mode().IfmapDirect = 1;  // weights, one a cycle
@@ -170,18 +238,8 @@ Result<std::vector<uint64_t>> Program(const StripMapping& m, const HwConfig& hw,
   program.Check(Moving::kX, kRangeResult, ResultColumns(p));
   program.Check(Moving::kZ, m.circular ? kRangeCircular : kRangeOperand, p.in[1] * m.z_step());
 
-  const bool turns = m.in_turn();
-  const int label_column = turns ? InnerLevelsInTurn(program, m, kind) : InnerLevels(program, m, filters);
-  if (m.column_turn) {
-    program.Move(Moving::kX, kTurn, -p.dilation[1]);
-    program.ParamLoop(label_column);
-  } else {
-    const int64_t ragged = turns ? m.ragged_columns() : 0;
-    program.Loop(label_column, kind.short_columns > 0 ? ragged : m.columns_j - ragged);
-    program.Move(Moving::kX, label_column, -p.dilation[1]);
-    program.ParamLoop(label_column + 1);
-  }
-  if (last_of_round) program.FreeAtEnd(Moving::kFilter, filters * m.shifts);
+  program.ParamLoop(m.in_turn() ? InnerLevelsInTurn(program, m, kind) : InnerLevels(program, m, filters));
+  if (free_shifts > 0) program.FreeAtEnd(Moving::kFilter, filters * free_shifts);
   return program.Words();
 }
 
@@ -203,7 +261,7 @@ std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
 
 PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops, .round_loops = kPassLoops - kRowKind};
+  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops, .round_loops = kPassLoops - kColumnKind};
   LoopNest& nest = d.nest;
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", m.blocks * m.width);
@@ -218,11 +276,10 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const int y_base = nest.Affine("y_base", -p.pad[0],
                                  {{s.oy, p.stride[0]},
                                   {kind.short_rows, (m.residues() - m.ragged_residues()) * p.dilation[0]}});
-  const int64_t full = m.columns_j - (m.column_kinds() > 1 ? m.ragged_columns() : 0);
-  const int x_base = nest.Affine("x_base", (full - 1) * p.dilation[1] - p.pad[1],
-                                 {{ox, p.stride[1]},
-                                  {kind.short_columns, (m.columns_j - full) * p.dilation[1]}});
-  const int z_base = nest.Affine("z_base", m.z_step() - 1, {{m.circular ? u : ox, m.z_step()}});
+  const OfKind last_column = m.in_turn() ? AddOfKind(nest, m, &LastColumn) : OfKind{.base = m.columns_j - 1, .terms = {}};
+  const int x_base = AddAffine(nest, "x_base", last_column, -p.pad[1], p.dilation[1], {{ox, p.stride[1]}});
+  const OfKind first_shift = AddOfKind(nest, m, [](const LabelKind& k) { return k.first_shift; });
+  const int z_base = AddAffine(nest, "z_base", first_shift, m.z_step() - 1, -m.z_step(), {{m.circular ? u : ox, m.z_step()}});
   // Turns of this block of columns: (tile*turns + k)*blocks + g < outc / turn; or, where some channels are
   // left in each tile, all of them, and one of those that are left.
   const int left = nest.AddRegister({"turns_left", p.outc / m.turn - 1, {{g, -1}}, m.blocks});
@@ -243,8 +300,8 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   }
   // Without kinds, the block of filters: the last one may have a program of its own.
   d.variant = m.round() == 1 ? kBlock
-                             : nest.Affine("kind", 0, {{kRowKind, m.column_kinds() * m.channel_kinds()},
-                                                       {kColumnKind, m.channel_kinds()},
+                             : nest.Affine("kind", 0, {{kColumnKind, m.row_kinds() * m.channel_kinds()},
+                                                       {kRowKind, m.channel_kinds()},
                                                        {kChannelKind, 1}});
   return d;
 }
@@ -256,23 +313,25 @@ GinDescriptor Weights(const StripMapping& m) {
   LoopNest& nest = d.nest;
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int turns = nest.AddLoop("channel_turn", m.turns());
-  int from_last = -1;
-  const auto add_columns = [&] { from_last = nest.AddLoop("label_column_from_last", m.pass_columns()); };
-  if (!m.column_turn) add_columns();
+  InAndOut columns = AddColumnsOutside(nest, m);
   const int residue = nest.AddLoop("residue", m.pass_residues());
   const int row = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
-  const int t = nest.AddLoop("shift", m.shifts);
+  InAndOut shifts{.outer = nest.AddLoop("shift", m.in_turn() ? m.label_kinds().Most(&LabelKind::outer_shifts) : m.shifts)};
   const int f = nest.AddLoop("filter", m.part_filters());
   const int turn = nest.AddLoop("channel", m.turn);
   const int filter_part = nest.AddLoop("filter_part", m.filter_turn);
-  if (m.column_turn) add_columns();
+  shifts.inner = nest.AddLoop("shift_in_turn", MostInside(m, Inner::kShifts));
+  AddColumnsInTurn(nest, m, columns);
   const KindOfPass kind = AddKind(nest, m);
   const int c = AddChannel(nest, m, kind, turns, turn, g);
-  const int j = AddLabelColumn(nest, m, kind, from_last);
+  const int j = AddLabelColumn(nest, m, columns);
+  const int from_first = AddSum(nest, m, "shift_of_kind", shifts, Inner::kShifts, [](const LabelKind& k) { return k.shifts; });
+  const OfKind first_shift = AddOfKind(nest, m, [](const LabelKind& k) { return k.first_shift; });
+  const int t = AddAffine(nest, "t", first_shift, 0, 1, {{from_first, 1}});
   const int i = AddKernelRow(nest, m, kind, residue, row);
   const int tap_x = nest.Affine("tap_x", 0, {{j, 1}, {t, m.period_x}});
   const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {filter_part, m.part_filters()}, {f, 1}});
-  if (!m.column_turn) nest.Keep(tap_x, 0, p.kernel[1]);
+  if (!m.fillers) nest.Keep(tap_x, 0, p.kernel[1]);
   nest.Keep(filter, 0, p.red);
   Reads(d, p.Kernel(), {.group = kGroup, .outc = c, .red = filter, .row = i, .col = tap_x});
   d.row_tag = nest.Affine("row_tag", 0, {});
@@ -312,7 +371,7 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const int in_part = nest.Affine("in_part", 0, {{chunk, lanes}, {word, 1}});
   const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {filter_part, m.part_filters()}, {in_part, 1}});
   nest.keep = RowHoldsErrors(m, s);
-  for (const int loop : {kRowKind, kColumnKind, kChannelKind}) nest.Keep(loop, 0, 1);
+  for (const int loop : {kColumnKind, kRowKind, kChannelKind}) nest.Keep(loop, 0, 1);
   nest.Keep(first_column, 1 - m.fan, m.width);
   nest.Keep(in_part, 0, m.part_filters());
   nest.Keep(filter, 0, p.red);
@@ -323,27 +382,49 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   return d;
 }
 
+// Which sum of a label is its first and its last, where shifts are apart: `shift` of those in turn, column `j`.
+void AddPartsOfLabel(GonDescriptor& d, const StripMapping& m, int shift, int j) {
+  const LabelKinds kinds = m.label_kinds();
+  const auto not_of = [](int64_t k) { return AnyOf{{kColumnKind, k + 1, kMany}, {kColumnKind, -kMany, k}}; };
+  const auto or_if = [](AnyOf any, const Range& range) {
+    any.push_back(range);
+    return any;
+  };
+  if (MostInside(m, Inner::kShifts) > 1) {
+    for (int64_t k = 0; k < m.column_kinds(); ++k) {
+      const int64_t parts = kinds[k].parts();
+      d.nest.keep.push_back(or_if(not_of(k), {shift, 0, parts}));
+      d.last.push_back(or_if(not_of(k), {shift, parts - 1, parts}));
+    }
+    d.first.push_back({{shift, 0, 1}});
+  }
+  if (m.joined > 0) {
+    const int64_t last_kind = m.column_kinds() - 1;
+    d.first.push_back(not_of(last_kind));
+    d.last.push_back(or_if(not_of(last_kind - 1), {j, kinds[last_kind].first + kinds[last_kind].columns, kMany}));
+  }
+}
+
 // Results, in the order in which the PEs finish them: label by label, rows from the bottom.
 GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
   GonDescriptor d{.nest = PassNest(m)};
   LoopNest& nest = d.nest;
   const int turns = nest.AddLoop("channel_turn", m.turns());
-  int from_last = -1;
-  const auto add_columns = [&] { from_last = nest.AddLoop("label_column_from_last", m.pass_columns()); };
-  if (!m.column_turn) add_columns();
+  InAndOut columns = AddColumnsOutside(nest, m);
   const int residue = nest.AddLoop("residue", m.pass_residues());
   const int row_of_residue = nest.AddLoop("kernel_row_of_residue", m.residue_rows());
   const int wrap = nest.AddLoop("wrap", m.circular ? 2 : 1);
   const int turn = nest.AddLoop("channel", m.turn);
   const int filter_part = nest.AddLoop("filter_part", m.filter_turn);
-  if (m.column_turn) add_columns();
+  const int shift = nest.AddLoop("shift_in_turn", MostInside(m, Inner::kShifts));
+  AddColumnsInTurn(nest, m, columns);
   const int up = nest.AddLoop("row_from_bottom", hw.rows);
   const int g = nest.AddLoop("block_of_columns", m.blocks);
   const int u = nest.AddLoop("u", m.width);
 
   const KindOfPass kind = AddKind(nest, m);
-  const int j = AddLabelColumn(nest, m, kind, from_last);
+  const int j = AddLabelColumn(nest, m, columns);
   const int i = AddKernelRow(nest, m, kind, residue, row_of_residue);
   const int row = nest.Affine("row", hw.rows - 1, {{up, -1}});
   const StackRow s = AddStackRow(nest, m, hw, row);
@@ -386,6 +467,7 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
     d.first.push_back({{filter_part, 0, 1}});
     d.last.push_back({{filter_part, m.filter_turn - 1, m.filter_turn}});
   }
+  AddPartsOfLabel(d, m, shift, j);
   d.first.push_back({{kBlock, 0, 1}});
   d.last.push_back({{kBlock, m.filter_blocks - 1, m.filter_blocks}});
   if (m.circular) {
@@ -399,15 +481,24 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   const int run_number = nest.Quotient("run_number", s.position, m.run);
   const int label_row = nest.AddRegister(
       {"label_row", 0, {{run_number, pitch}, {s.in_run, m.period_y}, {i, 1}}, 1, m.slot_window});
-  const int64_t columns = m.blocks * m.width * (m.circular ? 2 : 1);
-  const int64_t channel_slots = m.slot_window * m.columns_j * columns;
+  const int64_t places = m.blocks * m.width * (m.circular ? 2 : 1);
+  const int64_t channel_slots = m.slot_window * m.columns_j * places;
   d.slot = nest.Affine("slot", 0, {{turns, m.turn * channel_slots}, {turn, channel_slots},
                                    {kind.left_channels, m.channels * channel_slots},
-                                   {label_row, m.columns_j * columns}, {j, columns},
+                                   {label_row, m.columns_j * places}, {j, places},
                                    {wrap, m.blocks * m.width}, {g, m.width}, {u, 1}});
   d.row = row;
   d.col = nest.Affine("column", 0, {{g, m.width}, {u, 1}});
   return d;
+}
+
+// Shifts whose errors no later pass of the round needs, nor this one any more: all at its end; with columns joined, all
+// but the last one before the kind that multiplies only this.
+int64_t FreedShifts(const StripMapping& m, const std::vector<Kind>& kinds, std::size_t k) {
+  if (k + 1 < kinds.size() && kinds[k + 1].columns == kinds[k].columns) return 0;
+  if (m.joined == 0) return k + 1 == kinds.size() ? m.shifts : 0;
+  const int64_t later = m.column_kinds() - 1 - kinds[k].columns;
+  return later == 0 ? 1 : later == 1 ? m.shifts - 1 : 0;
 }
 
 }  // namespace
@@ -418,13 +509,13 @@ Result<Schedule> ScheduleStrips(const StripMapping& m, const HwConfig& hw) {
   schedule.setup = Setup(m, hw);
   PassDescriptor passes = PassWords(m, hw);
   const std::vector<Kind> kinds = Kinds(m);
-  for (const Kind& kind : kinds) {
-    ECO_ASSIGN(auto program, Program(m, hw, m.filters, kind, &kind == &kinds.back()));
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    ECO_ASSIGN(auto program, Program(m, hw, m.filters, kinds[k], FreedShifts(m, kinds, k)));
     schedule.programs.push_back(std::move(program));
   }
   const int64_t rest = m.problem.red - (m.filter_blocks - 1) * m.filters;
   if (rest != m.filters) {
-    ECO_ASSIGN(auto shorter, Program(m, hw, rest, kinds.front(), true));
+    ECO_ASSIGN(auto shorter, Program(m, hw, rest, kinds.front(), m.shifts));
     schedule.programs.push_back(std::move(shorter));
     // 1 for the last block of filters, else 0.
     passes.variant = passes.nest.Quotient("shorter", passes.variant, m.filter_blocks - 1);

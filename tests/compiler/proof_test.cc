@@ -167,31 +167,64 @@ TEST_F(ProofTest, HoldsForRowsByResidue) {
   EXPECT_TRUE(proof.value().complete());
 }
 
-// Fewer channels than the adder takes cycles: label columns or parts of the filters take turns.
-TEST_F(ProofTest, HoldsForTurnsOfColumnsAndOfFilters) {
-  int columns = 0, filters = 0;
-  for (int k = 0; k < 120; ++k) {
+// Label columns of three kinds: full ones alone, those with the ragged one, their last shift. All channels of each in turn.
+TEST_F(ProofTest, HoldsForALastShiftApart) {
+  layer_ = ThreeChannelLayer();
+  layer_.kernel = {11, 11};
+  layer_.strides = {4, 4};
+  layer_.pads = {1, 0, 2, 1};
+  config_.adder_latency = 4;
+  for (const int64_t joined : {1, 2, 3}) {
+    const int channels = joined == 3 ? 2 : 3;  // four columns of each: eight psums may wait
+    layer_.input = {2, channels, 23, 27};
+    StripMapping mapping = MapStrips(MakeTransposedProblem(layer_), config_).value();
+    mapping.turn = mapping.channels = channels;
+    mapping.left = 0;
+    mapping.channel_tiles = mapping.filter_turn = 1;
+    mapping.joined = joined;
+    mapping.inner = {Inner::kColumns, Inner::kColumns, Inner::kShifts};
+    mapping.row_step = mapping.period_y;
+    mapping.chain = true;
+    EXPECT_EQ(mapping.column_kinds(), joined == 3 ? 2 : 3);
+    schedule_ = ScheduleStrips(mapping, config_).value();
+    const auto proof = Prove(layer_, pass_, config_, schedule_, UsefulMacs(mapping.problem), options_);
+    ASSERT_TRUE(proof.ok()) << joined << ": " << proof.error().message;
+    EXPECT_TRUE(proof.value().complete());
+  }
+}
+
+// Fewer channels than the adder takes cycles: label columns, shifts or parts of the filters take turns, of a channel or of
+// several; ragged label columns join full ones, whose last shift is apart.
+TEST_F(ProofTest, HoldsForTurnsOfColumnsShiftsAndFilters) {
+  std::map<std::string, int> met;
+  for (int k = 0; k < 240; ++k) {
     layer_ = ThreeChannelLayer();
     layer_.input = {1 + k % 2, 1 + k % 3, 9 + k % 7, 8 + k % 5};
     layer_.output_channels = 4 + k % 9;
     layer_.strides = {1 + k % 4, 1 + k / 2 % 5};
-    layer_.kernel = {1 + k / 3 % 6, 2 + k / 5 % 7};
+    layer_.kernel = {1 + k / 3 % 6, 2 + k / 5 % 10};
     layer_.pads = {k % 3 == 0, k % 4 == 0, 0, k % 2};
     if (!CheckLayer(layer_, "").ok()) continue;
-    config_.adder_latency = 3 + k % 3;
+    config_.adder_latency = 3 + k % 2;
     const TransposedProblem problem = MakeTransposedProblem(layer_);
-    const auto mapping = MapStrips(problem, config_, FewestCycles, k % 2 == 0);
+    const auto mapping = MapStrips(problem, config_, FewestCycles, k % 3 == 0);
     if (problem.empty || !mapping.ok()) continue;
-    columns += mapping.value().column_turn;
-    filters += mapping.value().filter_turn > 1;
-    schedule_ = ScheduleStrips(mapping.value(), config_).value();
-    options_.fillers = k % 2 == 0;
+    const StripMapping& m = mapping.value();
+    met["filters"] += m.filter_turn > 1;
+    met["fillers"] += m.fillers;
+    met["joined"] += m.joined > 0;
+    met["joined all"] += m.joined > 0 && m.column_kinds() == 2;
+    met["shifts"] += m.label_kinds().Most(&LabelKind::parts) > 1;
+    met["of several channels"] += m.turn > 1 && (m.inner_turns() || m.filter_turn > 1);
+    schedule_ = ScheduleStrips(m, config_).value();
+    options_.fillers = m.fillers;
     const auto proof = Prove(layer_, pass_, config_, schedule_, UsefulMacs(problem), options_);
-    ASSERT_TRUE(proof.ok()) << proof.error().message << ToJsonText(layer_);
+    ASSERT_TRUE(proof.ok()) << proof.error().message << ToJsonText(layer_) << ToJson(m);
     EXPECT_TRUE(proof.value().complete());
   }
-  EXPECT_GE(columns, 10);
-  EXPECT_GE(filters, 10);
+  for (const char* kind : {"filters", "fillers", "joined", "joined all", "shifts", "of several channels"}) {
+    EXPECT_GE(met[kind], 3) << kind;
+  }
 }
 
 // Chains whose sets begin anywhere in the kernel: chains side by side, images side by side, the last one partly empty.
