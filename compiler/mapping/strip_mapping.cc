@@ -83,7 +83,8 @@ void PlaceColumns(StripMapping& m, const HwConfig& hw) {
 bool NeedsAccumulator(const StripMapping& m, const HwConfig& hw) {
   const bool labels_meet = m.problem.kernel[0] > m.period_y && m.run > 1;
   const bool cut = labels_meet && (m.bands > 1 || !m.chain);
-  return m.filter_blocks > 1 || m.filter_turn > 1 || m.joined > 0 || m.label_kinds().Most(&LabelKind::parts) > 1 || (cut && (hw.rows % m.run != 0 || !m.chain));
+  const bool parts = m.filter_turn > 1 || m.joined > 0 || m.label_kinds().Most(&LabelKind::parts) > 1;
+  return m.filter_blocks > 1 || parts || (cut && (hw.rows % m.run != 0 || !m.chain));
 }
 
 double Real(int64_t number) { return static_cast<double>(number); }
@@ -341,7 +342,9 @@ bool StripMapping::inner_turns() const {
 LabelKinds StripMapping::label_kinds() const {
   LabelKinds kinds;
   const auto add = [&](int64_t first, int64_t columns, int64_t first_shift, int64_t shifts_of) {
-    if (columns > 0 && shifts_of > 0) kinds.kind[kinds.size] = {first, columns, first_shift, shifts_of, inner[kinds.size]}, ++kinds.size;
+    if (columns == 0 || shifts_of == 0) return;
+    kinds.kind[kinds.size] = {first, columns, first_shift, shifts_of, inner[kinds.size]};
+    ++kinds.size;
   };
   const int64_t ragged = ragged_columns(), full = columns_j - ragged;
   if (fillers) {

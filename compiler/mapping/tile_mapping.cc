@@ -74,7 +74,7 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   const double narrow = network(m.input_narrow, m.kernel_narrow, hw.narrow_lanes());
   const double wait = m.input_on_both() && !m.one_tile() ? Real(blocks * input_rows) * WaitInRow(m, hw) : 0;
   const double port = PortCycles(m.PassWordsApart(hw), hw.pe_count());
-  const double results = Real(pes * m.pe_results()) / hw.gon_lanes();
+  const double results = Real(pes) * m.mean_results() / hw.gon_lanes();
   // The tiles of a block end one line after the other, and so do their results.
   const double take = Real(pes) / hw.gon_lanes() / Real(m.block[0]);
   const double drain_of_line = WaitAfterBurst(m.pe_results(), hw.queue_depth, take);
@@ -88,8 +88,8 @@ Cost EstimatePass(const TileMapping& m, const HwConfig& hw, int64_t blocks, int6
   const double behind = std::max(0.0, Real(rows_behind) * row - drain) / Real(m.passes_on);
   const double busy = std::max({compute + behind, std::max(wide, narrow) + wait, port, results});
   const int64_t inputs = input_rows * m.BlockExtent(1);
-  return {busy + drain, Real(inputs_apart * inputs + kernels_apart * (taps * m.filters + m.kernel_fillers()) +
-                             pes * m.pe_results())};
+  return {busy + drain, Real(inputs_apart * inputs + kernels_apart * (taps * m.filters + m.kernel_fillers())) +
+                            Real(pes) * m.mean_results()};
 }
 
 constexpr int64_t kMostLines = 1024;  // of blocks, that are told apart
@@ -417,7 +417,7 @@ class Search {
       if (!m.CanCount()) continue;
       const double least = Real(m.LeastCycles(hw_));
       if (better_ == FewestCycles && least > most_cycles_) continue;
-      m.cost = {least, Real(m.rounds(hw_) * m.chunk_passes() * (m.crossed_words_in() + m.crossed_words_out()))};
+      m.cost = {least, Real(m.rounds(hw_) * m.chunk_passes()) * (Real(m.crossed_words_in()) + m.crossed_words_out())};
       if (crosses_.empty() || better_(m.cost, least_)) least_ = m.cost;
       if (m.cost.cycles <= kWorthTrying * least_.cycles) crosses_.push_back(m);
     }

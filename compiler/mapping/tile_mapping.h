@@ -141,9 +141,14 @@ struct TileMapping {
     return std::min(first + count, problem.in[0] + rows_outside()) - std::max(first, -rows_outside());
   }
 
+  // Results that a PE has of a pass: fewer of tiles at the map's edge. On average.
+  double mean_results() const {
+    const int64_t places = Blocks(0) * block[0] * tile[0] * Blocks(1) * block[1] * tile[1];
+    return static_cast<double>(pe_results()) * static_cast<double>(problem.out[0] * problem.out[1]) / static_cast<double>(places);
+  }
   // Of units that cross, what a pass takes in and sends, in words.
   int64_t crossed_words_in() const { return cross.groups * (cross.outc * kernel_words() + cross.windows * input_words()); }
-  int64_t crossed_words_out() const { return cross.units() * pe_results(); }
+  double crossed_words_out() const { return static_cast<double>(cross.units()) * mean_results(); }
   // Input elements that a block takes along an axis: none between windows that do not meet.
   int64_t BlockElements(int axis) const { return std::min(BlockExtent(axis), block[axis] * Extent(axis)); }
   // Cycles of all passes at least: of the products, and of the words on all lanes.
@@ -160,7 +165,10 @@ struct TileMapping {
     }
     const int64_t lanes = hw.wide_lanes() + hw.narrow_lanes(), passes = rounds(hw) * chunk_passes();
     const int64_t products = CyclesInTurn(pe_results(), taps(), hw.adder_latency);
-    if (crossed()) return passes * std::max({products, crossed_words_in() / lanes, crossed_words_out() / hw.gon_lanes()});
+    if (crossed()) {
+      const int64_t words_out = channels() * copies() * chunk_passes() * problem.out[0] * problem.out[1];
+      return std::max({passes * products, passes * (crossed_words_in() / lanes), words_out / hw.gon_lanes()});
+    }
     return std::max(passes * products, units() * chunk_passes() * red() * BlockElements(0) * BlockElements(1) / lanes);
   }
 

@@ -23,21 +23,29 @@ struct Kind {
 };
 std::vector<Kind> Kinds(const StripMapping& m) {
   std::vector<Kind> kinds;
-  for (int64_t columns = 0; columns < m.column_kinds(); ++columns) {
-    for (int64_t rows = m.row_kinds(); rows-- > 0;) {
+  const int64_t outer = m.joined > 0 ? m.column_kinds() : m.row_kinds();
+  const int64_t inner = m.joined > 0 ? m.row_kinds() : m.column_kinds();
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int64_t i = 0; i < inner; ++i) {
+      const int64_t columns = m.joined > 0 ? o : i, rows = m.row_kinds() - 1 - (m.joined > 0 ? i : o);
       for (int64_t channels = m.channel_kinds(); channels-- > 0;) kinds.push_back({columns, rows, channels});
     }
   }
   return kinds;
 }
 
-// The pass loops that every stream starts with, outermost first; the last three are a round.
-enum PassLoop { kGroup, kTile, kBand, kBlock, kColumnKind, kRowKind, kChannelKind, kPassLoops };
+// The pass loops that every stream starts with, outermost first; the last three are a round. Kinds of kernel rows are
+// outside, as sums leave more evenly so; but errors are freed by kinds of label columns where the last shift is apart.
+enum PassLoop { kGroup, kTile, kBand, kBlock, kOuterKind, kInnerKind, kChannelKind, kPassLoops };
+int ColumnKindLoop(const StripMapping& m) { return m.joined > 0 ? kOuterKind : kInnerKind; }
+int RowKindLoop(const StripMapping& m) { return m.joined > 0 ? kInnerKind : kOuterKind; }
 
 LoopNest PassNest(const StripMapping& m) {
-  return {.loops = {{"group", m.problem.groups}, {"channel_tile", m.channel_tiles}, {"band", m.bands},
-                    {"filter_block", m.filter_blocks}, {"column_kind", m.column_kinds()},
-                    {"row_kind", m.row_kinds()}, {"channel_kind", m.channel_kinds()}}};
+  LoopNest nest{.loops = {{"group", m.problem.groups}, {"channel_tile", m.channel_tiles}, {"band", m.bands},
+                          {"filter_block", m.filter_blocks}, {}, {}, {"channel_kind", m.channel_kinds()}}};
+  nest.loops[static_cast<std::size_t>(ColumnKindLoop(m))] = {"column_kind", m.column_kinds()};
+  nest.loops[static_cast<std::size_t>(RowKindLoop(m))] = {"row_kind", m.row_kinds()};
+  return nest;
 }
 
 // The numbers of Kind, as registers.
@@ -48,7 +56,7 @@ KindOfPass AddKind(LoopNest& nest, const StripMapping& m) {
   const auto kind = [&](const char* name, int loop, int64_t kinds) {
     return nest.Affine(name, kinds - 1, {{loop, -1}});
   };
-  return {kind("short_rows", kRowKind, m.row_kinds()), kind("left_channels", kChannelKind, m.channel_kinds())};
+  return {kind("short_rows", RowKindLoop(m), m.row_kinds()), kind("left_channels", kChannelKind, m.channel_kinds())};
 }
 
 // What passes of each kind of label columns have: v0, v1 and v2 by way of k and k / 2.
@@ -63,10 +71,10 @@ OfKind AddOfKind(LoopNest& nest, const StripMapping& m, Number number) {
   OfKind of{.base = number(kinds[0])};
   if (m.column_kinds() == 1) return of;
   const int64_t step = number(kinds[1]) - of.base;
-  if (step != 0) of.terms.push_back({kColumnKind, step});
+  if (step != 0) of.terms.push_back({ColumnKindLoop(m), step});
   if (m.column_kinds() == 2) return of;
   const int64_t bend = number(kinds[2]) - number(kinds[1]) - step;
-  if (bend != 0) of.terms.push_back({nest.Quotient("last_kind", kColumnKind, 2), bend});
+  if (bend != 0) of.terms.push_back({nest.Quotient("last_kind", ColumnKindLoop(m), 2), bend});
   return of;
 }
 int AddAffine(LoopNest& nest, const char* name, const OfKind& of, int64_t base, int64_t factor, std::vector<Term> terms) {
@@ -87,6 +95,14 @@ int AddChannel(LoopNest& nest, const StripMapping& m, const KindOfPass& kind, in
   return c;
 }
 
+AnyOf NotOfKind(const StripMapping& m, int64_t k) {
+  return {{ColumnKindLoop(m), k + 1, kMany}, {ColumnKindLoop(m), -kMany, k}};
+}
+AnyOf OrIf(AnyOf any, const Range& range) {
+  any.push_back(range);
+  return any;
+}
+
 // Label columns and shifts have a loop outside of the channels in turn and one inside; a kind uses one of the two.
 struct InAndOut {
   int outer = -1, inner = -1;
@@ -97,7 +113,7 @@ int AddSum(LoopNest& nest, const StripMapping& m, const char* name, const InAndO
   const LabelKinds kinds = m.label_kinds();
   for (int64_t k = 0; k < m.column_kinds(); ++k) {
     const int unused = kinds[k].inner == inner ? loops.outer : loops.inner;
-    if (nest.loops[static_cast<std::size_t>(unused)].bound > 1) nest.keep.push_back({{kColumnKind, k + 1, kMany}, {kColumnKind, -kMany, k}, {unused, 0, 1}});
+    if (nest.loops[static_cast<std::size_t>(unused)].bound > 1) nest.keep.push_back(OrIf(NotOfKind(m, k), {unused, 0, 1}));
   }
   const int sum = nest.Affine(name, 0, {{loops.outer, 1}, {loops.inner, 1}});
   if (m.column_kinds() > 1) {
@@ -114,7 +130,8 @@ int64_t MostInside(const StripMapping& m, Inner inner) {
 
 // Label columns go from the last one of a kind to its first.
 InAndOut AddColumnsOutside(LoopNest& nest, const StripMapping& m) {
-  return {.outer = nest.AddLoop("label_column_from_last", m.in_turn() ? m.label_kinds().Most(&LabelKind::outer_columns) : m.columns_j)};
+  const int64_t most = m.in_turn() ? m.label_kinds().Most(&LabelKind::outer_columns) : m.columns_j;
+  return {.outer = nest.AddLoop("label_column_from_last", most)};
 }
 void AddColumnsInTurn(LoopNest& nest, const StripMapping& m, InAndOut& columns) {
   columns.inner = nest.AddLoop("label_column_in_turn", MostInside(m, Inner::kColumns));
@@ -261,7 +278,7 @@ std::vector<uint64_t> Setup(const StripMapping& m, const HwConfig& hw) {
 
 PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
   const TransposedProblem& p = m.problem;
-  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops, .round_loops = kPassLoops - kColumnKind};
+  PassDescriptor d{.nest = PassNest(m), .pass_loops = kPassLoops, .round_loops = kPassLoops - kOuterKind};
   LoopNest& nest = d.nest;
   const int row = nest.AddLoop("row", hw.rows);
   const int col = nest.AddLoop("column", m.blocks * m.width);
@@ -299,9 +316,10 @@ PassDescriptor PassWords(const StripMapping& m, const HwConfig& hw) {
     d.from_below = d.to_above = {{{row, kMany, kMany}}};
   }
   // Without kinds, the block of filters: the last one may have a program of its own.
+  const int64_t inner_kinds = m.joined > 0 ? m.row_kinds() : m.column_kinds();
   d.variant = m.round() == 1 ? kBlock
-                             : nest.Affine("kind", 0, {{kColumnKind, m.row_kinds() * m.channel_kinds()},
-                                                       {kRowKind, m.channel_kinds()},
+                             : nest.Affine("kind", 0, {{kOuterKind, m.channel_kinds() * inner_kinds},
+                                                       {kInnerKind, m.channel_kinds()},
                                                        {kChannelKind, 1}});
   return d;
 }
@@ -371,7 +389,7 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
   const int in_part = nest.Affine("in_part", 0, {{chunk, lanes}, {word, 1}});
   const int filter = nest.Affine("f", 0, {{kBlock, m.filters}, {filter_part, m.part_filters()}, {in_part, 1}});
   nest.keep = RowHoldsErrors(m, s);
-  for (const int loop : {kColumnKind, kRowKind, kChannelKind}) nest.Keep(loop, 0, 1);
+  for (const int loop : {kOuterKind, kInnerKind, kChannelKind}) nest.Keep(loop, 0, 1);
   nest.Keep(first_column, 1 - m.fan, m.width);
   nest.Keep(in_part, 0, m.part_filters());
   nest.Keep(filter, 0, p.red);
@@ -385,23 +403,18 @@ GinDescriptor Errors(const StripMapping& m, const HwConfig& hw) {
 // Which sum of a label is its first and its last, where shifts are apart: `shift` of those in turn, column `j`.
 void AddPartsOfLabel(GonDescriptor& d, const StripMapping& m, int shift, int j) {
   const LabelKinds kinds = m.label_kinds();
-  const auto not_of = [](int64_t k) { return AnyOf{{kColumnKind, k + 1, kMany}, {kColumnKind, -kMany, k}}; };
-  const auto or_if = [](AnyOf any, const Range& range) {
-    any.push_back(range);
-    return any;
-  };
   if (MostInside(m, Inner::kShifts) > 1) {
     for (int64_t k = 0; k < m.column_kinds(); ++k) {
       const int64_t parts = kinds[k].parts();
-      d.nest.keep.push_back(or_if(not_of(k), {shift, 0, parts}));
-      d.last.push_back(or_if(not_of(k), {shift, parts - 1, parts}));
+      d.nest.keep.push_back(OrIf(NotOfKind(m, k), {shift, 0, parts}));
+      d.last.push_back(OrIf(NotOfKind(m, k), {shift, parts - 1, parts}));
     }
     d.first.push_back({{shift, 0, 1}});
   }
   if (m.joined > 0) {
     const int64_t last_kind = m.column_kinds() - 1;
-    d.first.push_back(not_of(last_kind));
-    d.last.push_back(or_if(not_of(last_kind - 1), {j, kinds[last_kind].first + kinds[last_kind].columns, kMany}));
+    d.first.push_back(NotOfKind(m, last_kind));
+    d.last.push_back(OrIf(NotOfKind(m, last_kind - 1), {j, kinds[last_kind].first + kinds[last_kind].columns, kMany}));
   }
 }
 
@@ -492,13 +505,13 @@ GonDescriptor Results(const StripMapping& m, const HwConfig& hw) {
   return d;
 }
 
-// Shifts whose errors no later pass of the round needs, nor this one any more: all at its end; with columns joined, all
-// but the last one before the kind that multiplies only this.
+// Shifts whose errors no later pass of the round needs: all at its end; with columns joined, all but the last one before the
+// kind that multiplies only this.
 int64_t FreedShifts(const StripMapping& m, const std::vector<Kind>& kinds, std::size_t k) {
-  if (k + 1 < kinds.size() && kinds[k + 1].columns == kinds[k].columns) return 0;
-  if (m.joined == 0) return k + 1 == kinds.size() ? m.shifts : 0;
-  const int64_t later = m.column_kinds() - 1 - kinds[k].columns;
-  return later == 0 ? 1 : later == 1 ? m.shifts - 1 : 0;
+  const bool last = k + 1 == kinds.size();
+  if (m.joined == 0) return last ? m.shifts : 0;
+  if (last) return 1;
+  return kinds[k].columns + 2 == m.column_kinds() && kinds[k + 1].columns > kinds[k].columns ? m.shifts - 1 : 0;
 }
 
 }  // namespace

@@ -178,6 +178,28 @@ void ForEachTileCandidate(std::span<const Layer> layers, bool crossed, std::map<
   }
 }
 
+// What a candidate says that it takes at least, it does: tiles at the map's edge have fewer results for the GON.
+TEST(ChooseOneTest, NoRunTakesFewerCyclesThanItsBound) {
+  const HwConfig config = ConfigOf("ecoflow_13x15");
+  int crossed = 0;
+  for (const int edge : {15, 29}) {
+    const Layer layer = GroupedLayer({2, 91, edge, edge}, 91, 91, 2, 0);
+    for (const Pass pass : kPasses) {
+      CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
+      const std::vector<Candidate> candidates = Candidates(one).value();
+      for (const Candidate& candidate : candidates) {
+        SCOPED_TRACE(ToJsonText(layer) + candidate.mapping.dump());
+        if (!MakeSchedule(candidate, config, one.schedule).ok()) continue;
+        const auto counts = PredictCycles(one.schedule, config, {});
+        if (!counts.ok()) continue;
+        EXPECT_GE(counts.value().cycles, candidate.least_cycles);
+        crossed += candidate.mapping.at("family") == "tile per PE" && !candidate.mapping.at("cross").is_null();
+      }
+    }
+  }
+  EXPECT_GE(crossed, 2);
+}
+
 // Units that cross on arrays of several shapes: groups side by side that meet in a row or do not, lines of windows or of
 // channels, channels and windows that are missing in the last round, chunks of the kernel.
 TEST(ChooseOneTest, EveryCandidateThatCrossesIsProved) {
