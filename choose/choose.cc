@@ -97,18 +97,19 @@ class Choice {
   static constexpr double kLongGain = 0.998;
 
   // Estimates of short runs are off by more cycles than a share tells; where a candidate of the same kind has run, by little more
-  // than that one's.
+  // than that one's, of short runs by twice that.
   static constexpr double kShort = 2000, kOffOfKnown = 0.002;
   // Nothing is tried to save less than this.
   static constexpr double kNearRoofline = 1.005;
 
   // Cycles that its run takes at least, as far as is known.
   double LeastOf(const Candidate& candidate) const {
-    double least = candidate.likely_least;
+    double least = candidate.likely_least - kShort;
     if (const auto known = of_estimate_.find(candidate.kind); known != of_estimate_.end()) {
-      least = std::max(least, (std::min(1.0, known->second) - kOffOfKnown) * candidate.cost.cycles);
+      const double share = std::min(1.0, known->second) - kOffOfKnown;
+      least = std::max(least, share * candidate.cost.cycles - std::min(kShort, kOffOfKnown * candidate.cost.cycles));
     }
-    return least - kShort;
+    return least;
   }
   bool Hopeless(const Candidate& candidate) const {
     return wanted_.objective == "words" || static_cast<double>(candidate.least_cycles) >= best_cycles_ ||
