@@ -103,7 +103,7 @@ struct StripMapping {
   // Where channels are too few, something of each takes turns: parts of the filters, which meet in the accumulator, or by
   // kind of label columns these or their shifts.
   int64_t filter_turn = 1;
-  std::array<Inner, 3> inner = {Inner::kNone, Inner::kNone, Inner::kNone};  // of LabelKinds()
+  std::array<Inner, 3> inner = {Inner::kNone, Inner::kNone, Inner::kNone};  // of label_kinds()
   bool fillers = false;  // ragged columns are taken as the others and multiply fillers
   int64_t joined = 0;    // full columns whose last shift is done apart, so that they take turns with the ragged ones
   bool inner_turns() const;

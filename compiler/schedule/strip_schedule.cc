@@ -59,8 +59,9 @@ KindOfPass AddKind(LoopNest& nest, const StripMapping& m) {
   return {kind("short_rows", RowKindLoop(m), m.row_kinds()), kind("left_channels", kChannelKind, m.channel_kinds())};
 }
 
-// What passes of each kind of label columns have: v0, v1 and v2 by way of k and k / 2.
 int64_t LastColumn(const LabelKind& kind) { return kind.first + kind.columns - 1; }
+
+// What passes of each kind of label columns have: v0, v1 and v2 by way of k and k / 2.
 struct OfKind {
   int64_t base = 0;
   std::vector<Term> terms;
@@ -199,6 +200,7 @@ int InnerLevels(ProgramBuilder& program, const StripMapping& m, int64_t filters)
   program.Move(Moving::kX, kLabelColumn, -m.problem.dilation[1]);
   return kChannel;
 }
+
 // The same in turns: what takes turns of a channel; channels.
 int InnerLevelsInTurn(ProgramBuilder& program, const StripMapping& m, const Kind& kind) {
   const LabelKind label = m.label_kinds()[kind.columns];
