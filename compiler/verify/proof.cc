@@ -56,7 +56,7 @@ class Prover {
       const bool bottom = pe + columns >= out.size();
       static const std::vector<std::pair<int64_t, int64_t>> kNone;
       const auto& below = bottom ? kNone : up[pe + columns];
-      std::vector<Sum> file(static_cast<std::size_t>(hw_.psum_depth));
+      std::vector<Sum> file(static_cast<std::size_t>(std::max(1, hw_.psum_depth)));  // slots without a result look at one
       std::size_t taken = 0, sent = 0;
       int64_t number = 0;
       const Status followed = executor.Run(pe, [&](const SymbolicSlot& s) -> Status {
