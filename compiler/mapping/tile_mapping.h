@@ -166,8 +166,11 @@ struct TileMapping {
     const int64_t lanes = hw.wide_lanes() + hw.narrow_lanes(), passes = rounds(hw) * chunk_passes();
     const int64_t products = CyclesInTurn(pe_results(), taps(), hw.adder_latency);
     if (crossed()) {
+      // The last round may have fewer groups, channels and windows.
       const int64_t words_out = channels() * copies() * chunk_passes() * problem.out[0] * problem.out[1];
-      return std::max({passes * products, passes * (crossed_words_in() / lanes), words_out / hw.gon_lanes()});
+      const int64_t of_group = outc_rounds() * windows() * input_words() + window_rounds() * outc_blocks() * kernel_words();
+      const int64_t words_in = problem.groups * copies() * chunk_passes() * of_group;
+      return std::max({passes * products, words_in / lanes, words_out / hw.gon_lanes()});
     }
     return std::max(passes * products, units() * chunk_passes() * red() * BlockElements(0) * BlockElements(1) / lanes);
   }

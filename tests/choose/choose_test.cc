@@ -178,12 +178,14 @@ void ForEachTileCandidate(std::span<const Layer> layers, bool crossed, std::map<
   }
 }
 
-// What a candidate says that it takes at least, it does: tiles at the map's edge have fewer results for the GON.
+// What a candidate says that it takes at least, it does: tiles at the map's edge have fewer results for the GON, the last
+// round fewer words.
 TEST(ChooseOneTest, NoRunTakesFewerCyclesThanItsBound) {
   const HwConfig config = ConfigOf("ecoflow_13x15");
   int crossed = 0;
-  for (const int edge : {15, 29}) {
-    const Layer layer = GroupedLayer({2, 91, edge, edge}, 91, 91, 2, 0);
+  // The last round has fewer groups in the third.
+  for (const Layer& layer : {GroupedLayer({2, 91, 15, 15}, 91, 91, 2, 0), GroupedLayer({2, 91, 29, 29}, 91, 91, 2, 0),
+                             GroupedLayer({3, 21, 9, 9}, 35, 7, 2, 1)}) {
     for (const Pass pass : kPasses) {
       CompiledLayer one = BeginCompile(config, layer, pass, "auto", "cycles").value();
       const std::vector<Candidate> candidates = Candidates(one).value();
