@@ -71,7 +71,7 @@ def proof_rows(s):
 def mutant_rows(s):
     rows = []
     for m in s["modules"]:
-        what = f"mutants of {m['module']} killed: {m['layers']} by layers, {m['array']} by array_test, {m['proofs']} by proofs"
+        what = f"mutants of {m['module']} killed: {m['layers']} by layers, {m['directed']} by the directed test, {m['proofs']} by proofs"
         rows.append(reported(what + f" of {m['mutants']}, {m['equivalent']} equivalent", f"{m['share']:.3f}"))
     return rows[:-1] + [rows[-1]._replace(target=f">= {MUTANTS_KILLED}", good=m["share"] >= MUTANTS_KILLED)]
 
