@@ -33,9 +33,13 @@ LEFT_OUT = "*UnderVerilatorLint*:*ReadByYosys*:ImageSizeTest.EveryTableRow*"
 
 def tests():
     """Tests run, and the names of those that failed."""
+    # Models are loaded from a file descriptor: the symbolizer finds no file of that name and says so where tests look.
+    quiet = BUILD / "llvm-symbolizer"
+    quiet.write_text('#!/bin/sh\nexec /usr/bin/llvm-symbolizer "$@" 2>/dev/null\n')
+    quiet.chmod(0o755)
     done = subprocess.run(["ctest", "--test-dir", BUILD, "-j", str(os.cpu_count()), "--output-on-failure",
                            "-R", "_test$|_corpus$|^sweep_sanitized$"], capture_output=True, text=True, check=False,
-                          env={**os.environ, "GTEST_FILTER": f"-{LEFT_OUT}"})
+                          env={**os.environ, "GTEST_FILTER": f"-{LEFT_OUT}", "ASAN_SYMBOLIZER_PATH": str(quiet)})
     (BUILD / "tests.log").write_text(done.stdout + done.stderr)
     number = re.search(r"(\d+) tests failed out of (\d+)", done.stdout)
     failed = re.findall(r"^\s*\d+ - (\S+) \((?!Disabled)", done.stdout, re.MULTILINE)

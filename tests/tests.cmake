@@ -3,14 +3,17 @@
 # calls it, random layers), long (left out by scripts/test.sh).
 find_package(GTest REQUIRED)
 include(GoogleTest)
-
+set(ECOFLOW_TEST_SECONDS 900)
+if(ECOFLOW_SANITIZE OR ECOFLOW_FUZZ)
+  set(ECOFLOW_TEST_SECONDS 5400)
+endif()
 
 function(eco_gtest label)
   cmake_parse_arguments(T "" "NAME" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${T_NAME} ${T_SOURCES})
   target_link_libraries(${T_NAME} PRIVATE ${T_LIBRARIES} GTest::gtest_main)
   add_test(NAME ${T_NAME} COMMAND ${T_NAME})
-  set_tests_properties(${T_NAME} PROPERTIES LABELS ${label} TIMEOUT 900)
+  set_tests_properties(${T_NAME} PROPERTIES LABELS ${label} TIMEOUT ${ECOFLOW_TEST_SECONDS})
 endfunction()
 
 eco_gtest(unit NAME base_test LIBRARIES eco_base SOURCES
@@ -49,7 +52,7 @@ execute_process(COMMAND verilator --getenv VERILATOR_ROOT OUTPUT_VARIABLE VERILA
   OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 eco_gtest(e2e NAME cli_test LIBRARIES eco_tb ZLIB::ZLIB SOURCES tests/e2e/cli_test.cc tests/e2e/fst_reader.cc)
 target_include_directories(cli_test SYSTEM PRIVATE ${VERILATOR_ROOT}/include)
-set_source_files_properties(tests/e2e/fst_reader.cc PROPERTIES COMPILE_OPTIONS "-w;-fpermissive")
+set_source_files_properties(tests/e2e/fst_reader.cc PROPERTIES COMPILE_OPTIONS "-w;-fpermissive;-fno-sanitize=all")
 target_compile_definitions(cli_test PRIVATE ECOFLOW_BINARY="$<TARGET_FILE:ecoflow>" ECOFLOW_VERSION="${PROJECT_VERSION}")
 add_dependencies(cli_test ecoflow)
 
