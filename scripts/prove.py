@@ -57,7 +57,7 @@ PROOFS = [
           bugs={"the last PE does not stop the beat":
                 ("noc/eco_xbus.sv", "~(|(named & ~ready_i));", "~(|(named[Columns-2:0] & ~ready_i[Columns-2:0]));"),
                 "the fifth ID is not compared":
-                ("noc/eco_multicast_ctrl.sv", "k < NumIds", "k < NumIds - 1")}),
+                ("noc/eco_multicast_ctrl.sv", "(|same)", "(|same[NumIds-2:0])")}),
     Proof("xbus_narrow", "15 PEs, 5 IDs, 2 lanes: exactly once, unchanged, to the named", "proof_xbus", ["delivery.sv"],
           {"Lanes": 2}, start="zero",
           bugs={"the payload moves while the beat waits":

@@ -28,15 +28,11 @@ module eco_multicast_ctrl #(
     end
   end
 
-  // Compared only while a beat is there: most buses are idle most of the time.
-  always_comb begin
-    match_o = 1'b0;
-    if (valid_i) begin
-      for (int k = 0; k < NumIds; k++) begin
-        match_o = match_o | (ids_q[k*IdBits +: IdBits] == tag_i);
-      end
-    end
+  logic [NumIds-1:0] same;
+  for (genvar k = 0; k < NumIds; k++) begin : gen_id
+    assign same[k] = ids_q[k*IdBits +: IdBits] == tag_i;
   end
+  assign match_o = valid_i & (|same);
 `ifdef ECO_CHECKS
   `include "eco_multicast_ctrl_checks.svh"
 `endif

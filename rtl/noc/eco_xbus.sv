@@ -41,36 +41,50 @@ module eco_xbus #(
   output logic                     found_o       /// the beat of the cycle before named a PE of this row
 );
   localparam int unsigned Beats = 3;  // one under way, one at the head, one more: full throughput
-  logic row_match, ready_q, push, fire;
+  logic row_match, ready_q, took_q, push, fire;
   logic [Beats-1:0] there;
-  logic [Columns-1:0] match, named;
+  logic [Columns-1:0] newest, older_q, oldest_q, named;  // whom the beats of the queue name; whom the head does
 
   eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_row_ctrl (
     .clk_i, .rst_ni, .id_we_i(row_id_we_i), .id_sel_i(1'b1), .ids_i, .valid_i, .tag_i(row_tag_i), .match_o(row_match)
   );
+  // Compared once for each beat, as it is taken: a simulator evaluates what depends on the Y-bus alone several
+  // times a cycle.
   for (genvar c = 0; c < Columns; c++) begin : gen_col
+    logic match, named_q;
     eco_multicast_ctrl #(.NumIds(NumIds), .IdBits(IdBits)) u_col_ctrl (
       .clk_i, .rst_ni, .id_we_i(col_id_we_i), .id_sel_i(col_sel_i[c]), .ids_i, .valid_i(row_match),
-      .tag_i(col_tag_i), .match_o(match[c])
+      .tag_i(col_tag_i), .match_o(match)
     );
+    always_ff @(posedge clk_i) if (push) named_q <= match;
+    assign newest[c] = named_q;
   end
   assign stop_o = row_match & ~ready_q;
   assign push   = row_match & go_i;
 
-  eco_shift_fifo #(.Depth(Beats), .DataBits(Columns + 2 + CntBits + Lanes*16)) u_beats (
-    .clk_i, .rst_ni, .push_i(push), .data_i({match, dest_i, count_i, data_i}),
-    .pop_i(fire), .valid_o(there), .data_o({named, dest_o, count_o, data_o})
+  eco_shift_fifo #(.Depth(Beats), .DataBits(2 + CntBits + Lanes*16)) u_beats (
+    .clk_i, .rst_ni, .push_i(push), .data_i({dest_i, count_i, data_i}),
+    .pop_i(fire), .valid_o(there), .data_o({dest_o, count_o, data_o})
   );
   // Room is reported a cycle late: room for the beat that may have come since.
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       ready_q <= 1'b1;
-      found_o <= 1'b0;
+      took_q  <= 1'b0;
     end else begin
       ready_q <= ~there[Beats-2];
-      found_o <= push & (|match);
+      took_q  <= push;
     end
   end
+
+  always_ff @(posedge clk_i) begin
+    if (push) begin
+      oldest_q <= older_q;
+      older_q  <= newest;
+    end
+  end
+  assign named   = there[2] ? oldest_q : there[1] ? older_q : newest;
+  assign found_o = took_q & (|newest);
 
   always_comb begin
     fire = 1'b0;

@@ -222,14 +222,6 @@ module eco_pe #(
   assign link       = chain_at_end_q & (LinkStages != 0);
 
   logic [PBits-1:0] psum_q;  // entry of the psum file
-  always_ff @(posedge clk_i) begin
-    if (take) psum_q <= '0;
-    else if (step) begin
-      psum_q <= (record_files[eco_image_pkg::PsumResetLsb] ? '0 : psum_q)
-                + record_files[eco_image_pkg::PsumDeltaLsb +: PBits];
-    end
-  end
-
   // ---------------------------------------------------------------- ISSUE
   logic mac_q, start_q;
   logic [5:0] does_q;    // eco_pe_psum
@@ -253,6 +245,10 @@ module eco_pe #(
         ifmap_stream_q  <= ifmap_direct_q;
         filter_stream_q <= filter_direct_q;
       end
+    end
+    if (take | step) begin
+      psum_q <= take ? '0 : (record_files[eco_image_pkg::PsumResetLsb] ? '0 : psum_q)
+                            + record_files[eco_image_pkg::PsumDeltaLsb +: PBits];
     end
   end
 

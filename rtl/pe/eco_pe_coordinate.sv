@@ -18,12 +18,10 @@ module eco_pe_coordinate #(
 );
   logic [Bits-1:0] base_q, limit_q;
   always_ff @(posedge clk_i) begin
+    if (take_i | step_i) value_o <= take_i ? base_i : (reset_i ? base_q : value_o) + delta_i;
     if (take_i) begin
       base_q  <= base_i;
       limit_q <= limit_i;
-      value_o <= base_i;
-    end else if (step_i) begin
-      value_o <= (reset_i ? base_q : value_o) + delta_i;
     end
   end
   assign outside_o = value_o >= limit_q;

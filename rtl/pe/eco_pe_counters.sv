@@ -90,20 +90,19 @@ module eco_pe_counters #(
         carry_q <= used & (&low);
       end
       if (carry_q) wrapped_o <= wrapped_o | (&high_q[high_cause_q]);
-      gated_q     <= gated_q + CounterBits'(gated_now_q);
-      local_q     <= local_q + CounterBits'(local_now_q);
-      gated_now_q <= gated_i;
-      local_now_q <= local_word_i;
       if (local_now_q) begin
         if (&local_q) wrapped_o <= 1'b1;
+        local_q <= local_q + 1'b1;
       end
+      gated_q     <= gated_q + CounterBits'(gated_now_q);
+      gated_now_q <= gated_i;
+      local_now_q <= local_word_i;
       if (dump_i) begin
         dumping_o <= 1'b1;
-        index_q   <= '0;
       end else if (dump_push_o) begin
-        index_q <= index_q + 4'd1;
         if (index_q == 4'(eco_pkg::NumCounters - 1)) dumping_o <= 1'b0;
       end
+      if (dump_i | dump_push_o) index_q <= dump_i ? '0 : index_q + 4'd1;
     end
   end
 

@@ -102,21 +102,14 @@ module eco_pe_nest #(
     end
   end
 
-  // Level 0 changes with every slot, the others seldom.
+  // Level 0 changes with every slot, the others seldom. Each register is written by one assignment, behind what reads
+  // it (in other modules of the PE, too): Verilator then keeps no second copy of it, a tenth of its instructions.
   index_t left_0_q, last_0_q;
   always_ff @(posedge clk_i) begin
-    if (start_o) begin
-      last_0_q    <= last_new[IndexBits-1:0];
-      left_0_q    <= last_new[IndexBits-1:0];
-      at_end_q[0] <= last_new[IndexBits-1:0] == '0;
-    end else if (step_now) begin
-      if (at_end_q[0]) begin
-        left_0_q    <= last_0_q;
-        at_end_q[0] <= last_0_q == '0;
-      end else begin
-        left_0_q    <= left_0_q - 1'b1;
-        at_end_q[0] <= left_0_q == IndexBits'(1);
-      end
+    if (start_o | step_now) begin
+      at_end_q[0] <= start_o ? last_new[IndexBits-1:0] == '0 : at_end_q[0] ? last_0_q == '0 : left_0_q == IndexBits'(1);
+      left_0_q    <= start_o ? last_new[IndexBits-1:0] : at_end_q[0] ? last_0_q : left_0_q - 1'b1;
+      if (start_o) last_0_q <= last_new[IndexBits-1:0];
     end
   end
   for (genvar l = 1; l < NumLevels; l++) begin : gen_level
@@ -134,27 +127,17 @@ module eco_pe_nest #(
     end
     always_ff @(posedge clk_i) begin
       if (outer) begin
-        if (start_o) begin
-          last_q      <= last_new[l*IndexBits +: IndexBits];
-          left_q      <= last_new[l*IndexBits +: IndexBits] - IndexBits'(ragged_new);
-          at_end_q[l] <= last_new[l*IndexBits +: IndexBits] == IndexBits'(ragged_new);
-        end else if (steps[l]) begin
-          left_q      <= left_q - 1'b1;
-          at_end_q[l] <= left_q == IndexBits'(1);
-        end else if (again[l]) begin
-          left_q      <= last_again;
-          at_end_q[l] <= last_again == '0;
-        end
+        at_end_q[l] <= start_o ? last_new[l*IndexBits +: IndexBits] == IndexBits'(ragged_new)
+                     : steps[l] ? left_q == IndexBits'(1) : again[l] ? last_again == '0 : at_end_q[l];
+        left_q      <= start_o ? last_new[l*IndexBits +: IndexBits] - IndexBits'(ragged_new)
+                     : steps[l] ? left_q - 1'b1 : again[l] ? last_again : left_q;
+        if (start_o) last_q <= last_new[l*IndexBits +: IndexBits];
       end
     end
     if (l == 2 || l == 3) begin : gen_index
       index_t index_q;
       always_ff @(posedge clk_i) begin
-        if (outer) begin
-          if (start_o) index_q <= '0;
-          else if (steps[l]) index_q <= index_q + 1'b1;
-          else if (again[l]) index_q <= '0;
-        end
+        if (outer) index_q <= start_o | again[l] ? '0 : index_q + IndexBits'(steps[l]);
       end
       if (l == 2) begin : gen_chain
         assign index_2 = index_q;
@@ -177,7 +160,6 @@ module eco_pe_nest #(
     if (start_o) begin
       first_slot_q    <= 1'b1;
       bank_q          <= bank_i;
-      zero_q          <= '1;
       kept_q          <= ~mode_i[eco_image_pkg::ReduceMaskLsb +: NumLevels];
       chain_in_min_q  <= mode_i[eco_image_pkg::ChainInMinLsb +: ThresholdBits];
       chain_outer_q   <= mode_i[eco_image_pkg::ChainOuterLsb];
@@ -186,9 +168,9 @@ module eco_pe_nest #(
       ragged_now_q    <= limit_i[eco_image_pkg::RaggedLsb +: RaggedBits] != '0;
     end else if (step_now) begin
       first_slot_q <= 1'b0;
-      zero_q       <= (zero_q | again) & ~steps;
       ragged_now_q <= ragged_next;
     end
+    if (start_o | step_now) zero_q <= start_o ? '1 : (zero_q | again) & ~steps;
   end
 
   // ---------------------------------------------------------------- ADDRESS

@@ -119,13 +119,8 @@ module eco_pe_psum #(
   logic [PBits-1:0] paddr_read, paddr_end;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      mul_q <= 1'b0;
-      ctl_q <= '0;
-    end else begin
-      mul_q <= issue_i & mac_i;
-      ctl_q <= {ctl_q[(GoPos-1)*CtlBits-1:0], issue_i ? does_i : 6'd0};
-    end
+    mul_q   <= rst_ni & issue_i & mac_i;
+    ctl_q   <= rst_ni ? {ctl_q[(GoPos-1)*CtlBits-1:0], issue_i ? does_i : 6'd0} : '0;
     paddr_q <= {paddr_q[(EndPos-1)*PBits-1:0], psum_i};
     fresh_q <= MulStages'({fresh_q, start_i});
   end

@@ -57,8 +57,6 @@ module eco_pe_ring #(
     else if (step_i) begin
       head_q <= AddrBits'(head_sum >= 10'(Depth) ? head_sum - 10'(Depth) : head_sum);
     end
-    if (take_i) offset_q <= '0;
-    else if (step_i) offset_q <= (reset_i ? '0 : offset_q) + delta_i;
   end
 
   // ---------------------------------------------------------------- ISSUE
@@ -73,6 +71,7 @@ module eco_pe_ring #(
       read_q  <= read_i;
       raddr_q <= AddrBits'(read_sum >= 10'(Depth) ? read_sum - 10'(Depth) : read_sum);
     end
+    if (take_i | step_i) offset_q <= take_i ? '0 : (reset_i ? '0 : offset_q) + delta_i;
   end
   assign wait_o  = want_q > 10'(fill_q);
   assign never_o = want_q > 10'(Depth);
