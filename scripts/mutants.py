@@ -75,7 +75,8 @@ class Context:
         self.resets = resets    # the reset is low in the first cycle and then high; else it may be anything
 
 
-ARRAY = {"Rows": 3, "Columns": 3, "NumIds": 5, "IdBits": 5, "WideLanes": 5, "NarrowLanes": 2, "GonLanes": 2, "AccSlots": 30}  # as in tests/data/mutants.json
+ARRAY = {"Rows": 3, "Columns": 3, "NumIds": 5, "IdBits": 5, "WideLanes": 5, "NarrowLanes": 2, "GonLanes": 2,
+         "AccSlots": json.loads((ROOT / "tests/data/mutants.json").read_text())["accumulator_words"] // 2}
 PE = {"WideLanes": 5, "NarrowLanes": 2, "IfmapDepth": 12, "FilterDepth": 20, "PsumDepth": 4, "QueueDepth": 8}
 PE_SEEN = (("cfg_ready", None, None), ("cfg_idle", None, None), ("error", None, None), ("wide_ready", None, None), ("narrow_ready", None, None), ("below_credit", None, None),
            ("above_valid", None, None), ("above_data", "above_valid", None), ("out_valid", None, None),
