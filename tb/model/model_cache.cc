@@ -53,10 +53,11 @@ std::vector<std::string> VerilatorFlags(const ModelOptions& options, bool netlis
   // function in two thirds of GCC's time, for bf16 a tenth faster (sim_speed); GCC's vectors and common
   // subexpressions cost it another tenth. So do Clang's vectors and its merging of branches at -O2: arrays that wait run
   // a tenth to a sixth faster without, busy ones as fast.
+  // -fno-const-bit-op-tree: before 5.010 that pass loses a NOT in trees of XOR (verilator issue 4059), as netlists have.
   const bool clang = HasProgram("clang++");
   std::vector<std::string> flags = {
       "--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique",
-      "-fno-table", "-Wno-fatal", "--top-module", "eco_top", "-CFLAGS",
+      "-fno-table", "-fno-const-bit-op-tree", "-Wno-fatal", "--top-module", "eco_top", "-CFLAGS",
       fmt::format("-fPIC -std=c++20 -I..{}", clang ? "" : " -fno-tree-slp-vectorize -fno-gcse"),
       "-LDFLAGS", "-shared", "--Mdir", "obj", "-o", "../model.so"};
   if (clang) flags.insert(flags.end(), {"-MAKEFLAGS", "CXX=clang++ LINK=clang++"});
