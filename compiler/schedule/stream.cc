@@ -385,28 +385,86 @@ NestCursor::NestCursor(const LoopNest& nest, int fixed_loop, int64_t fixed_index
   for (const AnyOf& any : nest.keep) {
     int level = -1;
     for (const Range& range : any) level = std::max(level, LevelOf(range.var));
-    clauses_.push_back({any, level});
+    clauses_.push_back({level, ranges_.size(), ranges_.size() + any.size()});
+    ranges_.insert(ranges_.end(), any.begin(), any.end());
   }
   std::stable_sort(clauses_.begin(), clauses_.end(),
                    [](const Clause& a, const Clause& b) { return a.level < b.level; });
+  for (int level = 0; level < num_loops_; ++level) {
+    const auto first = std::find_if(clauses_.begin(), clauses_.end(), [&](const Clause& c) { return c.level >= level; });
+    first_clause_.push_back(static_cast<std::size_t>(first - clauses_.begin()));
+  }
   if (fixed_loop_ >= 0) values_[static_cast<std::size_t>(fixed_loop_)] = fixed_index;
+  PlanMoves();
   Recompute(-1);
   Settle(-1);
+}
+
+void NestCursor::PlanMoves() {
+  // What each loop's index is multiplied by in each register; none where the register is not affine.
+  const auto loops = static_cast<std::size_t>(num_loops_);
+  std::vector<std::vector<int64_t>> factors;
+  for (const Register& reg : nest_->registers) {
+    std::vector<int64_t>& own = factors.emplace_back(loops);
+    bool affine = reg.divisor == 1 && reg.modulus == 0 && reg.cap == Register().cap;
+    for (const Term& term : reg.terms) {
+      const auto var = static_cast<std::size_t>(term.var);
+      if (var < loops) {
+        own[var] += term.factor;
+      } else if (const auto& other = factors[var - loops]; !other.empty() || loops == 0) {
+        for (std::size_t l = 0; l < loops; ++l) own[l] += term.factor * other[l];
+      } else {
+        affine = false;
+      }
+    }
+    if (!affine) own.clear();
+  }
+  for (int level = 0; level < num_loops_; ++level) {
+    first_move_.push_back(moves_.size());
+    for (std::size_t k = 0; k < factors.size(); ++k) {
+      if (register_level_[k] < level) continue;
+      int64_t step = kNoStep;
+      if (!factors[k].empty()) {
+        step = factors[k][static_cast<std::size_t>(level)];
+        for (int l = level + 1; l < num_loops_; ++l) {
+          const auto inner = static_cast<std::size_t>(l);
+          if (l != fixed_loop_) step -= factors[k][inner] * (nest_->loops[inner].bound - 1);
+        }
+      }
+      if (step != 0) moves_.push_back({k, step});
+    }
+  }
+  first_move_.push_back(moves_.size());
 }
 
 int NestCursor::LevelOf(int var) const {
   return var < num_loops_ ? var : register_level_[static_cast<std::size_t>(var - num_loops_)];
 }
 
+void NestCursor::Compute(std::size_t register_number) {
+  const Register& reg = nest_->registers[register_number];
+  int64_t value = reg.base;
+  for (const Term& term : reg.terms) value += term.factor * values_[static_cast<std::size_t>(term.var)];
+  if (reg.divisor != 1) value = FloorDiv(value, reg.divisor);
+  if (reg.modulus != 0) value -= reg.modulus * FloorDiv(value, reg.modulus);
+  values_[static_cast<std::size_t>(num_loops_) + register_number] = std::min(value, reg.cap);
+}
+
 void NestCursor::Recompute(int level) {
   for (std::size_t k = 0; k < nest_->registers.size(); ++k) {
-    if (register_level_[k] < level) continue;
-    const Register& reg = nest_->registers[k];
-    int64_t value = reg.base;
-    for (const Term& term : reg.terms) value += term.factor * values_[static_cast<std::size_t>(term.var)];
-    if (reg.divisor != 1) value = FloorDiv(value, reg.divisor);
-    if (reg.modulus != 0) value -= reg.modulus * FloorDiv(value, reg.modulus);
-    values_[static_cast<std::size_t>(num_loops_) + k] = std::min(value, reg.cap);
+    if (register_level_[k] >= level) Compute(k);
+  }
+}
+
+void NestCursor::Follow(int level) {
+  const auto at = static_cast<std::size_t>(level);
+  for (std::size_t m = first_move_[at]; m < first_move_[at + 1]; ++m) {
+    const Move& move = moves_[m];
+    if (move.step == kNoStep) {
+      Compute(move.register_number);
+    } else {
+      values_[static_cast<std::size_t>(num_loops_) + move.register_number] += move.step;
+    }
   }
 }
 
@@ -426,12 +484,13 @@ int NestCursor::StepFrom(int level) {
 void NestCursor::Settle(int level) {
   while (true) {
     bool kept = true;
-    for (const Clause& clause : clauses_) {
-      if (clause.level < level) continue;
-      const bool holds = std::any_of(clause.any.begin(), clause.any.end(), [&](const Range& r) {
-        const int64_t value = values_[static_cast<std::size_t>(r.var)];
-        return r.low <= value && value < r.high;
-      });
+    for (std::size_t k = level < 0 ? 0 : first_clause_[static_cast<std::size_t>(level)]; k < clauses_.size(); ++k) {
+      const Clause& clause = clauses_[k];
+      bool holds = false;
+      for (std::size_t r = clause.first; r < clause.end && !holds; ++r) {
+        const int64_t value = values_[static_cast<std::size_t>(ranges_[r].var)];
+        holds = ranges_[r].low <= value && value < ranges_[r].high;
+      }
       if (holds) continue;
       // No deeper index can mend it: step the loop that the clause depends on.
       kept = false;
@@ -461,7 +520,7 @@ void NestCursor::Next() {
     done_ = true;
     return;
   }
-  Recompute(level);
+  Follow(level);
   Settle(level);
 }
 

@@ -176,12 +176,22 @@ class NestCursor {
   void Seek(const std::vector<int64_t>& outer_indices);
 
  private:
+  // One of its ranges holds; of ranges_.
   struct Clause {
-    AnyOf any;
     int level;
+    std::size_t first, end;
   };
+  // What a step of a loop, those inside it going back to their first index, adds to a register.
+  struct Move {
+    std::size_t register_number;
+    int64_t step;  // kNoStep: not always the same
+  };
+  static constexpr int64_t kNoStep = std::numeric_limits<int64_t>::max();
   int LevelOf(int var) const;
-  void Recompute(int level);
+  void PlanMoves();
+  void Compute(std::size_t register_number);
+  void Recompute(int level);     // all registers that depend on this loop or one inside it
+  void Follow(int level);        // the same after a step of this loop and of none else but wraps
   void Settle(int level);        // finds the first kept item from here
   int StepFrom(int level);       // steps loop `level` or the next outer one; -1 at the end
 
@@ -190,7 +200,11 @@ class NestCursor {
   int fixed_loop_;
   std::vector<int64_t> values_;
   std::vector<int> register_level_;
-  std::vector<Clause> clauses_;  // by level
+  std::vector<Move> moves_;              // by level
+  std::vector<std::size_t> first_move_;  // of each level, and the end
+  std::vector<Range> ranges_;
+  std::vector<Clause> clauses_;             // by level
+  std::vector<std::size_t> first_clause_;  // of those that depend on each level or one inside it
   int64_t outer_count_ = 0;
   int frozen_ = 0;               // loops 0..frozen_-1 stay (Seek)
   bool done_ = false;

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <vector>
 
 namespace ecoflow {
@@ -94,6 +95,92 @@ TEST(NestCursorTest, FixedLoopStaysAndOuterIterationsAreCounted) {
   }
   EXPECT_EQ(values, (std::vector<int64_t>{20, 21, 120, 121}));
   EXPECT_EQ(counts, (std::vector<int64_t>{0, 0, 1, 1}));
+}
+
+// The values of all variables at every item: each index counted out, each register as stream.h defines it.
+std::vector<std::vector<int64_t>> CountedOut(const LoopNest& nest, const std::vector<int64_t>& outer, int fixed_loop,
+                                             int64_t fixed_index) {
+  int64_t total = 1;
+  for (const Loop& loop : nest.loops) total *= loop.bound;
+  std::vector<std::vector<int64_t>> items;
+  for (int64_t n = 0; n < total; ++n) {
+    std::vector<int64_t> values(nest.loops.size());
+    int64_t rest = n;
+    bool wanted = true;
+    for (std::size_t l = nest.loops.size(); l-- > 0; rest /= nest.loops[l].bound) {
+      values[l] = rest % nest.loops[l].bound;
+      const bool is_fixed = static_cast<int>(l) == fixed_loop;
+      if (is_fixed ? values[l] != fixed_index : l < outer.size() && values[l] != outer[l]) wanted = false;
+    }
+    if (!wanted) continue;
+    for (const Register& reg : nest.registers) {
+      int64_t value = reg.base;
+      for (const Term& term : reg.terms) value += term.factor * values[static_cast<std::size_t>(term.var)];
+      const auto down = [](int64_t a, int64_t b) { return (a - ((a % b) + b) % b) / b; };
+      value = down(value, reg.divisor);
+      if (reg.modulus > 0) value = ((value % reg.modulus) + reg.modulus) % reg.modulus;
+      values.push_back(std::min(value, reg.cap));
+    }
+    for (const AnyOf& any : nest.keep) {
+      bool holds = false;
+      for (const Range& range : any) {
+        const int64_t value = values[static_cast<std::size_t>(range.var)];
+        holds |= value >= range.low && value < range.high;
+      }
+      wanted &= holds;
+    }
+    if (wanted) items.push_back(values);
+  }
+  return items;
+}
+
+TEST(NestCursorTest, RandomNestsAreThoseCountedOut) {
+  std::mt19937 rng(7);
+  const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(rng); };
+  int64_t items = 0;
+  for (int trial = 0; trial < 3000; ++trial) {
+    LoopNest nest;
+    const int loops = pick(1, 5), registers = pick(0, 5);
+    for (int l = 0; l < loops; ++l) nest.AddLoop("l", pick(1, 4));
+    for (int k = 0; k < registers; ++k) {
+      Register reg{"r", pick(-9, 9), {}};
+      for (int t = pick(0, 3); t > 0; --t) reg.terms.push_back({pick(0, loops + k - 1), pick(-4, 4)});
+      if (pick(0, 3) == 0) reg.divisor = pick(1, 4);
+      if (pick(0, 3) == 0) reg.modulus = pick(0, 5);
+      if (pick(0, 5) == 0) reg.cap = pick(-3, 9);
+      nest.AddRegister(reg);
+    }
+    for (int c = pick(0, 2); c > 0; --c) {
+      AnyOf& any = nest.keep.emplace_back();
+      for (int r = pick(1, 2); r > 0; --r) {
+        const int low = pick(-3, 2);
+        any.push_back({pick(0, loops + registers - 1), low, low + pick(1, 9)});
+      }
+    }
+    const int fixed_loop = pick(0, 2) == 0 ? pick(0, loops - 1) : -1;
+    const int64_t fixed_index =
+        fixed_loop < 0 ? 0 : pick(0, static_cast<int>(nest.loops[static_cast<std::size_t>(fixed_loop)].bound) - 1);
+    NestCursor cursor(nest, fixed_loop, fixed_index);
+    std::vector<int64_t> outer;
+    if (pick(0, 1) == 0) {  // from wherever it stands to an outer iteration
+      for (int steps = pick(0, 5); steps > 0 && !cursor.done(); --steps) cursor.Next();
+      for (int l = pick(0, loops) - 1; l >= 0; --l) {
+        const Loop& loop = nest.loops[outer.size()];
+        outer.push_back(pick(0, static_cast<int>(loop.bound) - 1));
+      }
+      cursor.Seek(outer);
+    }
+    for (const auto& expected : CountedOut(nest, outer, fixed_loop, fixed_index)) {
+      ASSERT_FALSE(cursor.done()) << "nest " << trial;
+      for (std::size_t var = 0; var < expected.size(); ++var) {
+        ASSERT_EQ(cursor[static_cast<int>(var)], expected[var]) << "nest " << trial << ", variable " << var;
+      }
+      cursor.Next();
+      ++items;
+    }
+    ASSERT_TRUE(cursor.done()) << "nest " << trial;
+  }
+  EXPECT_GT(items, 20000);
 }
 
 // What a file may say: no variable leaves the range of its type.
