@@ -22,7 +22,7 @@ module eco_pe_counters #(
   input  logic        wait_local_i,   /// fifth
   input  logic        wait_output_i,  /// sixth; none: the adder
   input  logic        gated_i,        /// a zero operand gated the multiplier
-  input  logic        local_word_i,   /// a psum went up
+  input  logic        local_word_i,   /// a psum goes up
   input  logic        dump_i,         /// start sending; the PE is idle
   input  logic        out_full_i,     /// no room in the output queue
   output logic        dumping_o,      /// sending
@@ -65,7 +65,7 @@ module eco_pe_counters #(
   end
 
   logic [CounterBits-1:0] gated_q, local_q;
-  logic gated_now_q, local_now_q;
+  logic gated_now_q;
   logic [3:0] index_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -76,7 +76,6 @@ module eco_pe_counters #(
       gated_q     <= '0;
       local_q     <= '0;
       gated_now_q <= 1'b0;
-      local_now_q <= 1'b0;
       dumping_o   <= 1'b0;
       index_q     <= '0;
       wrapped_o   <= 1'b0;
@@ -85,18 +84,19 @@ module eco_pe_counters #(
       fresh_q <= 1'b0;
       carry_q <= 1'b0;
       if (count_q) begin
-        used_q  <= used_q | ((eco_pkg::CntGated)'(1) << cause_q);
-        fresh_q <= ~used;
         carry_q <= used & (&low);
+        if (!used) begin
+          used_q  <= used_q | ((eco_pkg::CntGated)'(1) << cause_q);
+          fresh_q <= 1'b1;
+        end
       end
       if (carry_q) wrapped_o <= wrapped_o | (&high_q[high_cause_q]);
-      if (local_now_q) begin
+      if (local_word_i) begin
         if (&local_q) wrapped_o <= 1'b1;
         local_q <= local_q + 1'b1;
       end
       gated_q     <= gated_q + CounterBits'(gated_now_q);
       gated_now_q <= gated_i;
-      local_now_q <= local_word_i;
       if (dump_i) begin
         dumping_o <= 1'b1;
       end else if (dump_push_o) begin
