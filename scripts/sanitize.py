@@ -9,6 +9,7 @@ status of 1; the input that shows it stays in build/sanitize/findings.
 usage: sanitize.py [--fuzz-seconds 60] [--target NAME] [--only tests|fuzz] [--json F]
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -86,12 +87,13 @@ def main():
         print(f"{'FAIL' if failed else 'ok':<5}{number} tests in {time.monotonic() - begin:.0f} s, {len(failed)} failed {' '.join(failed)}", flush=True)
     if a.only != "tests":
         result["fuzz"] = {}
-        for name in a.target or TARGETS:
-            runs, covered, finding = fuzz(name, a.seconds)
-            bad += bool(finding) or not runs
-            result["fuzz"][name] = {"inputs": runs, "covered_edges": covered, "seconds": a.seconds, "finding": finding}
-            print(f"{'FAIL' if finding or not runs else 'ok':<5}fuzz {name:<10}{runs:>10,} inputs in {a.seconds} s, {covered:>6,} edges   {finding}",
-                  flush=True)
+        names = a.target or TARGETS
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for name, (runs, covered, finding) in zip(names, pool.map(lambda name: fuzz(name, a.seconds), names)):
+                bad += bool(finding) or not runs
+                result["fuzz"][name] = {"inputs": runs, "covered_edges": covered, "seconds": a.seconds, "finding": finding}
+                print(f"{'FAIL' if finding or not runs else 'ok':<5}fuzz {name:<10}{runs:>10,} inputs in {a.seconds} s, "
+                      f"{covered:>6,} edges   {finding}", flush=True)
     if a.json:
         write_json(a.json, result)
     return bad != 0

@@ -377,6 +377,12 @@ Status CheckSchedule(const Schedule& schedule, const HwConfig& config) {
 NestCursor::NestCursor(const LoopNest& nest, int fixed_loop, int64_t fixed_index)
     : nest_(&nest), num_loops_(static_cast<int>(nest.loops.size())), fixed_loop_(fixed_loop) {
   values_.resize(nest.loops.size() + nest.registers.size(), 0);
+  int outer = -1;
+  for (int l = 0; l < num_loops_; ++l) {
+    outer_.push_back(outer);
+    if (nest.loops[static_cast<std::size_t>(l)].bound > 1) outer = l;
+  }
+  outer_.push_back(outer);
   for (const Register& reg : nest.registers) {
     int level = -1;
     for (const Term& term : reg.terms) level = std::max(level, LevelOf(term.var));
@@ -472,11 +478,13 @@ int NestCursor::StepFrom(int level) {
   while (level >= frozen_) {
     if (level != fixed_loop_) {
       auto& index = values_[static_cast<std::size_t>(level)];
-      if (level < fixed_loop_) ++outer_count_;
-      if (++index < nest_->loops[static_cast<std::size_t>(level)].bound) return level;
+      if (++index < nest_->loops[static_cast<std::size_t>(level)].bound) {
+        if (level < fixed_loop_) ++outer_count_;
+        return level;
+      }
       index = 0;
     }
-    --level;
+    level = outer_[static_cast<std::size_t>(level)];
   }
   return -1;
 }
@@ -515,7 +523,7 @@ SumMoves MovesOf(const GonDescriptor& d, const NestCursor& cursor) {
 }
 
 void NestCursor::Next() {
-  const int level = StepFrom(num_loops_ - 1);
+  const int level = StepFrom(outer_.back());
   if (level < 0) {
     done_ = true;
     return;

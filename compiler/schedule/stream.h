@@ -199,6 +199,7 @@ class NestCursor {
   int num_loops_;
   int fixed_loop_;
   std::vector<int64_t> values_;
+  std::vector<int> outer_;  // the next loop outside that has more than one iteration; of all: the innermost one
   std::vector<int> register_level_;
   std::vector<Move> moves_;              // by level
   std::vector<std::size_t> first_move_;  // of each level, and the end

@@ -165,6 +165,7 @@ StackRow AddStackRow(LoopNest& nest, const StripMapping& m, const HwConfig& hw, 
   StackRow s{};
   s.position = nest.Affine("position", 0, {{kBand, hw.rows}, {row, 1}});
   const auto digit = [&](const char* name, int64_t divisor, int64_t modulus) {
+    if (modulus == 1) return nest.Affine(name, 0, {});
     return nest.AddRegister({name, 0, {{s.position, 1}}, divisor, modulus});
   };
   int64_t unit = 1;

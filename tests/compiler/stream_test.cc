@@ -83,18 +83,20 @@ TEST(NestCursorTest, SeekFreezesTheOuterLoops) {
 
 TEST(NestCursorTest, FixedLoopStaysAndOuterIterationsAreCounted) {
   LoopNest nest;
+  const int h = nest.AddLoop("h", 2);
+  const int one = nest.AddLoop("one", 1);
   const int i = nest.AddLoop("i", 2);
   const int g = nest.AddLoop("g", 3);
   const int j = nest.AddLoop("j", 2);
-  const int all = nest.Affine("all", 0, {{i, 100}, {g, 10}, {j, 1}});
+  const int all = nest.Affine("all", 0, {{h, 1000}, {one, 7}, {i, 100}, {g, 10}, {j, 1}});
   NestCursor cursor(nest, g, 2);
   std::vector<int64_t> values, counts;
   for (; !cursor.done(); cursor.Next()) {
     values.push_back(cursor[all]);
     counts.push_back(cursor.outer_count());
   }
-  EXPECT_EQ(values, (std::vector<int64_t>{20, 21, 120, 121}));
-  EXPECT_EQ(counts, (std::vector<int64_t>{0, 0, 1, 1}));
+  EXPECT_EQ(values, (std::vector<int64_t>{20, 21, 120, 121, 1020, 1021, 1120, 1121}));
+  EXPECT_EQ(counts, (std::vector<int64_t>{0, 0, 1, 1, 2, 2, 3, 3}));
 }
 
 // The values of all variables at every item: each index counted out, each register as stream.h defines it.
