@@ -52,14 +52,14 @@ std::vector<std::string> VerilatorFlags(const ModelOptions& options, bool netlis
   // -fno-table, no_inline_module and shared_pe.vlt let one copy of the PE's code serve all PEs. Clang builds that one long
   // function in two thirds of GCC's time, for bf16 a tenth faster (sim_speed); GCC's vectors and common
   // subexpressions cost it another tenth. So do Clang's vectors and its merging of branches at -O2: arrays that wait run
-  // a tenth to a sixth faster without, busy ones as fast.
+  // a tenth to a sixth faster without, busy ones as fast. The model's functions call each other directly (-Bsymbolic-functions).
   // -fno-const-bit-op-tree: before 5.010 that pass loses a NOT in trees of XOR (verilator issue 4059), as netlists have.
   const bool clang = HasProgram("clang++");
   std::vector<std::string> flags = {
       "--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique",
       "-fno-table", "-fno-const-bit-op-tree", "-Wno-fatal", "--top-module", "eco_top", "-CFLAGS",
       fmt::format("-fPIC -std=c++20 -I..{}", clang ? "" : " -fno-tree-slp-vectorize -fno-gcse"),
-      "-LDFLAGS", "-shared", "--Mdir", "obj", "-o", "../model.so"};
+      "-LDFLAGS", "-shared -Wl,-Bsymbolic-functions", "--Mdir", "obj", "-o", "../model.so"};
   if (clang) flags.insert(flags.end(), {"-MAKEFLAGS", "CXX=clang++ LINK=clang++"});
   // Compilers take minutes over a netlist that they optimize, and few cycles run on one.
   const char* level = std::getenv("ECOFLOW_NETLIST_OPT");
