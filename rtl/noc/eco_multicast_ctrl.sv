@@ -19,18 +19,16 @@ module eco_multicast_ctrl #(
   input  logic [IdBits-1:0]        tag_i,      /// its tag
   output logic                     match_o     /// the tag names this unit
 );
-  logic [NumIds*IdBits-1:0] ids_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) ids_q <= '1;
-    else if (id_we_i) begin
-      if (id_sel_i) ids_q <= ids_i;
-    end
-  end
-
   logic [NumIds-1:0] same;
   for (genvar k = 0; k < NumIds; k++) begin : gen_id
-    assign same[k] = ids_q[k*IdBits +: IdBits] == tag_i;
+    logic [IdBits-1:0] id_q;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) id_q <= '1;
+      else if (id_we_i) begin
+        if (id_sel_i) id_q <= ids_i[k*IdBits +: IdBits];
+      end
+    end
+    assign same[k] = id_q == tag_i;
   end
   assign match_o = valid_i & (|same);
 `ifdef ECO_CHECKS
