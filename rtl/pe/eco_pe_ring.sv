@@ -78,7 +78,7 @@ module eco_pe_ring #(
 
   // ---------------------------------------------------------------- loader
   logic [11:0] wide_q, narrow_q, left_q;  // words of a turn; left in this one
-  logic there, room, next_turn;
+  logic there, room;
   logic [15:0] wdata;
   assign there = (turn_q ? narrow_head_i : wide_head_i) == 2'(Dest);
   assign wdata = turn_q ? narrow_word_i : wide_word_i;
@@ -86,17 +86,16 @@ module eco_pe_ring #(
   assign we    = room & there;
   assign wide_pop_o   = we & ~turn_q;
   assign narrow_pop_o = we & turn_q;
-  // What follows the last word of a turn: the other network's turn, when that has one.
-  always_comb begin
-    next_turn = turn_q;
-    if (we) next_turn = turn_q ? wide_q == '0 : narrow_q != '0;
-  end
   always_ff @(posedge clk_i) begin
     if (we) begin
+      // The last word of a turn: the other network's turn follows, when that has one.
       if (left_q != 12'd1) left_q <= left_q - 12'd1;
-      else begin
-        left_q <= next_turn ? narrow_q : wide_q;
-        turn_q <= next_turn;
+      else if (turn_q ? wide_q == '0 : narrow_q != '0) begin
+        left_q <= narrow_q;
+        turn_q <= 1'b1;
+      end else begin
+        left_q <= wide_q;
+        turn_q <= 1'b0;
       end
     end
     if (loader_we_i) begin
