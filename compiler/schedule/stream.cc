@@ -417,7 +417,7 @@ void NestCursor::PlanMoves() {
       const auto var = static_cast<std::size_t>(term.var);
       if (var < loops) {
         own[var] += term.factor;
-      } else if (const auto& other = factors[var - loops]; !other.empty() || loops == 0) {
+      } else if (const auto& other = factors[var - loops]; !other.empty()) {
         for (std::size_t l = 0; l < loops; ++l) own[l] += term.factor * other[l];
       } else {
         affine = false;
