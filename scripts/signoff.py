@@ -3,14 +3,16 @@
 """Runs every check of the hardware, two at a time, and writes one page of results beside their targets.
 
 Called by scripts/signoff.sh, which installs and builds first. Each check is a program that also runs alone; its output
-is kept in build/signoff. Pages: build/signoff/signoff.md and signoff.json. Exit status 1 when a check fails.
+is kept in build/signoff. Pages: build/signoff/signoff.md and signoff.json. Exit status 1 when a check fails. --resume goes on
+with a run that was stopped: what has passed on the same files (all but docs/ and *.md) with the same command is not run again.
 
-usage: signoff.py [CHECK...] [--jobs 2] [--fuzz-seconds 60]
+usage: signoff.py [CHECK...] [--jobs 2] [--fuzz-seconds 60] [--resume]
 """
 import argparse
 import collections
 import concurrent.futures
 import datetime
+import hashlib
 import json
 import pathlib
 import platform
@@ -142,9 +144,29 @@ def checks(a):
     ]
 
 
-def run(check):
-    """Rows of a check, its status and seconds."""
-    begin = time.monotonic()
+def files():
+    """A hash of all files that a check may read: the index and what differs from it, without docs/ and *.md."""
+    what = [".", ":!docs", ":!*.md"]
+    listed = [subprocess.run(["git", *command, "--", *what], cwd=ROOT, capture_output=True, check=True).stdout
+              for command in (["ls-files", "-s"], ["diff"])]
+    return hashlib.sha256(b"".join(listed)).hexdigest()
+
+
+def passed_before(check, tree):
+    """What a stopped run has kept of a check that took its time, or nothing."""
+    try:
+        kept = json.loads((OUT / f"{check.name}.kept.json").read_text())
+    except (OSError, ValueError):
+        return None
+    same = (kept["files"], kept["command"]) == (tree, check.command)
+    return kept["result"] if same and kept["result"]["pass"] and kept["result"]["seconds"] > 10 else None
+
+
+def run(check, tree, resume):
+    """Rows of a check, its status, when it began and its seconds."""
+    if resume and (result := passed_before(check, tree)):
+        return result
+    begin, date = time.monotonic(), datetime.datetime.now().isoformat(sep=" ", timespec="minutes")
     out = OUT / f"{check.name}.json"
     out.unlink(missing_ok=True)
     command = check.command.format(json=out, out=OUT)
@@ -156,19 +178,22 @@ def run(check):
     except (TypeError, KeyError, ValueError, StopIteration) as error:
         broken = f"no figures: {type(error).__name__} {error}"
     rows.append(Row("exit status", broken or str(status), "0", status == 0 and not broken))
-    return {"check": check.name, "what": check.what, "command": check.command.format(json="F.json", out="."),
-            "pass": all(r.good for r in rows), "seconds": round(time.monotonic() - begin, 1),
-            "rows": [r._asdict() for r in rows]}
+    result = {"check": check.name, "what": check.what, "command": check.command.format(json="F.json", out="."),
+              "pass": all(r.good for r in rows), "date": date, "seconds": round(time.monotonic() - begin, 1),
+              "rows": [r._asdict() for r in rows]}
+    kept = {"files": tree, "command": check.command, "result": result}
+    (OUT / f"{check.name}.kept.json").write_text(json.dumps(kept) + "\n")
+    return result
 
 
 def page(document):
     lines = ["# Sign-off", "",
-             f"Commit {document['commit']}, {document['date']}, {document['machine']}; {document['seconds'] / 60:.1f} minutes.",
+             f"Commit {document['commit']}, {document['date']}, {document['machine']}; {document['seconds'] / 60:.1f} minutes of checks.",
              f"**{'All checks pass.' if document['pass'] else 'Not all checks pass.'}**", "",
              "| check | figure | value | target | |", "|---|---|---|---|---|"]
     for c in document["checks"]:
         for k, r in enumerate(c["rows"]):
-            name = f"**{c['check']}**, {c['seconds']:.0f} s" if k == 0 else ""
+            name = f"**{c['check']}**, {c['date']}, {c['seconds']:.0f} s" if k == 0 else ""
             lines.append(f"| {name} | {r['what']} | {r['figure']} | {r['target']} | {'pass' if r['good'] else '**FAIL**'} |")
     lines += ["", "## Commands", ""] + [f"- {c['check']} ({c['what']}): `{c['command']}`" for c in document["checks"]]
     return "\n".join(lines) + "\n"
@@ -184,6 +209,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="CHECK", help="default: all")
     parser.add_argument("--jobs", type=int, default=2, help="checks at a time")
     parser.add_argument("--fuzz-seconds", type=int, default=60, help="for each fuzz target")
+    parser.add_argument("--resume", action="store_true", help="leave out what has passed on the same files")
     a = parser.parse_args()
     chosen = checks(a)
     if unknown := set(a.names) - {c.name for c in chosen}:
@@ -191,10 +217,10 @@ def main():
     chosen = [c for c in chosen if not a.names or c.name in a.names]
     OUT.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    results = {}
+    results, tree = {}, files()
     print(f"{'':<6}{'check':<12}{'seconds':>8}   figures", flush=True)
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for job in concurrent.futures.as_completed([pool.submit(run, c) for c in chosen]):
+        for job in concurrent.futures.as_completed([pool.submit(run, c, tree, a.resume) for c in chosen]):
             r = job.result()
             results[r["check"]] = r
             print(f"{'ok' if r['pass'] else 'FAIL':<6}{r['check']:<12}{r['seconds']:>8.0f}   {r['what']}", flush=True)
@@ -202,11 +228,11 @@ def main():
                 if row["target"] != "reported" and row["what"] != "exit status" or not row["good"]:
                     print(f"{'':<29}{'' if row['good'] else 'FAIL '}{row['what']}: {row['figure']} (target {row['target']})", flush=True)
     document = {"commit": commit(), "date": datetime.date.today().isoformat(), "machine": f"{platform.machine()}, {a.jobs} at a time",
-                "seconds": round(time.monotonic() - begin, 1), "pass": all(r["pass"] for r in results.values()),
+                "seconds": round(sum(r["seconds"] for r in results.values()), 1), "pass": all(r["pass"] for r in results.values()),
                 "checks": [results[c.name] for c in chosen]}
     (OUT / "signoff.json").write_text(json.dumps(document, indent=1) + "\n")
     (OUT / "signoff.md").write_text(page(document))
-    print(f"{sum(r['pass'] for r in results.values())} of {len(chosen)} checks pass, {document['seconds'] / 60:.1f} minutes; "
+    print(f"{sum(r['pass'] for r in results.values())} of {len(chosen)} checks pass, {(time.monotonic() - begin) / 60:.1f} minutes; "
           f"written: {OUT.relative_to(ROOT)}/signoff.md, signoff.json")
     return not document["pass"]
 
