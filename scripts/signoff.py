@@ -4,7 +4,8 @@
 
 Called by scripts/signoff.sh, which installs and builds first. Each check is a program that also runs alone; its output
 is kept in build/signoff. Pages: build/signoff/signoff.md and signoff.json. Exit status 1 when a check fails. --resume goes on
-with a run that was stopped: what has passed on the same files (all but docs/ and *.md) with the same command is not run again.
+with a run that was stopped: what has passed on the same files (all but docs/ and *.md) with the same command is not run again, unless
+it takes seconds only.
 
 usage: signoff.py [CHECK...] [--jobs 2] [--fuzz-seconds 60] [--resume]
 """
@@ -145,21 +146,26 @@ def checks(a):
 
 
 def files():
-    """A hash of all files that a check may read: the index and what differs from it, without docs/ and *.md."""
-    what = [".", ":!docs", ":!*.md"]
-    listed = [subprocess.run(["git", *command, "--", *what], cwd=ROOT, capture_output=True, check=True).stdout
-              for command in (["ls-files", "-s"], ["diff"])]
-    return hashlib.sha256(b"".join(listed)).hexdigest()
+    """A hash of all files that a check may read: what Git tracks or would, but docs/ and *.md; None outside a checkout."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".", ":!docs", ":!*.md"],
+                            cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode != 0:
+        return None
+    digest = hashlib.sha256()
+    for name in sorted(set(listed.stdout.split(b"\0")) - {b""}):
+        path = ROOT / name.decode()
+        digest.update(name + b"\0" + hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return digest.hexdigest()
 
 
 def passed_before(check, tree):
     """What a stopped run has kept of a check that took its time, or nothing."""
     try:
         kept = json.loads((OUT / f"{check.name}.kept.json").read_text())
-    except (OSError, ValueError):
+        same = tree is not None and (kept["files"], kept["command"]) == (tree, check.command)
+        return kept["result"] if same and kept["result"]["pass"] and kept["result"]["seconds"] > 10 else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    same = (kept["files"], kept["command"]) == (tree, check.command)
-    return kept["result"] if same and kept["result"]["pass"] and kept["result"]["seconds"] > 10 else None
 
 
 def run(check, tree, resume):
@@ -181,7 +187,8 @@ def run(check, tree, resume):
     result = {"check": check.name, "what": check.what, "command": check.command.format(json="F.json", out="."),
               "pass": all(r.good for r in rows), "date": date, "seconds": round(time.monotonic() - begin, 1),
               "rows": [r._asdict() for r in rows]}
-    kept = {"files": tree, "command": check.command, "result": result}
+    # Files that change while a check runs: it is of neither.
+    kept = {"files": tree if files() == tree else None, "command": check.command, "result": result}
     (OUT / f"{check.name}.kept.json").write_text(json.dumps(kept) + "\n")
     return result
 
